@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# what every userspace part needs
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	%D%/cleanup.h \
+	%D%/list.h

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+check_PROGRAMS += test-list
+test_list_SOURCES = %D%/test-list.c
+test_list_LDADD = libtap.a
+TESTS += test-list
