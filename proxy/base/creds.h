@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Identity of a peer
+ *
+ * Read once, at accept, from the socket (SO_PEERCRED, SO_PEERGROUPS,
+ * SO_PEERSEC, SO_PEERPIDFD), never from /proc; carried as this one object from
+ * the listener to the engine, the driver and the policy.  What is not known is
+ * absent: uid and gid CREDS_UNKNOWN, pid 0, pidfd -1, seclabel NULL.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CREDS_UNKNOWN UINT32_MAX
+
+struct creds {
+	uint32_t uid;
+	uint32_t gid;
+	pid_t pid;
+	int pidfd;	   /* owned, or -1 */
+	uint32_t n_groups; /* sorted, duplicates kept, the primary one included */
+	uint32_t *groups;  /* owned */
+	char *seclabel;	   /* owned, NUL-terminated, or NULL */
+};
+
+#define CREDS_NULL { .uid = CREDS_UNKNOWN, .gid = CREDS_UNKNOWN, .pidfd = -1 }
+
+/**
+ * creds_init_socket() - read the identity of the peer of a connected socket
+ * @creds: written on success; to be released with creds_deinit()
+ * @fd: an AF_UNIX socket
+ *
+ * A kernel without one of the options, or a peer that is gone already, leaves
+ * that member absent.
+ *
+ * Return: 0, -ENOMEM, or the errno of SO_PEERCRED.
+ */
+int creds_init_socket(struct creds *creds, int fd);
+/* idempotent */
+void creds_deinit(struct creds *creds);
+bool creds_has_group(const struct creds *creds, uint32_t gid);
