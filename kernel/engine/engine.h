@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The seam: a kdbus bus as the proxy sees it
+ *
+ * An engine is one bus, reached through a carrier:
+ *
+ *	embedded	the core in this process, direct connections: RECV hands over a
+ *			reference to what SEND was given; no pool, no descriptor
+ *	embedded:pool	the core in this process behind nothing but ABI structs, a
+ *			real pool and a descriptor; what the tests use to prove that
+ *			nothing above the seam leans on the embedded engine
+ *
+ * The carriers differ in how a message travels, never in what it means.
+ * Commands other than HELLO, SEND and RECV are the ABI's own structs
+ * (linux/kdbus.h) through engine_command(): there is no second API for them.
+ * SEND and RECV have one here because the direct carrier passes a reference
+ * where the ABI passes bytes.
+ *
+ * Positions.  Each connection has one queue.  What is queued to it gets
+ * consecutive positions, starting at 1; engine_conn_position() says how far the
+ * queue has got, and what engine_recv() returns tells its position.  A caller
+ * that runs a command, asks for the position, and emits its own answer once
+ * everything up to that position has been received keeps the order that D-Bus
+ * promises to its clients.
+ *
+ * One thread.  Callbacks may be called from within any function here and must not
+ * call back into the engine, except where they say so.
+ */
+#ifndef KERNEL_ENGINE_ENGINE_H
+#define KERNEL_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/include/uapi/linux/kdbus.h"
+#include "proxy/base/creds.h"
+
+struct engine;
+struct engine_conn;
+struct engine_candidates;
+
+/**
+ * struct engine_payload - what a message consists of, besides its address
+ * @refcount: starts at 1, belongs to whoever holds a reference
+ * @n_fds: descriptors that travel with it
+ * @size: bytes
+ * @data: the bytes; immutable from the first SEND on
+ * @fds: owned by the payload, closed by @release
+ * @release: called when the last reference is gone
+ *
+ * Embedded in the sender's message object.  The direct carrier passes on
+ * references to it; the others copy.
+ */
+struct engine_payload {
+	uint32_t refcount;
+	uint32_t n_fds;
+	size_t size;
+	const void *data;
+	int *fds;
+	void (*release)(struct engine_payload *payload);
+};
+
+static inline struct engine_payload *engine_payload_ref(struct engine_payload *payload)
+{
+	payload->refcount++;
+	return payload;
+}
+
+static inline struct engine_payload *engine_payload_unref(struct engine_payload *payload)
+{
+	if (payload && !--payload->refcount)
+		payload->release(payload);
+	return NULL;
+}
+
+/**
+ * struct engine_send - one message to be sent
+ * @flags: KDBUS_MSG_EXPECT_REPLY, KDBUS_MSG_NO_AUTO_START, KDBUS_MSG_SIGNAL
+ * @dst_id: connection id, KDBUS_DST_ID_NAME or KDBUS_DST_ID_BROADCAST; with
+ *	@dst_name an id other than 0 is verified (EREMCHG)
+ * @dst_name: well-known name or NULL
+ * @cookie: the message's own number
+ * @cookie_reply: what it answers, or 0
+ * @timeout_ns: absolute CLOCK_MONOTONIC, with EXPECT_REPLY only
+ * @bloom: filter of engine_bloom_parameters() size; needed for broadcasts where
+ *	engine_needs_bloom(), else NULL
+ * @payload: borrowed for the call
+ */
+struct engine_send {
+	uint64_t flags;
+	uint64_t dst_id;
+	const char *dst_name;
+	uint64_t cookie;
+	uint64_t cookie_reply;
+	uint64_t timeout_ns;
+	const void *bloom;
+	struct engine_payload *payload;
+};
+
+/* no reply deadline: far in the future, as the ABI has no "never" */
+#define ENGINE_NO_TIMEOUT (UINT64_C(1) << 62)
+
+/**
+ * struct engine_notification - a change the bus itself reports
+ * @type: KDBUS_ITEM_{ID_ADD,ID_REMOVE,NAME_ADD,NAME_REMOVE,NAME_CHANGE,
+ *	REPLY_TIMEOUT,REPLY_DEAD}
+ * @old_id, @old_flags, @new_id, @new_flags: as in the ABI; for ID_* the id is in
+ *	@new_id (ADD) or @old_id (REMOVE) and the HELLO flags beside it
+ * @cookie_reply: REPLY_* only
+ * @name: NAME_* only; valid until the struct is released or the callback returns
+ */
+struct engine_notification {
+	uint64_t type;
+	uint64_t old_id, old_flags;
+	uint64_t new_id, new_flags;
+	uint64_t cookie_reply;
+	const char *name;
+};
+
+/**
+ * struct engine_received - one thing taken out of a connection's queue
+ * @position: see above
+ * @src_id: sender, or KDBUS_SRC_ID_KERNEL: then @notification is valid
+ * @dst_id: as the sender gave it
+ * @dst_name: the name the sender gave, or NULL
+ * @flags, @cookie, @cookie_reply: as in struct kdbus_msg
+ * @payload_type: KDBUS_PAYLOAD_*
+ * @tag: what the host said about this receiver when the message was broadcast
+ *	(engine_candidates_add(), or struct engine_host.accepts)
+ * @payload: direct carrier: the very object the sender gave, a reference is held;
+ *	other carriers: an object of the engine's own, with the received bytes
+ * @is_shared: @payload is the sender's object
+ * @notification: a kernel notification
+ */
+struct engine_received {
+	uint64_t position;
+	uint64_t src_id;
+	uint64_t dst_id;
+	const char *dst_name;
+	uint64_t flags;
+	uint64_t cookie;
+	uint64_t cookie_reply;
+	uint64_t payload_type;
+	uint64_t tag;
+	struct engine_payload *payload;
+	bool is_shared;
+	struct engine_notification notification;
+	void *carrier; /* private */
+};
+
+/**
+ * struct engine_broadcast - something about to go to many
+ * @src: sender, NULL for a notification
+ * @send: the message, NULL for a notification
+ * @notification: NULL for a message
+ */
+struct engine_broadcast {
+	struct engine_conn *src;
+	const struct engine_send *send;
+	const struct engine_notification *notification;
+};
+
+/**
+ * struct engine_host - what an engine asks the process it runs in
+ *
+ * All are optional.  @userdata is passed first.
+ */
+struct engine_host {
+	void *userdata;
+	/* The queue of @conn has become readable.  Called at most once between two
+	 * engine_recv() of @conn that said "empty"; may only take note. */
+	void (*wake)(void *userdata, struct engine_conn *conn);
+	/* May this unicast or this broadcast reach @dst?  Called with the bus'
+	 * registry stable, before anything is queued.  May look at names with
+	 * engine_conn_names().  0, or the negative errno that SEND shall return
+	 * (for a broadcast: any error leaves @dst out).  Not called for
+	 * notifications; called for replies as well, where @is_reply says that a
+	 * pending call is being answered.  Direct carrier only. */
+	int (*may_deliver)(void *userdata, struct engine_conn *src, struct engine_conn *dst,
+			   const struct engine_send *send, bool is_reply);
+	/* Which connections want this broadcast?  Answers with
+	 * engine_candidates_add(); a connection added twice gets one copy.  Without
+	 * this operation nobody who is "indexed" gets any.  Direct carrier only. */
+	void (*broadcast_candidates)(void *userdata, const struct engine_broadcast *broadcast,
+				     struct engine_candidates *candidates);
+	/* Does @conn want this broadcast or broadcast notification, which the bus
+	 * delivered to it?  Asked by the carriers that do not ask
+	 * broadcast_candidates(), when they take it out of the bus' queue. */
+	bool (*accepts)(void *userdata, struct engine_conn *conn,
+			const struct engine_received *received, uint64_t *tag_out);
+	/* A broadcast from @src_id (0: notification or unknown) went missing for @conn. */
+	void (*lost)(void *userdata, struct engine_conn *conn, uint64_t src_id);
+	/* The earliest reply deadline is now @deadline_ns (CLOCK_MONOTONIC;
+	 * UINT64_MAX: none): call engine_expire() then. */
+	void (*deadline)(void *userdata, uint64_t deadline_ns);
+};
+
+/**
+ * struct engine_limits - the limits of the domain; 0 means the ABI's default
+ */
+struct engine_limits {
+	uint64_t pool_size;	 /* bytes, nominal for direct connections */
+	uint32_t n_conns_user;	 /* connections per uid */
+	uint32_t n_names_conn;	 /* well-known names per connection, owned or queued */
+	uint32_t n_matches_conn; /* engine matches per connection */
+	uint32_t n_replies_conn; /* expected replies per caller */
+	uint32_t n_msgs_user;	 /* queued messages per sending uid and receiver */
+	uint32_t n_fds_user;	 /* queued fds per sending uid and receiver */
+	uint32_t n_fds_msg;	 /* fds per message */
+};
+
+/**
+ * struct engine_options - how to open an engine
+ * @bus_name: name of the bus, without the uid prefix; default "bus"
+ * @limits: limits of the domain
+ * @host: borrowed, must outlive the engine
+ * @strict: the ABI as published, without our additions to it; for tests
+ */
+struct engine_options {
+	const char *bus_name;
+	struct engine_limits limits;
+	const struct engine_host *host;
+	bool strict;
+};
+
+/**
+ * struct engine_stats - counters since the engine was opened
+ * @n_sends, @n_recvs: messages between connections that passed SEND and RECV
+ *	(a broadcast counts once as sent and once per receiver as received)
+ * @n_notifications: notifications received
+ * @n_lost: broadcasts that a receiver could not take
+ */
+struct engine_stats {
+	uint64_t n_sends;
+	uint64_t n_recvs;
+	uint64_t n_notifications;
+	uint64_t n_lost;
+};
+
+/* engine */
+
+/**
+ * engine_open() - make a bus and become its owner
+ * @address: "embedded" or "embedded:pool"
+ *
+ * Return: 0, -EPROTONOSUPPORT for an address of unknown kind, or the errno of
+ * what failed.
+ */
+int engine_open(const char *address, const struct engine_options *options,
+		struct engine **engine_out);
+/* all connections must be closed before; NULL is fine */
+struct engine *engine_close(struct engine *engine);
+/* new limits for the domain, for what happens from now on */
+int engine_set_limits(struct engine *engine, const struct engine_limits *limits);
+void engine_get_stats(const struct engine *engine, struct engine_stats *stats_out);
+/* the 16 bytes that identify the bus */
+const uint8_t *engine_bus_id(const struct engine *engine);
+/* what to subtract from a connection id to get N of ":1.N"; fixed for the life of the bus */
+uint64_t engine_id_offset(const struct engine *engine);
+/* whether broadcasts must carry a bloom filter just now */
+bool engine_needs_bloom(const struct engine *engine);
+/* bytes of a filter, and number of hashes per word */
+void engine_bloom_parameters(const struct engine *engine, size_t *size_out, unsigned *n_hash_out);
+/* answers every expected reply whose deadline is not after @now_ns */
+void engine_expire(struct engine *engine, uint64_t now_ns);
+/* descriptor to poll for engines whose connections have one, or -1 */
+int engine_poll_fd(const struct engine *engine);
+/* calls wake() for the connections that became readable; after engine_poll_fd() did */
+int engine_dispatch(struct engine *engine);
+
+/* connections */
+
+/**
+ * struct engine_hello - a new connection
+ * @flags: KDBUS_HELLO_ACCEPT_FD
+ * @creds: identity of the client, recorded by the bus; borrowed for the call
+ * @description: or NULL
+ * @userdata: for engine_conn_userdata()
+ */
+struct engine_hello {
+	uint64_t flags;
+	const struct creds *creds;
+	const char *description;
+	void *userdata;
+};
+
+/**
+ * engine_connect() - HELLO
+ *
+ * The connection is "indexed": what broadcasts it wants is the host's business
+ * (broadcast_candidates() or accepts()).
+ *
+ * Return: 0, -EMFILE (too many connections of this uid, or descriptors),
+ * -ENOMEM, or another errno of HELLO.
+ */
+int engine_connect(struct engine *engine, const struct engine_hello *hello,
+		   struct engine_conn **conn_out);
+/* disconnects: names are released, replies owed are answered; NULL is fine */
+struct engine_conn *engine_conn_close(struct engine_conn *conn);
+uint64_t engine_conn_id(const struct engine_conn *conn);
+void *engine_conn_userdata(const struct engine_conn *conn);
+/* the connection with that id if it was made through this engine object, else NULL */
+struct engine_conn *engine_find_conn(struct engine *engine, uint64_t id);
+
+#define ENGINE_SUBSCRIBE_SIGNALS       (1u << 0) /* broadcasts of other connections */
+#define ENGINE_SUBSCRIBE_NOTIFICATIONS (1u << 1) /* names and ids that are not its own */
+
+/**
+ * engine_conn_subscribe() - say which kinds of broadcasts the connection may want
+ * @what: ENGINE_SUBSCRIBE_*; changes of the connection's own names always come
+ *
+ * A coarse covering set for the carriers whose bus filters by engine matches;
+ * nothing to do for the direct carrier.
+ */
+int engine_conn_subscribe(struct engine_conn *conn, unsigned what);
+
+/**
+ * engine_command() - run one of the ABI's commands on a connection
+ * @nr: KDBUS_CMD_*; not HELLO, SEND, RECV
+ * @cmd: its struct, written back as the ABI says
+ *
+ * Return: 0 or the negative errno of the ABI.
+ */
+int engine_command(struct engine_conn *conn, unsigned long nr, void *cmd);
+/* address of a result: the "offset" a command returned; valid until engine_slice_free() */
+const void *engine_slice(struct engine_conn *conn, uint64_t offset);
+void engine_slice_free(struct engine_conn *conn, uint64_t offset);
+
+/* names */
+
+/* calls @fn for each name @conn holds (@queued false) or waits for (true), in the order they
+ * were acquired, until it returns non-zero, and returns that; direct carrier only (others:
+ * -EOPNOTSUPP).  May be called from may_deliver() and broadcast_candidates(). */
+int engine_conn_names(struct engine_conn *conn,
+		      int (*fn)(void *userdata, const char *name, bool queued), void *userdata);
+
+/* messages */
+
+/**
+ * engine_send() - SEND
+ *
+ * Return: 0, or the negative errno of the ABI.  Not strict: -EEXIST for a call
+ * with the cookie of one that the same pair still has pending.
+ */
+int engine_send(struct engine_conn *conn, const struct engine_send *send);
+
+/* position of what was queued last; everything queued by now has this or a lower one */
+uint64_t engine_conn_position(struct engine_conn *conn);
+
+/**
+ * engine_recv() - RECV
+ * @received_out: to be released by engine_received_release()
+ *
+ * Return: 0, -EAGAIN when there is nothing, another errno when the connection is dead.
+ */
+int engine_recv(struct engine_conn *conn, struct engine_received *received_out);
+/* drops the references of @received; its payload lives on while somebody else holds one */
+void engine_received_release(struct engine_received *received);
+
+/* candidates */
+
+/* @conn gets the broadcast; @tag comes back in engine_received.tag (the OR of all adds) */
+void engine_candidates_add(struct engine_candidates *candidates, struct engine_conn *conn,
+			   uint64_t tag);
+
+#endif
