@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Message: the bytes of one D-Bus message, its parsed header, its descriptors
+ *
+ * Reference-counted through the payload, which is what the engine passes on; a
+ * message that was sent to a hundred receivers is this one object.  Immutable
+ * once it has been sent.  One allocation holds the object and its bytes.
+ */
+#pragma once
+
+#include "kernel/engine/engine.h"
+#include "proxy/base/cleanup.h"
+#include "proxy/base/list.h"
+#include "proxy/wire-writer.h"
+#include "proxy/wire.h"
+
+struct message {
+	struct engine_payload payload;
+	struct wire_header header; /* valid for payload.data */
+	uint8_t *bytes;		   /* == payload.data */
+	bool is_bytes_owned;	   /* in an allocation of their own */
+};
+
+/**
+ * message_new() - a message of @size bytes, not yet written
+ * @n_fds: room for so many descriptors; message->payload.fds[] starts as -1
+ *
+ * The caller fills message->bytes and message->header.
+ */
+int message_new(size_t size, uint32_t n_fds, struct message **message_out);
+
+/* a message of what was written; parses its header again; the writer is empty afterwards */
+int message_new_finish(struct wire_writer *writer, struct message **message_out);
+
+static inline struct message *message_ref(struct message *message)
+{
+	engine_payload_ref(&message->payload);
+	return message;
+}
+
+static inline struct message *message_unref(struct message *message)
+{
+	if (message)
+		engine_payload_unref(&message->payload);
+	return NULL;
+}
+DEFINE_CLEANUP(struct message *, message_unref);
+
+static inline struct message *message_from_payload(struct engine_payload *payload)
+{
+	return container_of(payload, struct message, payload);
+}
+
+static inline const char *message_text(const struct message *message, struct wire_span span)
+{
+	return span.at ? (const char *)message->bytes + span.at : NULL;
+}
+
+static inline const uint8_t *message_body(const struct message *message)
+{
+	return message->bytes + message->header.header_size;
+}
+
+/* each NULL if the field is absent */
+#define message_path(m)	       message_text(m, (m)->header.path)
+#define message_interface(m)   message_text(m, (m)->header.interface)
+#define message_member(m)      message_text(m, (m)->header.member)
+#define message_error_name(m)  message_text(m, (m)->header.error_name)
+#define message_destination(m) message_text(m, (m)->header.destination)
+#define message_sender(m)      message_text(m, (m)->header.sender)
+
+/* "" if absent */
+static inline const char *message_signature(const struct message *message)
+{
+	return message_text(message, message->header.signature) ?: "";
+}
