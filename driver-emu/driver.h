@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Driver: org.freedesktop.DBus, as a function from calls to answers
+ *
+ * The proxy hands over a message that is addressed to the driver (or to nobody,
+ * and is no signal); the driver makes it take effect on the engine and returns the
+ * answer as objects.  It never sends and never waits.  The order that D-Bus
+ * promises is the proxy's business: after driver_dispatch() it asks for
+ * engine_conn_position() and queues the answer behind everything up to there.
+ *
+ * Methods, their paths, signatures and flags are one table (driver-methods.c);
+ * introspection is generated from it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "driver-emu/driver-error.h"
+#include "driver-emu/synthetic.h"
+#include "kernel/engine/engine.h"
+#include "proxy/base/creds.h"
+#include "proxy/match.h"
+#include "proxy/message.h"
+
+struct driver;
+
+#define DRIVER_CALLER_PRIVILEGED (1u << 0) /* root, or the uid that the bus runs as */
+#define DRIVER_CALLER_FDS	 (1u << 1) /* agreed on descriptor passing */
+
+/**
+ * struct driver_caller - who calls; embedded in the proxy's client
+ * @conn: its connection, NULL before Hello
+ * @unique_name: of @conn, NULL before Hello; not copied
+ * @creds: from accept
+ * @flags: DRIVER_CALLER_*
+ * @matches: its rules, in the registry that the driver was given; the driver
+ *	subscribes @conn to what they need
+ */
+struct driver_caller {
+	struct engine_conn *conn;
+	const char *unique_name;
+	const struct creds *creds;
+	unsigned flags;
+	struct match_owner matches;
+};
+
+/**
+ * struct driver_limits - the configured limits that the driver itself enforces
+ * @n_names: max_names_per_connection; the unique name and queued entries count
+ * @n_matches: max_match_rules_per_connection
+ */
+struct driver_limits {
+	uint32_t n_names;
+	uint32_t n_matches;
+};
+
+/* counters of the proxy, for Debug.Stats */
+struct driver_stats {
+	uint32_t n_active;     /* connections after Hello, monitors included */
+	uint32_t n_incomplete; /* before it */
+	uint32_t n_match_rules, peak_match_rules, peak_match_rules_per_connection;
+	uint32_t n_names, peak_names, peak_names_per_connection;
+};
+
+struct driver_connection_stats {
+	uint32_t n_match_rules, peak_match_rules;
+	uint32_t n_names, peak_names;
+	uint32_t n_incoming_messages, n_incoming_bytes, n_incoming_fds;
+	uint32_t peak_incoming_bytes, peak_incoming_fds;
+	uint32_t n_outgoing_messages, n_outgoing_bytes, n_outgoing_fds;
+	uint32_t peak_outgoing_bytes, peak_outgoing_fds;
+};
+
+/* what driver_ops.hello() may answer, besides 0 and a negative errno */
+enum driver_hello {
+	DRIVER_HELLO_LIMIT = 1,	 /* max_completed_connections */
+	DRIVER_HELLO_USER_LIMIT, /* max_connections_per_user */
+};
+
+/**
+ * struct driver_ops - what only the proxy can do
+ *
+ * @userdata is that of driver_options.  Optional ones may be NULL.
+ */
+struct driver_ops {
+	/* Connects the caller to the engine: sets ->conn and ->unique_name.
+	 * 0, enum driver_hello, or a negative errno.  A caller whose answer cannot
+	 * be made afterwards is to be disconnected. */
+	int (*hello)(void *userdata, struct driver_caller *caller);
+	/* The pidfd of the connection @id, borrowed; -1: not known.  Optional. */
+	int (*pidfd)(void *userdata, uint64_t id);
+	/* Reads the configuration again.  0; 1 when it is refused: *@text_out, the
+	 * callee's, says why; or a negative errno. */
+	int (*reload)(void *userdata, const char **text_out);
+	/* One variable of the environment of what gets started.  0 or -ENOMEM.
+	 * NULL: nobody may change it. */
+	int (*set_environment)(void *userdata, const char *name, const char *value);
+	/* Calls @fn for each activatable name until it returns non-zero, and returns
+	 * that.  Without the driver's own.  Optional: there are none. */
+	int (*activatable)(void *userdata, int (*fn)(void *fn_userdata, const char *name),
+			   void *fn_userdata);
+	/* Debug.Stats; all optional, NULL: the keys are left out */
+	void (*stats)(void *userdata, struct driver_stats *stats_out);
+	/* false: @id is not one of ours */
+	bool (*connection_stats)(void *userdata, uint64_t id,
+				 struct driver_connection_stats *stats_out);
+	/* calls @fn for each connection that has a unique name, until it returns
+	 * non-zero, and returns that */
+	int (*connections)(void *userdata,
+			   int (*fn)(void *fn_userdata, const struct driver_caller *caller),
+			   void *fn_userdata);
+};
+
+/**
+ * struct driver_options - how to make a driver
+ * @engine: borrowed
+ * @guid: of the bus, 32 hex digits; copied
+ * @matches: registry of all callers' rules; borrowed
+ * @ops, @userdata: borrowed
+ */
+struct driver_options {
+	struct engine *engine;
+	const char *guid;
+	struct match_registry *matches;
+	const struct driver_ops *ops;
+	void *userdata;
+	struct driver_limits limits;
+};
+
+#define DRIVER_MAX_MESSAGES 2
+
+/**
+ * struct driver_answer - what came of a call
+ * @messages: to be queued to the caller, in this order; references
+ * @is_monitor: the caller becomes a monitor once @messages are queued
+ * @rules: what it monitors; the caller's
+ */
+struct driver_answer {
+	struct message *messages[DRIVER_MAX_MESSAGES];
+	unsigned n_messages;
+	bool is_monitor;
+	struct match_rule **rules;
+	size_t n_rules;
+};
+
+#define DRIVER_ANSWER_NULL { .n_messages = 0 }
+
+/* idempotent */
+void driver_answer_deinit(struct driver_answer *answer);
+
+/**
+ * driver_new() - make a driver
+ *
+ * Reads the machine id and the identity of this process: to be called after the
+ * last fork() and change of user.
+ *
+ * Return: 0, -ENOMEM.
+ */
+int driver_new(const struct driver_options *options, struct driver **driver_out);
+struct driver *driver_free(struct driver *driver);
+/* new limits; what exceeds them stays */
+void driver_set_limits(struct driver *driver, const struct driver_limits *limits);
+
+/**
+ * driver_dispatch() - let a message to the driver take effect
+ * @call: any type; its destination is the driver, or absent (then it is no
+ *	signal).  Its header says nothing about who sent it: @caller does.
+ * @answer_out: written on success; to be deinitialised by the caller
+ *
+ * A message that needs no answer leaves @answer_out empty.
+ *
+ * Return: 0.  A negative errno: the caller must be disconnected, as the message
+ * may have had its effect and the answer cannot be told.
+ */
+int driver_dispatch(struct driver *driver, struct driver_caller *caller,
+		    const struct message *call, struct driver_answer *answer_out);
+
+/* the introspection data of the canonical path; NULL when out of memory; from malloc() */
+char *driver_introspect(void);
