@@ -1,3 +1,37 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # the kdbus core, its userspace host and the seam above it
-EXTRA_DIST += %D%/include/uapi/linux/kdbus.h
+noinst_LIBRARIES += libkdbus.a
+
+# <linux/*.h> is ours first, the system's where we have none
+SHIM_CPPFLAGS = -I$(top_srcdir)/%D%/embedded/shim -I$(top_srcdir)/%D%/include/uapi
+libkdbus_a_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
+
+libkdbus_a_SOURCES = \
+	%D%/include/uapi/linux/kdbus.h
+
+# stand-ins for the kernel's helpers
+libkdbus_a_SOURCES += \
+	%D%/embedded/shim/bug.c \
+	%D%/embedded/shim/rbtree.c \
+	%D%/embedded/shim/shim-alloc.h \
+	%D%/embedded/shim/slab.c \
+	%D%/embedded/shim/linux/atomic.h \
+	%D%/embedded/shim/linux/bug.h \
+	%D%/embedded/shim/linux/compiler.h \
+	%D%/embedded/shim/linux/err.h \
+	%D%/embedded/shim/linux/gfp.h \
+	%D%/embedded/shim/linux/kernel.h \
+	%D%/embedded/shim/linux/kref.h \
+	%D%/embedded/shim/linux/list.h \
+	%D%/embedded/shim/linux/lockdep.h \
+	%D%/embedded/shim/linux/minmax.h \
+	%D%/embedded/shim/linux/mutex.h \
+	%D%/embedded/shim/linux/overflow.h \
+	%D%/embedded/shim/linux/rbtree.h \
+	%D%/embedded/shim/linux/refcount.h \
+	%D%/embedded/shim/linux/rwsem.h \
+	%D%/embedded/shim/linux/siphash.h \
+	%D%/embedded/shim/linux/slab.h \
+	%D%/embedded/shim/linux/string.h \
+	%D%/embedded/shim/linux/types.h \
+	%D%/embedded/shim/linux/uidgid.h

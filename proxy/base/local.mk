@@ -3,4 +3,5 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	%D%/cleanup.h \
-	%D%/list.h
+	%D%/list.h \
+	%D%/siphash.c %D%/siphash.h

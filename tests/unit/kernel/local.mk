@@ -6,3 +6,18 @@ TESTS += test-uapi
 
 dist_check_SCRIPTS += %D%/test-uapi-compile.sh
 TESTS += %D%/test-uapi-compile.sh
+
+# tests of kernel code see <linux/*.h> as that code does
+kernel_test_ldadd = libkdbus.a libbase.a libtap.a
+
+check_PROGRAMS += test-shim
+test_shim_SOURCES = %D%/test-shim.c
+test_shim_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
+test_shim_LDADD = $(kernel_test_ldadd)
+TESTS += test-shim
+
+check_PROGRAMS += test-shim-rbtree
+test_shim_rbtree_SOURCES = %D%/test-shim-rbtree.c
+test_shim_rbtree_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
+test_shim_rbtree_LDADD = $(kernel_test_ldadd)
+TESTS += test-shim-rbtree
