@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The bus under test
+ *
+ * The environment says what it is:
+ *	BP_SUBJECT=embedded	bus-proxyd of this build (default)
+ *	BP_SUBJECT=pool		the same, its connections pooled as in the ABI
+ *	BP_SUBJECT=reference	dbus-daemon from PATH
+ *
+ * Each subject has a directory of its own for its configuration, sockets and
+ * output.  A keeper process removes it in the end and ends what is still
+ * running, also when the test fails in between; it then shows the end of what
+ * the subject wrote on stderr.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+bool subject_is_reference(void);
+/* "reference", "embedded" or "pool" */
+const char *subject_name(void);
+/* whether this build has AddressSanitizer: memory figures mean nothing then */
+bool subject_is_sanitized(void);
+/* The start of the subject's command line: writes 1 or 2 strings. */
+size_t subject_command(const char **argv);
+
+/* A temporary directory and whoever looks after it */
+struct sandbox {
+	char dir[64];
+	int keeper_fd; /* tells the keeper; its end tells it to end */
+	pid_t keeper;
+};
+
+void sandbox_open(struct sandbox *sandbox);
+/* removes the directory */
+void sandbox_close(struct sandbox *sandbox);
+/* path of a file in it; a static buffer, good for four calls */
+const char *sandbox_path(const struct sandbox *sandbox, const char *name);
+/* the keeper ends this process if the test fails */
+void sandbox_watch(const struct sandbox *sandbox, pid_t pid);
+void sandbox_forget(const struct sandbox *sandbox, pid_t pid);
+void file_write(const char *path, const char *text);
+/* whole file as a string, NULL if there is none; the caller frees */
+char *file_read(const char *path);
+/* runs a command in a sandbox, output into its files "stdout" and "stderr";
+ * fds: n_fds pairs of own and child's number */
+pid_t sandbox_spawn(const struct sandbox *sandbox, const char *const *argv, const int *fds,
+		    size_t n_fds);
+/* waits for the end of a child: wait status; ends the test after WAIT_MS */
+int sandbox_wait(const struct sandbox *sandbox, pid_t pid);
+
+/* Configuration: what a test says, in a frame that lets everybody do everything.
+ * listen may be NULL: a socket in the sandbox.  xml comes in front of the
+ * policy.  The caller frees. */
+char *config_text(const struct sandbox *sandbox, const char *listen, const char *xml);
+
+struct subject_options {
+	const char *xml;	 /* more elements of the configuration */
+	const char *listen;	 /* <listen> elements as XML; NULL: a path */
+	const char *const *args; /* more arguments, NULL-terminated */
+	unsigned int n_files;	 /* RLIMIT_NOFILE, 0: inherited */
+	const int *fds;		 /* see sandbox_spawn() */
+	size_t n_fds;
+};
+
+struct subject {
+	struct sandbox sandbox;
+	pid_t pid;
+	char *address; /* as printed, without the newline */
+};
+
+/* Starts it and waits for its address. */
+struct subject *subject_start(const char *xml);
+struct subject *subject_start_with(const struct subject_options *options);
+/* SIGTERM; it must end with status 0 and without a sanitizer's report. */
+void subject_stop(struct subject *subject);
+
+/* What /proc says of the daemon */
+
+size_t subject_rss_kib(const struct subject *subject);
+/* how many descriptors it has open, now */
+unsigned int subject_n_fds(const struct subject *subject);
+/* how many without a client; *per_client_out: how many more for each */
+unsigned int subject_idle_fds(const struct subject *subject, unsigned int *per_client_out);
+/* waits until it has so many descriptors, at most WAIT_MS; returns the number */
+unsigned int subject_settle_fds(const struct subject *subject, unsigned int n_fds);
