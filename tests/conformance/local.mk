@@ -1,1 +1,33 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# What a D-Bus client sees, checked on bus-proxyd with both kinds of engine
+# connection and on dbus-daemon (make check-reference).  A program is run once
+# per subject: "test-x.SUBJECT.bus" is a link to it, and run-subject turns the
+# name of the link into the environment.
+conformance_programs = \
+	%D%/test-auth
+
+check_PROGRAMS += $(conformance_programs)
+%C%_test_auth_LDADD = libharness.a libtap.a
+
+TEST_EXTENSIONS += .bus
+BUS_LOG_DRIVER = $(LOG_DRIVER)
+BUS_LOG_COMPILER = $(SHELL) $(top_srcdir)/%D%/run-subject
+EXTRA_DIST += %D%/run-subject
+
+conformance_embedded = $(conformance_programs:=.embedded.bus)
+conformance_pool = $(conformance_programs:=.pool.bus)
+conformance_reference = $(conformance_programs:=.reference.bus)
+MOSTLYCLEANFILES += $(conformance_embedded) $(conformance_pool) $(conformance_reference)
+
+$(conformance_embedded): %.embedded.bus: %$(EXEEXT)
+	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
+$(conformance_pool): %.pool.bus: %$(EXEEXT)
+	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
+$(conformance_reference): %.reference.bus: %$(EXEEXT)
+	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
+
+.PHONY: check-conformance check-reference
+check-conformance:
+	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(conformance_embedded) $(conformance_pool)'
+check-reference:
+	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(conformance_reference)'
