@@ -25,10 +25,20 @@ struct message {
  * @n_fds: room for so many descriptors; message->payload.fds[] starts as -1
  *
  * The caller fills message->bytes and message->header.
+ *
+ * Return: 0, -ENOMEM, or -EMSGSIZE beyond WIRE_MAX_SIZE.
  */
 int message_new(size_t size, uint32_t n_fds, struct message **message_out);
 
-/* a message of what was written; parses its header again; the writer is empty afterwards */
+/**
+ * message_new_finish() - a message of what was written
+ *
+ * Parses its header again; with UNIX_FDS there, payload.fds[] has that many -1.
+ * The writer is empty afterwards, whatever the result.
+ *
+ * Return: 0, what wire_writer_finish() returns, or -EINVAL for a field with a
+ * value that the format does not allow.
+ */
 int message_new_finish(struct wire_writer *writer, struct message **message_out);
 
 static inline struct message *message_ref(struct message *message)

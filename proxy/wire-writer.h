@@ -2,8 +2,9 @@
 /* Writing D-Bus messages
  *
  * For what the bus itself says: replies, errors and signals of the driver.  In
- * native byte order.  The first failed allocation poisons the writer, all later
- * calls do nothing, and wire_writer_finish() returns -ENOMEM: callers check once.
+ * native byte order.  The first failure (no memory, or longer than the format
+ * allows) poisons the writer, all later calls do nothing, and
+ * wire_writer_finish() returns it: callers check once.
  *
  *	wire_writer_init(&w, WIRE_RETURN, WIRE_NO_REPLY_EXPECTED, serial);
  *	wire_put_field_u32(&w, WIRE_FIELD_REPLY_SERIAL, 7);
@@ -11,7 +12,7 @@
  *	wire_put_body(&w, "as");
  *	mark = wire_put_array(&w, 4);
  *	wire_put_string(&w, "a.b");
- *	wire_end_array(&w, mark);
+ *	wire_end_array(&w, mark, 4);
  *	r = message_new_finish(&w, &message);
  */
 #pragma once
@@ -23,7 +24,7 @@ struct wire_writer {
 	size_t size;
 	size_t capacity;
 	size_t body_at; /* 0 while the header is being written */
-	bool failed;
+	int error;	/* 0, or the first failure */
 };
 
 void wire_writer_init(struct wire_writer *writer, enum wire_type type, uint8_t flags,
@@ -58,6 +59,9 @@ void wire_put_struct(struct wire_writer *writer);
  * wire_writer_finish() - the bytes of the message
  * @bytes_out: from malloc(), the caller's
  *
- * Return: 0, or -ENOMEM.
+ * Without wire_put_body() the message has no body.  The writer is empty
+ * afterwards, whatever the result.
+ *
+ * Return: 0, -ENOMEM, or -EMSGSIZE.
  */
 int wire_writer_finish(struct wire_writer *writer, uint8_t **bytes_out, size_t *size_out);

@@ -25,11 +25,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_FIXED_SIZE 16u			/* the part of the header that has a fixed size */
-#define WIRE_MAX_SIZE	(UINT32_C(1) << 27)	/* header and body */
-#define WIRE_MAX_ARRAY	(UINT32_C(1) << 26)	/* content of an array, the fields included */
-#define WIRE_MAX_NAME	255u			/* bus, interface, error and member names */
-#define WIRE_MAX_DEPTH	64u			/* containers inside one another, variants included */
+#define WIRE_FIXED_SIZE 16u		    /* the part of the header that has a fixed size */
+#define WIRE_MAX_SIZE	(UINT32_C(1) << 27) /* header and body */
+#define WIRE_MAX_ARRAY	(UINT32_C(1) << 26) /* content of an array, the fields included */
+#define WIRE_MAX_NAME	255u		    /* bus, interface, error and member names */
+#define WIRE_MAX_DEPTH	64u		    /* containers inside one another, variants included */
+#define WIRE_MAX_ARGS	64u		    /* arguments that match rules can name */
 
 enum wire_type {
 	WIRE_CALL = 1,
@@ -62,12 +63,12 @@ enum wire_field {
 enum wire_outcome {
 	WIRE_OK = 0,
 	WIRE_BAD_ENDIAN,
-	WIRE_BAD_TYPE,		/* message type 0 */
+	WIRE_BAD_TYPE, /* message type 0 */
 	WIRE_BAD_VERSION,
-	WIRE_BAD_SERIAL,	/* serial 0 */
-	WIRE_TOO_LONG,		/* fields, or all of it, above the format's limits */
+	WIRE_BAD_SERIAL, /* serial 0 */
+	WIRE_TOO_LONG,	 /* fields, or all of it, above the format's limits */
 	WIRE_BAD_PADDING,
-	WIRE_BAD_FIELD_CODE,	/* 0 */
+	WIRE_BAD_FIELD_CODE, /* 0 */
 	WIRE_BAD_FIELD_TYPE,
 	WIRE_FIELD_TWICE,
 	WIRE_FIELD_MISSING,
@@ -78,17 +79,17 @@ enum wire_outcome {
 	WIRE_BAD_REPLY_SERIAL,
 	WIRE_BAD_DESTINATION,
 	WIRE_BAD_SENDER,
-	WIRE_LOCAL,		/* the path or interface reserved for client libraries */
+	WIRE_LOCAL, /* the path or interface reserved for client libraries */
 	WIRE_BAD_SIGNATURE,
-	WIRE_BAD_VARIANT,	/* not exactly one complete type */
-	WIRE_BAD_STRING,	/* length, NUL or UTF-8 */
+	WIRE_BAD_VARIANT, /* not exactly one complete type */
+	WIRE_BAD_STRING,  /* length, NUL or UTF-8 */
 	WIRE_BAD_BOOLEAN,
-	WIRE_BAD_ARRAY,		/* length does not fit the elements */
-	WIRE_BAD_FD_INDEX,	/* h beyond UNIX_FDS */
+	WIRE_BAD_ARRAY,	   /* length does not fit the elements */
+	WIRE_BAD_FD_INDEX, /* h beyond UNIX_FDS */
 	WIRE_TOO_DEEP,
-	WIRE_TRUNCATED,		/* a value goes beyond the end */
-	WIRE_TRAILING,		/* bytes behind the last value */
-	WIRE_BODY_UNSIGNED,	/* a body and no signature */
+	WIRE_TRUNCATED,	    /* a value goes beyond the end */
+	WIRE_TRAILING,	    /* bytes behind the last value */
+	WIRE_BODY_UNSIGNED, /* a body and no signature */
 	_WIRE_OUTCOME_MAX,
 };
 
@@ -185,9 +186,9 @@ bool wire_utf8_is_valid(const char *text, size_t len);
 
 /* relaying */
 
-/* size of the header (padding included) once SENDER is @sender_len bytes */
-uint32_t wire_relay_size(const uint8_t *bytes, const struct wire_header *header,
-			 size_t sender_len);
+/* size of the header (padding included) once SENDER is @sender_len bytes; 0 if that made fields
+ * or message longer than the format allows, so that it cannot be relayed */
+uint32_t wire_relay_size(const uint8_t *bytes, const struct wire_header *header, size_t sender_len);
 
 /**
  * wire_relay_header() - write the header that the bus passes on
@@ -198,9 +199,8 @@ uint32_t wire_relay_size(const uint8_t *bytes, const struct wire_header *header,
  *
  * In the byte order of the message.  Fields keep their order; SENDER is last.
  */
-void wire_relay_header(const uint8_t *bytes, const struct wire_header *header,
-		       const char *sender, size_t sender_len, uint8_t *out,
-		       struct wire_header *header_out);
+void wire_relay_header(const uint8_t *bytes, const struct wire_header *header, const char *sender,
+		       size_t sender_len, uint8_t *out, struct wire_header *header_out);
 
 /* reading values: of messages that passed wire_body_check() */
 
@@ -238,14 +238,15 @@ void wire_read_skip(struct wire_reader *reader, const char **signature);
 /**
  * struct wire_args - the leading top-level arguments, as match rules look at them
  *
- * Goes argument by argument; stops for good at the 64th.
+ * Goes argument by argument; stops for good behind the 64th.
  */
 struct wire_args {
 	struct wire_reader reader;
 	const char *signature;
+	unsigned n; /* arguments given so far */
 };
 
-void wire_args_init(struct wire_args *args, const struct wire_header *header,
-		    const uint8_t *bytes, const uint8_t *body);
+void wire_args_init(struct wire_args *args, const struct wire_header *header, const uint8_t *bytes,
+		    const uint8_t *body);
 /* type code of the next argument, or 0 after the last; @text_out is NULL unless it is s, o or g */
 char wire_args_next(struct wire_args *args, const char **text_out, uint32_t *len_out);

@@ -3,5 +3,6 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	%D%/cleanup.h \
+	%D%/creds.c %D%/creds.h \
 	%D%/list.h \
 	%D%/siphash.c %D%/siphash.h

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Identity of a peer: see creds.h
+ *
+ * SO_PEERCRED is the one thing that must be there.  The other options depend on
+ * the kernel and on whether the peer still lives; each of them may be absent.
+ */
+#include "proxy/base/creds.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/base/cleanup.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5; libc's headers are older */
+#endif
+
+/*
+ * Reads a socket option of unknown size, plus @extra bytes of room.  NULL with 0 when the kernel
+ * has none to give.
+ */
+static int get_sized_option(int fd, int option, size_t extra, void **value_out, socklen_t *size_out)
+{
+	__cleanup(freep) void *value = NULL;
+	socklen_t size = 64, room;
+
+	for (;;) {
+		free(value);
+		room = size;
+		value = malloc(room + extra);
+		if (!value)
+			return -ENOMEM;
+		if (getsockopt(fd, SOL_SOCKET, option, value, &size) >= 0)
+			break;
+		/* the kernel says how much it is, which may have grown meanwhile */
+		if (errno == ERANGE && size > room)
+			continue;
+		*value_out = NULL;
+		*size_out = 0;
+		return 0;
+	}
+	*value_out = steal(value);
+	*size_out = size;
+	return 0;
+}
+
+static int compare_gids(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int read_groups(struct creds *creds, int fd)
+{
+	socklen_t size;
+	void *value;
+	int r;
+
+	_Static_assert(sizeof(gid_t) == sizeof(uint32_t), "SO_PEERGROUPS gives gid_t");
+	r = get_sized_option(fd, SO_PEERGROUPS, sizeof(uint32_t), &value, &size);
+	if (r || !value)
+		return r;
+	creds->groups = value;
+	creds->n_groups = size / sizeof(uint32_t);
+	creds->groups[creds->n_groups++] = creds->gid;
+	qsort(creds->groups, creds->n_groups, sizeof(uint32_t), compare_gids);
+	return 0;
+}
+
+static int read_seclabel(struct creds *creds, int fd)
+{
+	socklen_t size;
+	void *value;
+	int r;
+
+	r = get_sized_option(fd, SO_PEERSEC, 1, &value, &size);
+	if (r || !value)
+		return r;
+	creds->seclabel = value;
+	creds->seclabel[size] = '\0'; /* some LSMs count a NUL, some do not */
+	if (!creds->seclabel[0]) {
+		free(creds->seclabel);
+		creds->seclabel = NULL;
+	}
+	return 0;
+}
+
+int creds_init_socket(struct creds *creds, int fd)
+{
+	struct creds c = CREDS_NULL;
+	socklen_t size;
+	struct ucred ucred;
+	int r;
+
+	size = sizeof(ucred);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ucred, &size) < 0)
+		return -errno;
+	c.uid = ucred.uid;
+	c.gid = ucred.gid;
+	c.pid = ucred.pid;
+	r = read_groups(&c, fd);
+	if (!r)
+		r = read_seclabel(&c, fd);
+	if (r) {
+		creds_deinit(&c);
+		return r;
+	}
+	size = sizeof(c.pidfd);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &c.pidfd, &size) < 0)
+		c.pidfd = -1;
+	*creds = c;
+	return 0;
+}
+
+void creds_deinit(struct creds *creds)
+{
+	if (creds->pidfd >= 0)
+		close(creds->pidfd);
+	free(creds->groups);
+	free(creds->seclabel);
+	*creds = (struct creds)CREDS_NULL;
+}
+
+bool creds_has_group(const struct creds *creds, uint32_t gid)
+{
+	return creds->n_groups &&
+	       bsearch(&gid, creds->groups, creds->n_groups, sizeof(gid), compare_gids);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Message: see message.h
+ *
+ * One allocation holds, one after the other, the object, its descriptors and its
+ * bytes.  A message of the driver's keeps the buffer it was written into.  The
+ * last reference, wherever it is dropped, closes the descriptors and frees all.
+ */
+#include "proxy/message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void message_release(struct engine_payload *payload)
+{
+	struct message *message = message_from_payload(payload);
+
+	for (uint32_t i = 0; i < payload->n_fds; i++)
+		if (payload->fds[i] >= 0)
+			close(payload->fds[i]);
+	if (message->is_bytes_owned)
+		free(message->bytes);
+	free(message);
+}
+
+static size_t align8(size_t size)
+{
+	return (size + 7) & ~(size_t)7;
+}
+
+int message_new(size_t size, uint32_t n_fds, struct message **message_out)
+{
+	size_t fds_at = align8(sizeof(struct message));
+	size_t bytes_at = fds_at + align8(n_fds * sizeof(int));
+	struct message *message;
+
+	if (size > WIRE_MAX_SIZE || n_fds > WIRE_MAX_SIZE)
+		return -EMSGSIZE;
+	message = malloc(bytes_at + size);
+	if (!message)
+		return -ENOMEM;
+	*message = (struct message){
+		.payload.refcount = 1,
+		.payload.n_fds = n_fds,
+		.payload.size = size,
+		.payload.fds = (int *)((char *)message + fds_at),
+		.payload.release = message_release,
+		.bytes = (uint8_t *)message + bytes_at,
+	};
+	message->payload.data = message->bytes;
+	for (uint32_t i = 0; i < n_fds; i++)
+		message->payload.fds[i] = -1;
+	*message_out = message;
+	return 0;
+}
+
+int message_new_finish(struct wire_writer *writer, struct message **message_out)
+{
+	__cleanup(message_unrefp) struct message *message = NULL;
+	__cleanup(freep) uint8_t *bytes = NULL;
+	struct wire_header header;
+	size_t size;
+	int r;
+
+	r = wire_writer_finish(writer, &bytes, &size);
+	if (r)
+		return r;
+	if (wire_header_parse(bytes, &header))
+		return -EINVAL;
+	r = message_new(0, header.n_fds, &message);
+	if (r)
+		return r;
+	message->header = header;
+	message->bytes = steal(bytes);
+	message->is_bytes_owned = true;
+	message->payload.data = message->bytes;
+	message->payload.size = size;
+	*message_out = steal(message);
+	return 0;
+}
