@@ -90,7 +90,7 @@ uint32_t wire_relay_size(const uint8_t *bytes, const struct wire_header *header,
 	uint32_t size = wire_align(end, 8);
 
 	if (end - WIRE_FIXED_SIZE > WIRE_MAX_ARRAY || header->body_size > WIRE_MAX_SIZE - size)
-		return 0;
+		return UINT32_MAX;
 	return size;
 }
 

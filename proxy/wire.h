@@ -186,8 +186,8 @@ bool wire_utf8_is_valid(const char *text, size_t len);
 
 /* relaying */
 
-/* size of the header (padding included) once SENDER is @sender_len bytes; 0 if that made fields
- * or message longer than the format allows, so that it cannot be relayed */
+/* size of the header (padding included) once SENDER is @sender_len bytes; UINT32_MAX if that made
+ * fields or message longer than the format allows, so that no receiver would take it */
 uint32_t wire_relay_size(const uint8_t *bytes, const struct wire_header *header, size_t sender_len);
 
 /**
