@@ -42,15 +42,20 @@ static void inbound_drop_raw(struct inbound *in)
 	in->raw_need = 0;
 }
 
-void inbound_deinit(struct inbound *in)
+void inbound_drop_fds(struct inbound *in)
 {
-	inbound_drop_raw(in);
-	in->message = message_unref(in->message);
 	for (uint32_t i = 0; i < in->n_fds; i++)
 		close(in->fds[i]);
 	free(in->fds);
 	in->fds = NULL;
 	in->n_fds = 0;
+}
+
+void inbound_deinit(struct inbound *in)
+{
+	inbound_drop_raw(in);
+	in->message = message_unref(in->message);
+	inbound_drop_fds(in);
 }
 
 int inbound_prepare(struct inbound *in, struct inbound_chunk *chunk, struct iovec iov[2])

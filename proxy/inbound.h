@@ -70,6 +70,8 @@ void inbound_commit(struct inbound *in, struct inbound_chunk *chunk, size_t size
 
 /* takes the descriptors, also on failure: then they are closed; 0 or -ENOMEM */
 int inbound_add_fds(struct inbound *in, const int *fds, uint32_t n_fds);
+/* closes those that no message has claimed */
+void inbound_drop_fds(struct inbound *in);
 
 /**
  * inbound_next() - the next whole message

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A client's socket: reading what it sends, writing what it gets.
+ *
+ * One recvmsg() per turn and client into the chunk that all clients share, at
+ * most: level-triggered epoll says whether there is more, and no read is spent on
+ * learning that there is nothing.  Descriptors end a read (the kernel does not
+ * read past them), so those that came with a chunk belong to its last message.
+ *
+ * Writing: what the engine queued and what the bus answered are put in order
+ * here (client_next()) and go out in batches.  While the socket is full nothing
+ * is taken out of the engine's queue: its quota then answers the senders.
+ */
+#include "proxy/client-io.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/daemon.h"
+#include "proxy/dispatch.h"
+#include "proxy/translate.h"
+
+enum {
+	BATCH_MESSAGES = 256,
+	BATCH_BYTES = 512 * 1024,
+	FLUSH_BATCHES = 4, /* per client and turn */
+	CONTROL_FDS = 253, /* SCM_MAX_FD: more cannot come at once */
+};
+
+/* descriptors of a recvmsg(); false: some did not fit or there is no memory */
+static bool client_take_fds(struct client *client, struct msghdr *header)
+{
+	bool is_good = !(header->msg_flags & MSG_CTRUNC);
+	struct cmsghdr *control;
+
+	for (control = CMSG_FIRSTHDR(header); control; control = CMSG_NXTHDR(header, control)) {
+		size_t n_fds = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS &&
+		    inbound_add_fds(&client->in, (const int *)CMSG_DATA(control), n_fds) < 0)
+			is_good = false;
+	}
+	return is_good;
+}
+
+/* Bytes of the authentication; what follows BEGIN stays in the chunk. */
+static void client_read_auth(struct client *client, struct inbound_chunk *chunk)
+{
+	const char *output;
+	size_t consumed, size;
+	int r;
+
+	r = auth_feed(client->auth, (const char *)chunk->bytes + chunk->at, chunk->end - chunk->at,
+		      &consumed);
+	if (r < 0) {
+		client_close(client, "out of memory");
+		return;
+	}
+	chunk->at += consumed;
+	output = auth_take_output(client->auth, &size);
+	/* a peer that does not read 16 KiB of answers does not want to log in */
+	if (size && send(client->source.fd, output, size, MSG_DONTWAIT | MSG_NOSIGNAL) !=
+			    (ssize_t)size) {
+		client_close(client, NULL);
+		return;
+	}
+	if (r == AUTH_FAILED)
+		client_close(client, auth_reason(client->auth));
+	else if (r == AUTH_DONE)
+		client_authenticated(client);
+}
+
+static void client_read_messages(struct client *client, struct inbound_chunk *chunk)
+{
+	struct daemon *daemon = client->daemon;
+	struct message *message;
+	const char *sender;
+	size_t sender_len;
+	int r;
+
+	while (client->state != CLIENT_CLOSED) {
+		sender = client_sender(client, &sender_len);
+		r = inbound_next(&client->in, chunk, &daemon->limits.inbound, sender, sender_len,
+				 &message);
+		if (r == INBOUND_MORE)
+			return;
+		if (r) {
+			client_close(client, r < 0 ? "out of memory" : inbound_outcome_text(r));
+			return;
+		}
+		dispatch_message(client, message);
+		message_unref(message);
+	}
+}
+
+/* Descriptors that wait, for a message or for the rest of one, wait for so long only. */
+static void client_watch_fds(struct client *client)
+{
+	struct daemon *daemon = client->daemon;
+
+	if (!client->in.n_fds) {
+		loop_timer_disarm(&client->fds_timer);
+		return;
+	}
+	if (!loop_timer_is_armed(&client->fds_timer))
+		loop_timer_arm(&daemon->loop, &client->fds_timer,
+			       loop_now_ns() + daemon->limits.pending_fd_timeout_ns);
+}
+
+static void client_read(struct client *client)
+{
+	struct inbound_chunk *chunk = &client->daemon->chunk;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(CONTROL_FDS * sizeof(int))];
+	} control;
+	struct iovec iov[2];
+	struct msghdr header = {.msg_iov = iov, .msg_control = &control,
+				.msg_controllen = sizeof(control)};
+	ssize_t size;
+
+	header.msg_iovlen = inbound_prepare(&client->in, chunk, iov);
+	size = recvmsg(client->source.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (size < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			client_close(client, NULL);
+		return;
+	}
+	inbound_commit(&client->in, chunk, size);
+	if (header.msg_controllen && !client_take_fds(client, &header)) {
+		client_close(client, "file descriptors did not arrive");
+		return;
+	}
+	if (!size) {
+		client_close(client, NULL);
+		return;
+	}
+	if (client->state == CLIENT_AUTH)
+		client_read_auth(client, chunk);
+	/* descriptors that came before they were agreed on belong to nobody */
+	if (client->in.n_fds && (client->state == CLIENT_AUTH || !client->is_fds_agreed))
+		inbound_drop_fds(&client->in);
+	if (client->state != CLIENT_AUTH && client->state != CLIENT_CLOSED)
+		client_read_messages(client, chunk);
+	if (client->state != CLIENT_CLOSED)
+		client_watch_fds(client);
+}
+
+void client_dispatch(struct loop_source *source, uint32_t events)
+{
+	struct client *client = container_of(source, struct client, source);
+
+	if (events & EPOLLOUT)
+		client_set_ready(client);
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		client_read(client);
+}
+
+void client_update_events(struct client *client)
+{
+	uint32_t events = 0;
+
+	/* nothing can be sent any more, or the answers pile up: no new work */
+	if (!client->is_read_paused)
+		events |= EPOLLIN;
+	if (client->is_blocked && !client->is_write_broken)
+		events |= EPOLLOUT;
+	if (loop_modify(&client->daemon->loop, &client->source, events) < 0)
+		client_close(client, "epoll failed");
+}
+
+/* The next message for the socket, in the order of the bus; NULL: there is none just now. */
+static struct message *client_next(struct client *client)
+{
+	struct engine_received received;
+	struct message *message;
+	int r;
+
+	for (;;) {
+		message = outbound_take_answer(&client->out, client->position);
+		if (message)
+			return message;
+		if (!client->caller.conn)
+			return NULL;
+		r = engine_recv(client->caller.conn, &received);
+		if (r == -EAGAIN)
+			return outbound_take_answer(&client->out, UINT64_MAX);
+		if (r < 0) {
+			client_close(client, "connection to the bus was lost");
+			return NULL;
+		}
+		client->position = received.position;
+		message = translate_received(client, &received);
+		engine_received_release(&received);
+		if (message)
+			return message;
+	}
+}
+
+/* a client that asks faster than it reads the answers is not read from for a while */
+static void client_check_answers(struct client *client)
+{
+	uint64_t limit = client->daemon->limits.max_outgoing_bytes;
+	bool is_paused = client->out.n_answer_bytes > limit;
+
+	if (is_paused == client->is_read_paused)
+		return;
+	if (!is_paused && client->out.n_answer_bytes > limit / 2)
+		return;
+	client->is_read_paused = is_paused;
+	client_update_events(client);
+}
+
+void client_flush(struct client *client)
+{
+	struct message *batch[BATCH_MESSAGES];
+	uint32_t n_batches = 0, n;
+	size_t n_bytes, n_sent;
+	int r;
+
+	while (n_batches++ < FLUSH_BATCHES) {
+		n = 0;
+		n_bytes = 0;
+		n_sent = 0;
+		if (client->out.n_unsent) {
+			n = outbound_take_unsent(&client->out, batch, &n_sent);
+			for (uint32_t i = 0; i < n; i++)
+				n_bytes += batch[i]->payload.size;
+		}
+		while (n < BATCH_MESSAGES && n_bytes < BATCH_BYTES) {
+			batch[n] = client_next(client);
+			if (!batch[n])
+				break;
+			n_bytes += batch[n++]->payload.size;
+		}
+		if (client->state == CLIENT_CLOSED || client->is_write_broken) {
+			while (n)
+				message_unref(batch[--n]);
+			if (client->state == CLIENT_CLOSED || !n_bytes)
+				return;
+			continue;
+		}
+		client_check_answers(client);
+		if (!n)
+			return;
+		r = outbound_write(&client->out, client->source.fd, batch, n, n_sent);
+		switch (r) {
+		case 0:
+			if (client->is_blocked) {
+				client->is_blocked = false;
+				client_update_events(client);
+			}
+			break;
+		case OUTBOUND_FULL:
+			client->is_blocked = true;
+			client_update_events(client);
+			return;
+		case OUTBOUND_FDS:
+			client_retry_fds(client);
+			return;
+		case OUTBOUND_BROKEN:
+			/* the read side tells when it is time to close */
+			client->is_write_broken = true;
+			break;
+		default:
+			client_close(client, "out of memory");
+			return;
+		}
+	}
+	client_set_ready(client);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Client: one classic D-Bus connection and what it has
+ *
+ * A client owns its socket and, from Hello on, one connection of the engine.
+ * Everything else that belongs to it hangs off these two: match rules, bytes
+ * half read and half written, answers that wait for their turn.
+ *
+ *	AUTH --BEGIN--> HELLO --Hello--> ACTIVE --BecomeMonitor--> MONITOR
+ *	   \_______________\________________\_________________________\--> CLOSED
+ *
+ * client_set_state() is the one place where the state changes.  A client that is
+ * CLOSED has left all look-ups and its socket is closed; its memory goes at the
+ * end of the turn, so that whoever is up the call chain may still look at it.
+ */
+#pragma once
+
+#include "driver-emu/driver.h"
+#include "kernel/engine/engine.h"
+#include "proxy/auth.h"
+#include "proxy/inbound.h"
+#include "proxy/loop.h"
+#include "proxy/outbound.h"
+#include "proxy/unique-name.h"
+
+struct daemon;
+struct listener;
+
+enum client_state {
+	CLIENT_AUTH,	/* authenticating */
+	CLIENT_HELLO,	/* authenticated, no name yet */
+	CLIENT_ACTIVE,	/* a peer on the bus */
+	CLIENT_MONITOR, /* only listens */
+	CLIENT_CLOSED,
+};
+
+/**
+ * struct client
+ * @source: the socket
+ * @daemon: whose client it is
+ * @link: in daemon->clients, or daemon->dead once CLOSED
+ * @incomplete_link: in daemon->incomplete, oldest first, while AUTH or HELLO
+ * @ready_link: in daemon->ready while there may be something to write
+ * @creds: who it is
+ * @auth: the conversation, in AUTH only
+ * @deadline_ns: when it must have said Hello
+ * @in, @out: bytes from and to the socket
+ * @fds_timer: descriptors that no message has claimed, or an unfinished message
+ *	that has some, may stay until then
+ * @caller: what the driver sees of it: its connection of the engine (from Hello on,
+ *	NULL again as a monitor), its name, and its match rules or monitor rules
+ * @position: how far the connection's queue has been received
+ * @unique_name: "" before Hello
+ * @is_fds_agreed: NEGOTIATE_UNIX_FD
+ * @is_anonymous: ANONYMOUS: no uid counts
+ * @is_blocked: the socket is full
+ * @is_write_broken: the other end does not read any more: what is left to be read
+ *	from it is still taken
+ * @is_read_paused: it does not read the answers that it asks for
+ * @n_dropped: copies that a monitor could not take
+ */
+struct client {
+	struct loop_source source;
+	struct daemon *daemon;
+	struct list_head link;
+	struct list_head incomplete_link;
+	struct list_head ready_link;
+	struct creds creds;
+	struct auth *auth;
+	uint64_t deadline_ns;
+	struct inbound in;
+	struct outbound out;
+	struct loop_timer fds_timer;
+	struct driver_caller caller;
+	uint64_t position;
+	char unique_name[UNIQUE_NAME_SIZE];
+	uint8_t unique_name_len;
+	uint8_t state;
+	bool is_fds_agreed : 1;
+	bool is_anonymous : 1;
+	bool is_blocked : 1;
+	bool is_write_broken : 1;
+	bool is_read_paused : 1;
+	uint64_t n_dropped;
+};
+
+/**
+ * client_new() - a client for a socket that was just accepted
+ * @fd: taken, also on failure
+ * @guid: of the listening address; borrowed for the client's life
+ *
+ * Return: 0 or a negative errno.
+ */
+int client_new(struct daemon *daemon, int fd, const char *guid);
+
+/* enters CLOSED; @why goes to the log when it is not NULL */
+void client_close(struct client *client, const char *why);
+/* frees what client_close() left; the daemon calls it at the end of a turn */
+void client_free(struct client *client);
+
+void client_set_state(struct client *client, enum client_state state);
+
+/* there may be something to write to it: looked at at the end of the turn */
+void client_set_ready(struct client *client);
+
+/* writes a batch of what there is; called by the end of a turn */
+void client_flush(struct client *client);
+
+/**
+ * client_answer() - queue what the bus itself has to say to the client
+ * @message: borrowed
+ *
+ * It is written behind everything that the bus has queued to the client by now.
+ * A client for which there is no memory is closed.
+ */
+void client_answer(struct client *client, struct message *message);
+
+/* a copy for a monitor: dropped and counted where the monitor does not keep up */
+void client_copy(struct client *client, struct message *message);
+
+/* what SENDER of its messages says: ":not.active.yet" before Hello */
+const char *client_sender(const struct client *client, size_t *len_out);
+
+/* the conversation is over, message bytes follow; closes it if it may not connect */
+void client_authenticated(struct client *client);
+
+/* Hello: becomes a connection of the engine; 0, enum driver_hello, or a negative errno */
+int client_hello(struct client *client);
+
+/* BecomeMonitor: @rules are borrowed; 0 or -ENOMEM */
+int client_become_monitor(struct client *client, struct match_rule *const *rules, size_t n_rules);
+
+/* its process, as a descriptor that stays the client's; -1: not known */
+int client_pidfd(struct client *client);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Daemon: the bus' owner and all that it owns
+ *
+ * It makes the bus on the engine, listens, and serves every client from one
+ * event loop.  There is no other mutable state in the proxy than what hangs off
+ * this object.
+ *
+ * A turn of the loop: sockets are read and their messages sent into the engine,
+ * which wakes the clients they are for; at the end of the turn each of those is
+ * drained into one write (client_flush()), and clients that were closed are
+ * freed.
+ */
+#pragma once
+
+#include "driver-emu/driver.h"
+#include "kernel/engine/engine.h"
+#include "policy-parser/config.h"
+#include "proxy/base/log.h"
+#include "proxy/client.h"
+#include "proxy/inbound.h"
+#include "proxy/loop.h"
+#include "proxy/match.h"
+
+/* numbers that Stats shows and the limits look at */
+struct daemon_counts {
+	uint32_t n_incomplete; /* AUTH and HELLO */
+	uint32_t n_active;     /* ACTIVE and MONITOR */
+	uint64_t n_lost;       /* broadcasts that did not reach a receiver */
+};
+
+struct daemon_limits {
+	struct inbound_limits inbound;
+	uint64_t auth_timeout_ns;
+	uint64_t pending_fd_timeout_ns;
+	uint64_t reply_timeout_ns; /* 0: never */
+	uint64_t max_outgoing_bytes;
+	uint32_t max_incomplete;
+	uint32_t max_completed;
+	uint32_t max_matches;
+};
+
+struct daemon {
+	struct loop loop;
+	struct config *config;
+	uint32_t owner_uid;
+	char guid[33]; /* of the bus */
+	uint64_t id_offset;
+	struct daemon_limits limits;
+	struct daemon_counts counts;
+
+	struct engine_host host;
+	struct engine *engine;
+	struct loop_source engine_source; /* fd -1 where the engine needs no polling */
+	struct loop_timer reply_timer;
+
+	struct driver *driver;
+	struct match_registry *matches;
+	struct match_registry *monitor_matches;
+	uint32_t serial; /* of the bus' own messages */
+
+	struct list_head listeners;
+	struct loop_timer accept_timer; /* while accept() is paused for want of descriptors */
+	bool is_accept_paused;
+
+	struct list_head clients;
+	struct list_head incomplete;
+	struct list_head ready;
+	struct list_head blocked_fds; /* wait for descriptors in flight to land */
+	struct list_head dead;
+	struct loop_timer auth_timer;
+	struct loop_timer retry_timer;
+
+	struct loop_source signal_source;
+	struct inbound_chunk chunk; /* what sockets are read into */
+
+	struct log_limit log_refused; /* of clients that broke the protocol */
+	struct log_limit log_lost;
+};
+
+/**
+ * struct daemon_options - what the command line adds to the configuration
+ * @engine: address of the engine
+ */
+struct daemon_options {
+	const char *engine;
+	bool strict;
+};
+
+/**
+ * daemon_new() - make the bus
+ * @config: taken on success
+ *
+ * Return: 0 or a negative errno.
+ */
+int daemon_new(struct config *config, const struct daemon_options *options,
+	       struct daemon **daemon_out);
+struct daemon *daemon_free(struct daemon *daemon);
+DEFINE_CLEANUP(struct daemon *, daemon_free);
+
+/* serves until SIGTERM; 0 or a negative errno */
+int daemon_run(struct daemon *daemon);
+
+/* the next serial of the bus' own messages, never 0 */
+uint32_t daemon_next_serial(struct daemon *daemon);
+
+/* accept() is paused, or goes on, as limits and descriptors say */
+void daemon_pause_accept(struct daemon *daemon, bool for_want_of_fds);
+void daemon_resume_accept(struct daemon *daemon);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Monitors: see monitor.h. */
+#include "proxy/monitor.h"
+
+#include "proxy/daemon.h"
+#include "proxy/parties.h"
+
+struct monitor_hit {
+	struct message *message;
+};
+
+static void monitor_hit(void *userdata, struct match_owner *owner)
+{
+	struct monitor_hit *hit = userdata;
+	struct client *client = client_from_matches(owner);
+
+	/* a message with descriptors is shown to those that can take them */
+	if (hit->message->payload.n_fds && !client->is_fds_agreed)
+		return;
+	client_copy(client, hit->message);
+}
+
+void monitor_feed(struct daemon *daemon, struct message *message)
+{
+	struct monitor_hit hit = {message};
+	struct match_subject subject;
+	struct parties parties;
+
+	if (!match_registry_n_nodes(daemon->monitor_matches))
+		return;
+	match_subject_init_message(&subject, message);
+	parties_init(&parties, daemon, &subject, message_sender(message),
+		     message_destination(message));
+	match_registry_find(daemon->monitor_matches, &subject, monitor_hit, &hit);
+}
+
+static void monitor_feed_made(struct daemon *daemon, int r, struct message *message)
+{
+	/* without memory a monitor misses something; the bus goes on */
+	if (r < 0)
+		return;
+	monitor_feed(daemon, message);
+	message_unref(message);
+}
+
+void monitor_feed_notification(struct daemon *daemon,
+			       const struct engine_notification *notification)
+{
+	bool is_id = notification->type == KDBUS_ITEM_ID_ADD ||
+		     notification->type == KDBUS_ITEM_ID_REMOVE;
+	struct synthetic_change change;
+	struct message *message = NULL;
+	int r;
+
+	if (!match_registry_n_nodes(daemon->monitor_matches))
+		return;
+	if (!synthetic_change_init(&change, notification, daemon->id_offset))
+		return;
+	if (*change.old_owner && !is_id) {
+		r = synthetic_name_lost(change.name, change.old_owner, &message);
+		monitor_feed_made(daemon, r, message);
+	}
+	r = synthetic_name_owner_changed(change.name, change.old_owner, change.new_owner, NULL,
+					 &message);
+	monitor_feed_made(daemon, r, message);
+	if (*change.new_owner && !is_id) {
+		r = synthetic_name_acquired(change.name, change.new_owner, &message);
+		monitor_feed_made(daemon, r, message);
+	}
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Outbound: see outbound.h. */
+#include "proxy/outbound.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum {
+	OUTBOUND_IOV = 256,	 /* messages per sendmsg() */
+	OUTBOUND_MAX_FDS = 253,	 /* per sendmsg(): SCM_MAX_FD */
+};
+
+struct answer {
+	struct list_head link;
+	uint64_t position;
+	struct message *message;
+};
+
+void outbound_init(struct outbound *out)
+{
+	*out = (struct outbound){0};
+	INIT_LIST_HEAD(&out->answers);
+}
+
+static void outbound_drop_unsent(struct outbound *out)
+{
+	for (uint32_t i = 0; i < out->n_unsent; i++)
+		message_unref(out->unsent[i]);
+	free(out->unsent);
+	out->unsent = NULL;
+	out->n_unsent = 0;
+	out->n_sent = 0;
+}
+
+void outbound_deinit(struct outbound *out)
+{
+	struct message *message;
+
+	while ((message = outbound_take_answer(out, UINT64_MAX)))
+		message_unref(message);
+	outbound_drop_unsent(out);
+}
+
+int outbound_answer(struct outbound *out, struct message *message, uint64_t position)
+{
+	struct answer *answer;
+
+	answer = malloc(sizeof(*answer));
+	if (!answer)
+		return -ENOMEM;
+	answer->position = position;
+	answer->message = message_ref(message);
+	list_add_tail(&answer->link, &out->answers);
+	out->n_answer_bytes += message->payload.size;
+	return 0;
+}
+
+struct message *outbound_take_answer(struct outbound *out, uint64_t position)
+{
+	struct answer *answer;
+	struct message *message;
+
+	answer = list_first_entry_or_null(&out->answers, struct answer, link);
+	if (!answer || answer->position > position)
+		return NULL;
+	list_del(&answer->link);
+	message = answer->message;
+	out->n_answer_bytes -= message->payload.size;
+	free(answer);
+	return message;
+}
+
+uint32_t outbound_take_unsent(struct outbound *out, struct message **batch, size_t *n_sent_out)
+{
+	uint32_t n = out->n_unsent;
+
+	memcpy(batch, out->unsent, n * sizeof(*batch));
+	*n_sent_out = out->n_sent;
+	free(out->unsent);
+	out->unsent = NULL;
+	out->n_unsent = 0;
+	out->n_sent = 0;
+	return n;
+}
+
+/* how many messages can go with one sendmsg(): all up to the next that has descriptors */
+static uint32_t outbound_group(struct message **batch, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 1; i < n && i < OUTBOUND_IOV; i++)
+		if (batch[i]->payload.n_fds)
+			break;
+	return i;
+}
+
+static ssize_t outbound_sendmsg(int fd, struct message **batch, uint32_t n, size_t n_sent)
+{
+	struct iovec iov[OUTBOUND_IOV];
+	struct msghdr header = {.msg_iov = iov, .msg_iovlen = n};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(OUTBOUND_MAX_FDS * sizeof(int))];
+	} control;
+
+	for (uint32_t i = 0; i < n; i++)
+		iov[i] = (struct iovec){batch[i]->bytes, batch[i]->payload.size};
+	iov[0].iov_base = (uint8_t *)iov[0].iov_base + n_sent;
+	iov[0].iov_len -= n_sent;
+	/* descriptors go with a message's first byte */
+	if (batch[0]->payload.n_fds && !n_sent) {
+		size_t size = batch[0]->payload.n_fds * sizeof(int);
+
+		header.msg_control = &control;
+		header.msg_controllen = CMSG_SPACE(size);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(&control.header), batch[0]->payload.fds, size);
+	}
+	return sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* forgets the messages that @size bytes cover; returns how many; *n_sent is of the next one */
+static uint32_t outbound_retire(struct message **batch, uint32_t n, size_t size, size_t *n_sent)
+{
+	uint32_t i;
+
+	size += *n_sent;
+	for (i = 0; i < n && size >= batch[i]->payload.size; i++) {
+		size -= batch[i]->payload.size;
+		message_unref(batch[i]);
+	}
+	*n_sent = size;
+	return i;
+}
+
+static int outbound_keep(struct outbound *out, struct message **batch, uint32_t n, size_t n_sent)
+{
+	struct message **unsent;
+
+	unsent = malloc(n * sizeof(*unsent));
+	if (!unsent) {
+		for (uint32_t i = 0; i < n; i++)
+			message_unref(batch[i]);
+		return -ENOMEM;
+	}
+	memcpy(unsent, batch, n * sizeof(*unsent));
+	out->unsent = unsent;
+	out->n_unsent = n;
+	out->n_sent = n_sent;
+	return 0;
+}
+
+int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_t n, size_t n_sent)
+{
+	int outcome = 0, r;
+
+	while (n && !outcome) {
+		uint32_t n_group = outbound_group(batch, n), n_done;
+		ssize_t size = outbound_sendmsg(fd, batch, n_group, n_sent);
+
+		if (size < 0) {
+			if (errno == EINTR)
+				continue;
+			if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+				outcome = OUTBOUND_FULL;
+			else if (errno == ETOOMANYREFS)
+				outcome = OUTBOUND_FDS;
+			else
+				outcome = OUTBOUND_BROKEN;
+			break;
+		}
+		n_done = outbound_retire(batch, n_group, size, &n_sent);
+		/* a short write means that the socket is full: no need to be told so */
+		if (n_done < n_group)
+			outcome = OUTBOUND_FULL;
+		batch += n_done;
+		n -= n_done;
+	}
+	if (outcome == OUTBOUND_BROKEN) {
+		for (uint32_t i = 0; i < n; i++)
+			message_unref(batch[i]);
+		return outcome;
+	}
+	if (n) {
+		r = outbound_keep(out, batch, n, n_sent);
+		if (r < 0)
+			return r;
+	}
+	return outcome;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Outbound: what waits to be written to a client's socket
+ *
+ * Two things can wait beside the engine's queue of the connection:
+ *
+ *	answers		what the bus itself says to this client (replies of the driver,
+ *			errors), each due once the engine's queue has been received up to
+ *			the position at which it took effect
+ *	unsent		messages taken out of both that the socket did not accept yet; at
+ *			most one batch, so a full socket leaves the rest to the engine's
+ *			quota
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proxy/message.h"
+
+struct outbound {
+	struct list_head answers;
+	size_t n_answer_bytes;
+	struct message **unsent; /* owned, with their references */
+	uint32_t n_unsent;
+	size_t n_sent; /* bytes of unsent[0] that are gone */
+};
+
+void outbound_init(struct outbound *out);
+void outbound_deinit(struct outbound *out); /* idempotent */
+
+/**
+ * outbound_answer() - queue what the bus says
+ * @message: a reference is taken
+ * @position: of the engine's queue after which it is due
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int outbound_answer(struct outbound *out, struct message *message, uint64_t position);
+
+/* the next answer if it is due once @position was received; its reference is the caller's */
+struct message *outbound_take_answer(struct outbound *out, uint64_t position);
+
+static inline bool outbound_has_answer(const struct outbound *out)
+{
+	return !list_empty(&out->answers);
+}
+
+/* hands over what is unsent, at most one batch; @batch has room for it */
+uint32_t outbound_take_unsent(struct outbound *out, struct message **batch, size_t *n_sent_out);
+
+enum outbound_outcome {
+	OUTBOUND_FULL = 1, /* the socket takes no more just now; the rest was kept */
+	OUTBOUND_BROKEN,   /* the other end is gone */
+	OUTBOUND_FDS,	   /* too many descriptors are in flight; the rest was kept */
+};
+
+/**
+ * outbound_write() - write a batch to a socket
+ * @batch: messages in order; their references are consumed
+ * @n_sent: bytes of batch[0] that went out earlier
+ *
+ * One sendmsg() for all, or one for each message that starts with descriptors.
+ * What the socket did not take becomes "unsent".
+ *
+ * Return: 0, an enum outbound_outcome, or -ENOMEM.
+ */
+int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_t n, size_t n_sent);

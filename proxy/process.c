@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Process: see process.h. */
+#include "proxy/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proxy/base/cleanup.h"
+
+static int process_open_null(int target)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	if (fd < 0)
+		return -errno;
+	if (fd == target)
+		return 0;
+	if (dup2(fd, target) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	close(fd);
+	return 0;
+}
+
+int process_prepare(void)
+{
+	struct rlimit limit;
+	int r;
+
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		r = process_open_null(fd);
+		if (r < 0)
+			return r;
+	}
+	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return -errno;
+	/* best effort: with less it serves fewer clients */
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return 0;
+}
+
+static void __attribute__((noreturn)) process_await(pid_t child, int fd)
+{
+	int status;
+	char byte;
+
+	if (read(fd, &byte, 1) == 1)
+		_exit(0);
+	if (waitpid(child, &status, 0) == child && WIFEXITED(status))
+		_exit(WEXITSTATUS(status));
+	_exit(1);
+}
+
+int process_fork(bool keep_umask, int *ready_fd_out)
+{
+	int fds[2], r;
+	pid_t child;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	child = fork();
+	if (child < 0) {
+		r = -errno;
+		close(fds[0]);
+		close(fds[1]);
+		return r;
+	}
+	if (child) {
+		close(fds[1]);
+		process_await(child, fds[0]);
+	}
+	close(fds[0]);
+	r = process_open_null(STDIN_FILENO);
+	if (r >= 0 && chdir("/") < 0)
+		r = -errno;
+	if (r < 0) {
+		close(fds[1]);
+		return r;
+	}
+	setsid();
+	if (!keep_umask)
+		umask(022);
+	*ready_fd_out = fds[1];
+	return 0;
+}
+
+void process_ready(int *ready_fd)
+{
+	char byte = 0;
+
+	if (*ready_fd < 0)
+		return;
+	/* where the parent is gone, nobody needs to know */
+	if (write(*ready_fd, &byte, 1) < 0)
+		errno = 0;
+	close(steal_fd(ready_fd));
+}
+
+int process_print(int fd, const char *text)
+{
+	int r = 0;
+
+	if (dprintf(fd, "%s\n", text) < 0)
+		r = -errno;
+	if (fd > 2)
+		close(fd);
+	return r;
+}
+
+int process_check_pidfile(const char *path)
+{
+	struct stat st;
+
+	if (!lstat(path, &st))
+		return -EEXIST;
+	return errno == ENOENT ? 0 : -errno;
+}
+
+int process_write_pidfile(const char *path)
+{
+	int fd, r = 0;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	if (dprintf(fd, "%lu\n", (unsigned long)getpid()) < 0)
+		r = -errno;
+	if (close(fd) < 0 && !r)
+		r = -errno;
+	if (r)
+		unlink(path);
+	return r;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Translation: see translate.h.
+ *
+ *	D-Bus				kdbus
+ *	call				EXPECT_REPLY, unless NO_REPLY_EXPECTED
+ *	return, error			cookie_reply
+ *	signal without destination	SIGNAL, broadcast
+ *	signal with destination		plain unicast: a unicast with the SIGNAL flag would reach
+ *					only who has a match for it
+ *	serial				cookie
+ *	destination :1.N		dst_id
+ *	destination a.b			dst_name
+ *
+ * The payload is the D-Bus message itself, SENDER included.  What comes from a
+ * client of this process is known to be good; any other payload is a stranger's
+ * and is validated like a client's, and the bus' facts win over its header: SENDER
+ * is the source's id, and serials that contradict the cookies drop the message.
+ */
+#include "proxy/translate.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "proxy/bloom.h"
+#include "proxy/daemon.h"
+
+static int translate_broadcast(struct client *client, struct engine_send *send,
+			       const struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	uint64_t bits[BLOOM_MAX_SIZE / sizeof(uint64_t)];
+	struct bloom bloom;
+	unsigned n_hash;
+	size_t size;
+
+	send->flags |= KDBUS_MSG_SIGNAL;
+	send->dst_id = KDBUS_DST_ID_BROADCAST;
+	if (engine_needs_bloom(daemon->engine)) {
+		engine_bloom_parameters(daemon->engine, &size, &n_hash);
+		bloom_init(&bloom, bits, size, n_hash);
+		bloom_add_message(&bloom, message);
+		send->bloom = bits;
+	}
+	return engine_send(client->caller.conn, send);
+}
+
+int translate_send(struct client *client, struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	const struct wire_header *header = &message->header;
+	const char *destination = message_destination(message);
+	struct engine_send send = {
+		.cookie = header->serial,
+		.payload = &message->payload,
+	};
+
+	if (header->flags & WIRE_NO_AUTO_START)
+		send.flags |= KDBUS_MSG_NO_AUTO_START;
+	if (!destination)
+		return translate_broadcast(client, &send, message);
+	if (*destination != ':') {
+		send.dst_id = KDBUS_DST_ID_NAME;
+		send.dst_name = destination;
+	} else if (!unique_name_parse(destination, daemon->id_offset, &send.dst_id)) {
+		return -ENXIO;
+	}
+	if (header->type == WIRE_CALL && !(header->flags & WIRE_NO_REPLY_EXPECTED)) {
+		send.flags |= KDBUS_MSG_EXPECT_REPLY;
+		send.timeout_ns = ENGINE_NO_TIMEOUT;
+		if (daemon->limits.reply_timeout_ns)
+			send.timeout_ns = loop_now_ns() + daemon->limits.reply_timeout_ns;
+	} else if (header->type == WIRE_RETURN || header->type == WIRE_ERROR) {
+		send.cookie_reply = header->reply_serial;
+	}
+	return engine_send(client->caller.conn, &send);
+}
+
+/* a payload that did not come from a client of this process */
+static struct message *translate_stranger(struct client *client,
+					  const struct engine_received *received)
+{
+	struct engine_payload *payload = received->payload;
+	__cleanup(message_unrefp) struct message *message = NULL;
+	char sender[UNIQUE_NAME_SIZE];
+	uint32_t header_size, size, relay_size;
+	struct wire_header header;
+	size_t sender_len;
+	int r;
+
+	if (received->payload_type != KDBUS_PAYLOAD_DBUS || payload->size < WIRE_FIXED_SIZE)
+		return NULL;
+	if (wire_frame(payload->data, &header_size, &size) || size != payload->size ||
+	    wire_header_parse(payload->data, &header) ||
+	    wire_body_check(&header, payload->data,
+			    (const uint8_t *)payload->data + header_size))
+		return NULL;
+	if (header.serial != received->cookie || header.n_fds != payload->n_fds)
+		return NULL;
+	if ((header.type == WIRE_RETURN || header.type == WIRE_ERROR) &&
+	    header.reply_serial != received->cookie_reply)
+		return NULL;
+	sender_len = unique_name_format(received->src_id, client->daemon->id_offset, sender);
+	relay_size = wire_relay_size(payload->data, &header, sender_len);
+	if (relay_size > WIRE_MAX_SIZE - header.body_size)
+		return NULL;
+	r = message_new((size_t)relay_size + header.body_size, header.n_fds, &message);
+	if (r < 0) {
+		client_close(client, "out of memory");
+		return NULL;
+	}
+	wire_relay_header(payload->data, &header, sender, sender_len, message->bytes,
+			  &message->header);
+	memcpy(message->bytes + relay_size, (const uint8_t *)payload->data + header_size,
+	       header.body_size);
+	for (uint32_t i = 0; i < payload->n_fds; i++) {
+		message->payload.fds[i] = payload->fds[i];
+		payload->fds[i] = -1;
+	}
+	return steal(message);
+}
+
+/* who answers what will not be answered any more */
+static struct message *translate_no_reply(struct client *client,
+					  const struct engine_notification *notification)
+{
+	enum driver_error error = notification->type == KDBUS_ITEM_REPLY_DEAD ?
+					  DRIVER_ERROR_PEER_GONE :
+					  DRIVER_ERROR_TIMED_OUT;
+	struct message *message;
+
+	if (synthetic_error(notification->cookie_reply, client->unique_name, error, NULL,
+			    &message) < 0) {
+		client_close(client, "out of memory");
+		return NULL;
+	}
+	monitor_feed(client->daemon, message);
+	return message;
+}
+
+/* In the order of D-Bus: who loses a name hears that first, who gets it hears that last. */
+static struct message *translate_notification(struct client *client,
+					      const struct engine_received *received)
+{
+	uint64_t self = engine_conn_id(client->caller.conn);
+	struct message *messages[3];
+	struct synthetic_change change;
+	bool is_own_id;
+	unsigned n = 0;
+	int r = 0;
+
+	if (received->notification.type == KDBUS_ITEM_REPLY_DEAD ||
+	    received->notification.type == KDBUS_ITEM_REPLY_TIMEOUT)
+		return translate_no_reply(client, &received->notification);
+	if (!synthetic_change_init(&change, &received->notification, client->daemon->id_offset))
+		return NULL;
+	is_own_id = received->notification.type == KDBUS_ITEM_ID_ADD ||
+		    received->notification.type == KDBUS_ITEM_ID_REMOVE;
+	if (change.old_id == self && !is_own_id) {
+		r = synthetic_name_lost(change.name, client->unique_name, &messages[n]);
+		n += !r;
+	}
+	if (!r && (received->tag & TRANSLATE_TAG_MATCHED)) {
+		r = synthetic_name_owner_changed(change.name, change.old_owner, change.new_owner,
+						 NULL, &messages[n]);
+		n += !r;
+	}
+	if (!r && change.new_id == self && !is_own_id) {
+		r = synthetic_name_acquired(change.name, client->unique_name, &messages[n]);
+		n += !r;
+	}
+	/* answers that were due earlier have been taken before anything is received */
+	for (unsigned i = 1; i < n; i++) {
+		if (!r)
+			r = outbound_answer_first(&client->out, messages[n - i]);
+		message_unref(messages[n - i]);
+	}
+	if (r < 0) {
+		if (n)
+			message_unref(messages[0]);
+		client_close(client, "out of memory");
+		return NULL;
+	}
+	return n ? messages[0] : NULL;
+}
+
+struct message *translate_received(struct client *client, const struct engine_received *received)
+{
+	if (received->src_id == KDBUS_SRC_ID_KERNEL)
+		return translate_notification(client, received);
+	if (received->is_shared)
+		return message_ref(message_from_payload(received->payload));
+	return translate_stranger(client, received);
+}

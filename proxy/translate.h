@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Translation between D-Bus messages and kdbus
+ *
+ * The one place where serials meet cookies, and unique names connection ids.
+ */
+#pragma once
+
+#include "proxy/client.h"
+
+/* tag of what the engine queued: the receiver's match rules want it */
+#define TRANSLATE_TAG_MATCHED 1u
+
+/**
+ * translate_send() - send a client's message to where its header says
+ * @message: of any type, with a destination other than the driver, or a signal
+ *	without one
+ *
+ * Return: 0 or the negative errno of engine_send(); -ENXIO for a destination that
+ * is a unique name and can be nobody's.
+ */
+int translate_send(struct client *client, struct message *message);
+
+/**
+ * translate_received() - what a client gets for what its connection received
+ *
+ * A message; or for a notification the signals that the client is to see, the
+ * first of which is returned while a second becomes an answer that is due at once.
+ *
+ * Return: a message, the caller's reference; NULL: nothing, or no memory, in
+ * which case the client was closed.
+ */
+struct message *translate_received(struct client *client, const struct engine_received *received);
