@@ -181,7 +181,7 @@ static struct message *client_next(struct client *client)
 		if (message)
 			return message;
 		if (!client->caller.conn)
-			return NULL;
+			return outbound_take_answer(&client->out, UINT64_MAX);
 		r = engine_recv(client->caller.conn, &received);
 		if (r == -EAGAIN)
 			return outbound_take_answer(&client->out, UINT64_MAX);
@@ -195,6 +195,22 @@ static struct message *client_next(struct client *client)
 		if (message)
 			return message;
 	}
+}
+
+int client_drain(struct client *client)
+{
+	struct message *message;
+	struct outbound drained;
+	int r = 0;
+
+	outbound_init(&drained);
+	while (!r && (message = client_next(client))) {
+		r = outbound_answer(&drained, message, 0);
+		message_unref(message);
+	}
+	outbound_move_answers(&client->out, &drained);
+	outbound_deinit(&drained);
+	return r;
 }
 
 /* a client that asks faster than it reads the answers is not read from for a while */
@@ -256,7 +272,8 @@ void client_flush(struct client *client)
 			client_update_events(client);
 			return;
 		case OUTBOUND_FDS:
-			client_retry_fds(client);
+			/* they land when their receivers read; nothing tells when */
+			daemon_retry_later(client->daemon, client);
 			return;
 		case OUTBOUND_BROKEN:
 			/* the read side tells when it is time to close */

@@ -8,3 +8,5 @@
 void client_dispatch(struct loop_source *source, uint32_t events);
 /* makes epoll ask for what the client can do just now */
 void client_update_events(struct client *client);
+/* takes everything out of the engine's queue and keeps it to be written; 0 or -ENOMEM */
+int client_drain(struct client *client);

@@ -99,6 +99,11 @@ void client_free(struct client *client);
 
 void client_set_state(struct client *client, enum client_state state);
 
+static inline struct client *client_from_matches(struct match_owner *matches)
+{
+	return container_of(matches, struct client, caller.matches);
+}
+
 /* there may be something to write to it: looked at at the end of the turn */
 void client_set_ready(struct client *client);
 

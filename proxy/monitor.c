@@ -5,33 +5,26 @@
 #include "proxy/daemon.h"
 #include "proxy/parties.h"
 
-struct monitor_hit {
-	struct message *message;
-};
-
 static void monitor_hit(void *userdata, struct match_owner *owner)
 {
-	struct monitor_hit *hit = userdata;
+	struct message *message = userdata;
 	struct client *client = client_from_matches(owner);
 
 	/* a message with descriptors is shown to those that can take them */
-	if (hit->message->payload.n_fds && !client->is_fds_agreed)
+	if (message->payload.n_fds && !client->is_fds_agreed)
 		return;
-	client_copy(client, hit->message);
+	client_copy(client, message);
 }
 
 void monitor_feed(struct daemon *daemon, struct message *message)
 {
-	struct monitor_hit hit = {message};
 	struct match_subject subject;
-	struct parties parties;
 
 	if (!match_registry_n_nodes(daemon->monitor_matches))
 		return;
 	match_subject_init_message(&subject, message);
-	parties_init(&parties, daemon, &subject, message_sender(message),
-		     message_destination(message));
-	match_registry_find(daemon->monitor_matches, &subject, monitor_hit, &hit);
+	parties_init(daemon, &subject, message_sender(message), message_destination(message));
+	match_registry_find(daemon->monitor_matches, &subject, monitor_hit, message);
 }
 
 static void monitor_feed_made(struct daemon *daemon, int r, struct message *message)

@@ -44,18 +44,44 @@ void outbound_deinit(struct outbound *out)
 	outbound_drop_unsent(out);
 }
 
-int outbound_answer(struct outbound *out, struct message *message, uint64_t position)
+static struct answer *answer_new(struct outbound *out, struct message *message, uint64_t position)
 {
 	struct answer *answer;
 
 	answer = malloc(sizeof(*answer));
 	if (!answer)
-		return -ENOMEM;
+		return NULL;
 	answer->position = position;
 	answer->message = message_ref(message);
-	list_add_tail(&answer->link, &out->answers);
 	out->n_answer_bytes += message->payload.size;
+	return answer;
+}
+
+int outbound_answer(struct outbound *out, struct message *message, uint64_t position)
+{
+	struct answer *answer = answer_new(out, message, position);
+
+	if (!answer)
+		return -ENOMEM;
+	list_add_tail(&answer->link, &out->answers);
 	return 0;
+}
+
+int outbound_answer_first(struct outbound *out, struct message *message)
+{
+	struct answer *answer = answer_new(out, message, 0);
+
+	if (!answer)
+		return -ENOMEM;
+	list_add(&answer->link, &out->answers);
+	return 0;
+}
+
+void outbound_move_answers(struct outbound *out, struct outbound *from)
+{
+	list_splice_tail_init(&from->answers, &out->answers);
+	out->n_answer_bytes += from->n_answer_bytes;
+	from->n_answer_bytes = 0;
 }
 
 struct message *outbound_take_answer(struct outbound *out, uint64_t position)

@@ -37,6 +37,12 @@ void outbound_deinit(struct outbound *out); /* idempotent */
  */
 int outbound_answer(struct outbound *out, struct message *message, uint64_t position);
 
+/* the same in front of all others, due at once */
+int outbound_answer_first(struct outbound *out, struct message *message);
+
+/* moves the answers of @from behind those of @out */
+void outbound_move_answers(struct outbound *out, struct outbound *from);
+
 /* the next answer if it is due once @position was received; its reference is the caller's */
 struct message *outbound_take_answer(struct outbound *out, uint64_t position);
 

@@ -48,8 +48,8 @@ static void party_init(struct match_party *party, struct daemon *daemon, const c
 	}
 }
 
-void parties_init(struct parties *parties, struct daemon *daemon, struct match_subject *subject,
-		  const char *sender, const char *destination)
+void parties_init(struct daemon *daemon, struct match_subject *subject, const char *sender,
+		  const char *destination)
 {
 	party_init(&subject->sender, daemon, sender);
 	party_init(&subject->receiver, daemon, destination);

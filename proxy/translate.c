@@ -23,6 +23,7 @@
 
 #include "proxy/bloom.h"
 #include "proxy/daemon.h"
+#include "proxy/monitor.h"
 
 static int translate_broadcast(struct client *client, struct engine_send *send,
 			       const struct message *message)

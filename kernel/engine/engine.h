@@ -328,6 +328,10 @@ void engine_slice_free(struct engine_conn *conn, uint64_t offset);
 
 /* names */
 
+/* the connection that primarily owns a well-known name, if it was made through this engine
+ * object; direct carrier only (others: NULL) */
+struct engine_conn *engine_find_owner(struct engine *engine, const char *name);
+
 /* calls @fn for each name @conn holds (@queued false) or waits for (true), in the order they
  * were acquired, until it returns non-zero, and returns that; direct carrier only (others:
  * -EOPNOTSUPP).  May be called from may_deliver() and broadcast_candidates(). */

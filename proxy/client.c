@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Client: see client.h.  Reading and writing its socket is client-io.c's business. */
+#include "proxy/client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/client-io.h"
+#include "proxy/daemon.h"
+#include "proxy/permission.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+/* which states may follow which */
+static const uint8_t client_next_states[] = {
+	[CLIENT_AUTH] = 1 << CLIENT_HELLO | 1 << CLIENT_CLOSED,
+	[CLIENT_HELLO] = 1 << CLIENT_ACTIVE | 1 << CLIENT_CLOSED,
+	[CLIENT_ACTIVE] = 1 << CLIENT_MONITOR | 1 << CLIENT_CLOSED,
+	[CLIENT_MONITOR] = 1 << CLIENT_CLOSED,
+	[CLIENT_CLOSED] = 0,
+};
+
+static bool is_incomplete(enum client_state state)
+{
+	return state == CLIENT_AUTH || state == CLIENT_HELLO;
+}
+
+void client_set_state(struct client *client, enum client_state state)
+{
+	struct daemon *daemon = client->daemon;
+	enum client_state old = client->state;
+
+	assert(client_next_states[old] & 1 << state);
+	client->state = state;
+	if (is_incomplete(old) && !is_incomplete(state)) {
+		list_del(&client->incomplete_link);
+		daemon->counts.n_incomplete--;
+		if (state != CLIENT_CLOSED)
+			daemon->counts.n_active++;
+		daemon_resume_accept(daemon);
+	} else if (state == CLIENT_CLOSED) {
+		daemon->counts.n_active--;
+	}
+	if (old == CLIENT_AUTH && client->auth) {
+		auth_deinit(client->auth);
+		free(client->auth);
+		client->auth = NULL;
+	}
+}
+
+static void client_fds_expired(struct loop_timer *timer)
+{
+	client_close(container_of(timer, struct client, fds_timer),
+		     "file descriptors were not claimed in time");
+}
+
+int client_new(struct daemon *daemon, int fd, const char *guid)
+{
+	struct client *client;
+	unsigned mechanisms = 0;
+	int r;
+
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		goto no_memory;
+	client->auth = calloc(1, sizeof(*client->auth));
+	if (!client->auth)
+		goto no_memory;
+	r = creds_init_socket(&client->creds, fd);
+	if (r < 0)
+		goto failed;
+	client->daemon = daemon;
+	client->source.fd = fd;
+	client->source.dispatch = client_dispatch;
+	r = loop_add(&daemon->loop, &client->source, EPOLLIN);
+	if (r < 0) {
+		creds_deinit(&client->creds);
+		goto failed;
+	}
+	if (daemon->config->auth & CONFIG_AUTH_EXTERNAL)
+		mechanisms |= AUTH_EXTERNAL;
+	if (daemon->config->auth & CONFIG_AUTH_ANONYMOUS)
+		mechanisms |= AUTH_ANONYMOUS;
+	auth_init(client->auth, client->creds.uid, guid, mechanisms, true);
+	outbound_init(&client->out);
+	match_owner_init(&client->caller.matches);
+	client->caller.creds = &client->creds;
+	client->caller.unique_name = NULL;
+	loop_timer_init(&client->fds_timer, client_fds_expired);
+	INIT_LIST_HEAD(&client->ready_link);
+	list_add_tail(&client->link, &daemon->clients);
+	list_add_tail(&client->incomplete_link, &daemon->incomplete);
+	daemon->counts.n_incomplete++;
+	client->deadline_ns = loop_now_ns() + daemon->limits.auth_timeout_ns;
+	if (!loop_timer_is_armed(&daemon->auth_timer))
+		loop_timer_arm(&daemon->loop, &daemon->auth_timer, client->deadline_ns);
+	return 0;
+
+no_memory:
+	r = -ENOMEM;
+failed:
+	if (client)
+		free(client->auth);
+	free(client);
+	close(fd);
+	return r;
+}
+
+/* the line that says who was closed, and why */
+static void client_log_closed(struct client *client, const char *why)
+{
+	if (!log_limit_pass(&client->daemon->log_refused))
+		return;
+	log_notice("Disconnected %s (uid=%d pid=%d): %s",
+		   *client->unique_name ? client->unique_name : "a client without a name",
+		   (int)client->creds.uid, (int)client->creds.pid, why);
+}
+
+/* leaves the engine: names are released and calls answered; nothing of it is delivered any more */
+static void client_disconnect(struct client *client)
+{
+	struct daemon *daemon = client->daemon;
+
+	match_registry_clear(client->state == CLIENT_MONITOR ? daemon->monitor_matches :
+							       daemon->matches,
+			     &client->caller.matches);
+	client->caller.conn = engine_conn_close(client->caller.conn);
+}
+
+void client_close(struct client *client, const char *why)
+{
+	struct daemon *daemon = client->daemon;
+
+	if (client->state == CLIENT_CLOSED)
+		return;
+	if (why)
+		client_log_closed(client, why);
+	client_disconnect(client);
+	client_set_state(client, CLIENT_CLOSED);
+	loop_remove(&daemon->loop, &client->source);
+	close(steal_fd(&client->source.fd));
+	loop_timer_disarm(&client->fds_timer);
+	inbound_deinit(&client->in);
+	outbound_deinit(&client->out);
+	list_del(&client->ready_link);
+	list_move_tail(&client->link, &daemon->dead);
+	daemon_resume_accept(daemon);
+}
+
+void client_free(struct client *client)
+{
+	assert(client->state == CLIENT_CLOSED);
+	list_del(&client->link);
+	creds_deinit(&client->creds);
+	free(client);
+}
+
+void client_set_ready(struct client *client)
+{
+	if (client->state != CLIENT_CLOSED && list_empty(&client->ready_link))
+		list_add_tail(&client->ready_link, &client->daemon->ready);
+}
+
+void client_answer(struct client *client, struct message *message)
+{
+	uint64_t position = 0;
+
+	if (client->state == CLIENT_CLOSED)
+		return;
+	if (client->caller.conn)
+		position = engine_conn_position(client->caller.conn);
+	if (outbound_answer(&client->out, message, position) < 0) {
+		client_close(client, "out of memory");
+		return;
+	}
+	client_set_ready(client);
+}
+
+void client_copy(struct client *client, struct message *message)
+{
+	uint64_t limit = client->daemon->limits.max_outgoing_bytes;
+
+	if (client->out.n_answer_bytes > limit ||
+	    outbound_answer(&client->out, message, 0) < 0) {
+		client->n_dropped++;
+		client->daemon->counts.n_lost++;
+		if (log_limit_pass(&client->daemon->log_lost))
+			log_warning("Monitor %s (uid=%d pid=%d) does not keep up: message lost",
+				    client->unique_name, (int)client->creds.uid,
+				    (int)client->creds.pid);
+		return;
+	}
+	client_set_ready(client);
+}
+
+const char *client_sender(const struct client *client, size_t *len_out)
+{
+	if (client->unique_name_len) {
+		*len_out = client->unique_name_len;
+		return client->unique_name;
+	}
+	*len_out = strlen(UNIQUE_NAME_NOT_ACTIVE);
+	return UNIQUE_NAME_NOT_ACTIVE;
+}
+
+/* who came without saying who it is has no identity but its process */
+static void client_set_anonymous(struct client *client)
+{
+	client->is_anonymous = true;
+	client->creds.uid = CREDS_UNKNOWN;
+	client->creds.gid = CREDS_UNKNOWN;
+	free(client->creds.groups);
+	client->creds.groups = NULL;
+	client->creds.n_groups = 0;
+}
+
+void client_authenticated(struct client *client)
+{
+	struct daemon *daemon = client->daemon;
+
+	client->is_fds_agreed = client->auth->is_fds_agreed;
+	if (client->auth->is_anonymous)
+		client_set_anonymous(client);
+	client_set_state(client, CLIENT_HELLO);
+	if (!permission_to_connect(daemon, &client->creds)) {
+		client_close(client, "may not connect to this bus");
+		return;
+	}
+	if (client->is_fds_agreed)
+		client->caller.flags |= DRIVER_CALLER_FDS;
+	if (!client->is_anonymous &&
+	    (!client->creds.uid || client->creds.uid == daemon->owner_uid))
+		client->caller.flags |= DRIVER_CALLER_PRIVILEGED;
+}
+
+int client_hello(struct client *client)
+{
+	struct daemon *daemon = client->daemon;
+	struct engine_hello hello = {
+		.flags = client->is_fds_agreed ? KDBUS_HELLO_ACCEPT_FD : 0,
+		.creds = &client->creds,
+		.userdata = client,
+	};
+	int r;
+
+	if (daemon->counts.n_active >= daemon->limits.max_completed)
+		return DRIVER_HELLO_LIMIT;
+	r = engine_connect(daemon->engine, &hello, &client->caller.conn);
+	if (r < 0)
+		return r == -EMFILE ? DRIVER_HELLO_USER_LIMIT : r;
+	client->unique_name_len = unique_name_format(engine_conn_id(client->caller.conn),
+						     daemon->id_offset, client->unique_name);
+	client->caller.unique_name = client->unique_name;
+	client_set_state(client, CLIENT_ACTIVE);
+	return 0;
+}
+
+int client_become_monitor(struct client *client, struct match_rule *const *rules, size_t n_rules)
+{
+	struct daemon *daemon = client->daemon;
+	int r = 0;
+
+	match_registry_clear(daemon->matches, &client->caller.matches);
+	for (size_t i = 0; i < n_rules && !r; i++)
+		r = match_registry_add(daemon->monitor_matches, &client->caller.matches, rules[i]);
+	if (!r)
+		r = client_drain(client);
+	client_set_state(client, CLIENT_MONITOR);
+	/* it sees its own names go */
+	client->caller.conn = engine_conn_close(client->caller.conn);
+	return r;
+}
+
+int client_pidfd(struct client *client)
+{
+	socklen_t size = sizeof(int);
+	int fd;
+
+	/* The socket keeps the peer's identity, so asking late is as good as asking
+	 * at accept, and an idle client costs one descriptor instead of two. */
+	if (client->creds.pidfd < 0 &&
+	    !getsockopt(client->source.fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &size))
+		client->creds.pidfd = fd;
+	return client->creds.pidfd;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the engine and the driver ask of the daemon: callbacks that look something
+ * up or take a note, and never call back.
+ */
+#include "proxy/daemon-host.h"
+
+#include "proxy/daemon.h"
+#include "proxy/monitor.h"
+#include "proxy/parties.h"
+#include "proxy/translate.h"
+
+static struct client *client_of(const struct engine_conn *conn)
+{
+	return engine_conn_userdata(conn);
+}
+
+/* engine */
+
+static void host_wake(void *userdata, struct engine_conn *conn)
+{
+	struct client *client = client_of(conn);
+
+	/* while its socket is full, epoll is what makes it ready again */
+	if (!client->is_blocked)
+		client_set_ready(client);
+}
+
+struct host_broadcast {
+	struct engine_candidates *candidates;
+};
+
+static void host_hit(void *userdata, struct match_owner *owner)
+{
+	struct engine_conn *conn = client_from_matches(owner)->caller.conn;
+
+	if (conn)
+		engine_candidates_add(userdata, conn, TRANSLATE_TAG_MATCHED);
+}
+
+/* whose name it was or is learns of it in any case */
+static void host_add_party(struct daemon *daemon, struct engine_candidates *candidates, uint64_t id)
+{
+	struct engine_conn *conn = id ? engine_find_conn(daemon->engine, id) : NULL;
+
+	if (conn)
+		engine_candidates_add(candidates, conn, 0);
+}
+
+static void host_notification_candidates(struct daemon *daemon,
+					 const struct engine_notification *notification,
+					 struct engine_candidates *candidates)
+{
+	struct synthetic_change change;
+	struct match_subject subject;
+
+	if (!synthetic_change_init(&change, notification, daemon->id_offset))
+		return;
+	monitor_feed_notification(daemon, notification);
+	match_subject_init_change(&subject, change.name, change.old_owner, change.new_owner);
+	match_registry_find(daemon->matches, &subject, host_hit, candidates);
+	if (notification->type == KDBUS_ITEM_ID_ADD || notification->type == KDBUS_ITEM_ID_REMOVE)
+		return;
+	host_add_party(daemon, candidates, change.old_id);
+	host_add_party(daemon, candidates, change.new_id);
+}
+
+static void host_broadcast_candidates(void *userdata, const struct engine_broadcast *broadcast,
+				      struct engine_candidates *candidates)
+{
+	struct daemon *daemon = userdata;
+	const struct message *message;
+	struct match_subject subject;
+
+	if (broadcast->notification) {
+		host_notification_candidates(daemon, broadcast->notification, candidates);
+		return;
+	}
+	message = message_from_payload(broadcast->send->payload);
+	match_subject_init_message(&subject, message);
+	parties_init(daemon, &subject, message_sender(message), NULL);
+	match_registry_find(daemon->matches, &subject, host_hit, candidates);
+}
+
+static bool host_accepts_notification(struct client *client,
+				      const struct engine_notification *notification,
+				      uint64_t *tag_out)
+{
+	struct daemon *daemon = client->daemon;
+	struct synthetic_change change;
+	struct match_subject subject;
+	uint64_t self = engine_conn_id(client->caller.conn);
+
+	if (!synthetic_change_init(&change, notification, daemon->id_offset))
+		return false;
+	match_subject_init_change(&subject, change.name, change.old_owner, change.new_owner);
+	if (match_owner_accepts(daemon->matches, &client->caller.matches, &subject)) {
+		*tag_out = TRANSLATE_TAG_MATCHED;
+		return true;
+	}
+	*tag_out = 0;
+	return change.old_id == self || change.new_id == self;
+}
+
+/* For engines that deliver more than is wanted.  Only what this process' clients
+ * send can be looked at in full here: the sender's other names are not known. */
+static bool host_accepts(void *userdata, struct engine_conn *conn,
+			 const struct engine_received *received, uint64_t *tag_out)
+{
+	struct client *client = client_of(conn);
+	struct daemon *daemon = userdata;
+	struct match_subject subject;
+	struct message message;
+
+	if (received->src_id == KDBUS_SRC_ID_KERNEL)
+		return host_accepts_notification(client, &received->notification, tag_out);
+	if (!translate_peek(received, &message))
+		return false;
+	match_subject_init_message(&subject, &message);
+	parties_init(daemon, &subject, message_sender(&message), NULL);
+	*tag_out = TRANSLATE_TAG_MATCHED;
+	return match_owner_accepts(daemon->matches, &client->caller.matches, &subject);
+}
+
+static void host_lost(void *userdata, struct engine_conn *conn, uint64_t src_id)
+{
+	struct daemon *daemon = userdata;
+	struct client *client = client_of(conn);
+	char sender[UNIQUE_NAME_SIZE] = "the bus or several";
+
+	daemon->counts.n_lost++;
+	if (!log_limit_pass(&daemon->log_lost))
+		return;
+	if (src_id)
+		unique_name_format(src_id, daemon->id_offset, sender);
+	log_warning("%s (uid=%d pid=%d) does not read: broadcast from %s lost", client->unique_name,
+		    (int)client->creds.uid, (int)client->creds.pid, sender);
+}
+
+static void host_deadline(void *userdata, uint64_t deadline_ns)
+{
+	struct daemon *daemon = userdata;
+
+	/* the far future stands for never */
+	if (deadline_ns >= ENGINE_NO_TIMEOUT)
+		loop_timer_disarm(&daemon->reply_timer);
+	else
+		loop_timer_arm(&daemon->loop, &daemon->reply_timer, deadline_ns);
+}
+
+void daemon_host_init(struct engine_host *host, struct daemon *daemon)
+{
+	*host = (struct engine_host){
+		.userdata = daemon,
+		.wake = host_wake,
+		.broadcast_candidates = host_broadcast_candidates,
+		.accepts = host_accepts,
+		.lost = host_lost,
+		.deadline = host_deadline,
+	};
+}
+
+void daemon_host_engine_ready(struct loop_source *source, uint32_t events)
+{
+	struct daemon *daemon = container_of(source, struct daemon, engine_source);
+
+	engine_dispatch(daemon->engine);
+}
+
+/* driver */
+
+static struct client *client_of_caller(const struct driver_caller *caller)
+{
+	return container_of(caller, struct client, caller);
+}
+
+static int ops_hello(void *userdata, struct driver_caller *caller)
+{
+	return client_hello(client_of_caller(caller));
+}
+
+static int ops_subscribe(struct driver_caller *caller, unsigned what)
+{
+	return caller->conn ? engine_conn_subscribe(caller->conn, what) : 0;
+}
+
+static int ops_matches_reserve(void *userdata, struct driver_caller *caller)
+{
+	return ops_subscribe(caller, ENGINE_SUBSCRIBE_SIGNALS | ENGINE_SUBSCRIBE_NOTIFICATIONS);
+}
+
+static void ops_matches_changed(void *userdata, struct driver_caller *caller)
+{
+	unsigned what = 0;
+
+	if (caller->matches.n_signals)
+		what |= ENGINE_SUBSCRIBE_SIGNALS;
+	if (caller->matches.n_notifications)
+		what |= ENGINE_SUBSCRIBE_NOTIFICATIONS;
+	/* narrower than before, or as wide: it cannot lack anything */
+	ops_subscribe(caller, what);
+}
+
+static int ops_pidfd(void *userdata, uint64_t id)
+{
+	struct daemon *daemon = userdata;
+	struct engine_conn *conn = engine_find_conn(daemon->engine, id);
+
+	return conn ? client_pidfd(client_of(conn)) : -1;
+}
+
+static int ops_reload(void *userdata, const char **text_out)
+{
+	return daemon_reload(userdata, text_out);
+}
+
+static void ops_stats(void *userdata, struct driver_stats *stats_out)
+{
+	const struct daemon *daemon = userdata;
+
+	*stats_out = (struct driver_stats){
+		.n_active = daemon->counts.n_active,
+		.n_incomplete = daemon->counts.n_incomplete,
+		.n_match_rules = match_registry_n_nodes(daemon->matches),
+	};
+}
+
+static int ops_connections(void *userdata,
+			   int (*fn)(void *fn_userdata, const struct driver_caller *caller),
+			   void *fn_userdata)
+{
+	struct daemon *daemon = userdata;
+	struct client *client;
+	int r;
+
+	list_for_each_entry(client, &daemon->clients, link) {
+		if (client->state != CLIENT_ACTIVE && client->state != CLIENT_MONITOR)
+			continue;
+		r = fn(fn_userdata, &client->caller);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+const struct driver_ops daemon_driver_ops = {
+	.hello = ops_hello,
+	.matches_reserve = ops_matches_reserve,
+	.matches_changed = ops_matches_changed,
+	.pidfd = ops_pidfd,
+	.reload = ops_reload,
+	.stats = ops_stats,
+	.connections = ops_connections,
+};

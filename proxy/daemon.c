@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Daemon: see daemon.h.  What the engine and the driver ask of it is in daemon-host.c. */
+#include "proxy/daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "proxy/daemon-host.h"
+#include "proxy/listener.h"
+
+enum {
+	CHUNK_SIZE = 256 * 1024,
+	MAX_MESSAGE_FDS = 253,	 /* what one sendmsg() can carry */
+	ACCEPT_PAUSE_MS = 200,	 /* when there are no descriptors left */
+	RETRY_MS = 20,		 /* when too many descriptors are in flight */
+	LOG_INTERVAL_MS = 10000, /* rate limit of lines that clients cause */
+	LOG_BURST = 20,
+};
+
+#define NS_PER_MS UINT64_C(1000000)
+
+uint32_t daemon_next_serial(struct daemon *daemon)
+{
+	if (!++daemon->serial)
+		daemon->serial = 1;
+	return daemon->serial;
+}
+
+/* accepting */
+
+void daemon_pause_accept(struct daemon *daemon, bool for_want_of_fds)
+{
+	struct listener *listener;
+
+	if (!daemon->is_accept_paused)
+		list_for_each_entry(listener, &daemon->listeners, link)
+			loop_modify(&daemon->loop, &listener->source, 0);
+	daemon->is_accept_paused = true;
+	if (for_want_of_fds && !loop_timer_is_armed(&daemon->accept_timer)) {
+		log_warning("No file descriptors left: new connections have to wait");
+		loop_timer_arm(&daemon->loop, &daemon->accept_timer,
+			       loop_now_ns() + ACCEPT_PAUSE_MS * NS_PER_MS);
+	}
+}
+
+void daemon_resume_accept(struct daemon *daemon)
+{
+	struct listener *listener;
+
+	if (!daemon->is_accept_paused || loop_timer_is_armed(&daemon->accept_timer) ||
+	    daemon->counts.n_incomplete >= daemon->limits.max_incomplete)
+		return;
+	daemon->is_accept_paused = false;
+	list_for_each_entry(listener, &daemon->listeners, link)
+		loop_modify(&daemon->loop, &listener->source, EPOLLIN);
+}
+
+static void daemon_accept_expired(struct loop_timer *timer)
+{
+	daemon_resume_accept(container_of(timer, struct daemon, accept_timer));
+}
+
+/* timers */
+
+static void daemon_auth_expired(struct loop_timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, auth_timer);
+	uint64_t now = loop_now_ns();
+	struct client *client;
+
+	while ((client = list_first_entry_or_null(&daemon->incomplete, struct client,
+						  incomplete_link))) {
+		if (client->deadline_ns > now) {
+			loop_timer_arm(&daemon->loop, timer, client->deadline_ns);
+			return;
+		}
+		client_close(client, "did not say Hello in time");
+	}
+}
+
+static void daemon_retry_expired(struct loop_timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, retry_timer);
+
+	list_splice_tail_init(&daemon->waiting, &daemon->ready);
+}
+
+void daemon_retry_later(struct daemon *daemon, struct client *client)
+{
+	list_move_tail(&client->ready_link, &daemon->waiting);
+	if (!loop_timer_is_armed(&daemon->retry_timer))
+		loop_timer_arm(&daemon->loop, &daemon->retry_timer,
+			       loop_now_ns() + RETRY_MS * NS_PER_MS);
+}
+
+static void daemon_reply_expired(struct loop_timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, reply_timer);
+
+	engine_expire(daemon->engine, loop_now_ns());
+}
+
+/* signals */
+
+static void daemon_signalled(struct loop_source *source, uint32_t events)
+{
+	struct daemon *daemon = container_of(source, struct daemon, signal_source);
+	struct signalfd_siginfo info;
+
+	if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGTERM) {
+		sd_notify(0, "STOPPING=1");
+		loop_stop(&daemon->loop);
+	} else if (info.ssi_signo == SIGHUP) {
+		daemon_reload(daemon);
+	}
+}
+
+static int daemon_init_signals(struct daemon *daemon)
+{
+	sigset_t mask;
+	int r;
+
+	/* a client that went away is told by errno */
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	daemon->signal_source.fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (daemon->signal_source.fd < 0)
+		return -errno;
+	daemon->signal_source.dispatch = daemon_signalled;
+	r = loop_add(&daemon->loop, &daemon->signal_source, EPOLLIN);
+	return r;
+}
+
+/* limits */
+
+static uint64_t limit_value(const struct config *config, enum config_limit_id id, uint64_t max)
+{
+	uint64_t value = config->limits[id].value;
+
+	return value < max ? value : max;
+}
+
+static uint64_t limit_ns(const struct config *config, enum config_limit_id id)
+{
+	int64_t ms = config->limits[id].value;
+
+	return ms < 0 ? 0 : (uint64_t)ms * NS_PER_MS;
+}
+
+void daemon_set_limits(struct daemon *daemon, const struct config *config)
+{
+	struct daemon_limits *limits = &daemon->limits;
+
+	limits->inbound.max_message_size =
+		limit_value(config, CONFIG_LIMIT_MAX_MESSAGE_SIZE, WIRE_MAX_SIZE);
+	limits->inbound.max_message_fds =
+		limit_value(config, CONFIG_LIMIT_MAX_MESSAGE_UNIX_FDS, MAX_MESSAGE_FDS);
+	limits->auth_timeout_ns = limit_ns(config, CONFIG_LIMIT_AUTH_TIMEOUT);
+	limits->pending_fd_timeout_ns = limit_ns(config, CONFIG_LIMIT_PENDING_FD_TIMEOUT);
+	limits->reply_timeout_ns = limit_ns(config, CONFIG_LIMIT_REPLY_TIMEOUT);
+	limits->max_outgoing_bytes =
+		limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_BYTES, UINT32_MAX);
+	limits->max_incomplete =
+		limit_value(config, CONFIG_LIMIT_MAX_INCOMPLETE_CONNECTIONS, UINT32_MAX);
+	limits->max_completed =
+		limit_value(config, CONFIG_LIMIT_MAX_COMPLETED_CONNECTIONS, UINT32_MAX);
+	limits->driver.n_names =
+		limit_value(config, CONFIG_LIMIT_MAX_NAMES_PER_CONNECTION, UINT32_MAX);
+	limits->driver.n_matches =
+		limit_value(config, CONFIG_LIMIT_MAX_MATCH_RULES_PER_CONNECTION, UINT32_MAX);
+}
+
+void daemon_get_engine_limits(const struct config *config, struct engine_limits *limits_out)
+{
+	uint64_t bytes = limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_BYTES, UINT32_MAX / 2);
+
+	*limits_out = (struct engine_limits){
+		/* a sender gets a third of half a pool: so much that it is max_outgoing_bytes */
+		.pool_size = (6 * bytes + 4095) & ~UINT64_C(4095),
+		.n_conns_user =
+			limit_value(config, CONFIG_LIMIT_MAX_CONNECTIONS_PER_USER, UINT32_MAX),
+		.n_names_conn =
+			limit_value(config, CONFIG_LIMIT_MAX_NAMES_PER_CONNECTION, UINT32_MAX),
+		.n_replies_conn =
+			limit_value(config, CONFIG_LIMIT_MAX_REPLIES_PER_CONNECTION, UINT32_MAX),
+		.n_fds_user =
+			limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_UNIX_FDS, UINT32_MAX),
+		.n_fds_msg =
+			limit_value(config, CONFIG_LIMIT_MAX_MESSAGE_UNIX_FDS, MAX_MESSAGE_FDS),
+		/* the bytes are the limit */
+		.n_msgs_user = UINT32_MAX,
+	};
+}
+
+/* life */
+
+static void format_guid(const uint8_t bytes[16], char guid_out[33])
+{
+	for (int i = 0; i < 16; i++)
+		snprintf(guid_out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static int daemon_init_engine(struct daemon *daemon, const struct daemon_options *options)
+{
+	struct engine_options engine_options = {.host = &daemon->host};
+	int r;
+
+	daemon_get_engine_limits(daemon->config, &engine_options.limits);
+	daemon_host_init(&daemon->host, daemon);
+	r = engine_open(options->engine ?: "embedded", &engine_options, &daemon->engine);
+	if (r < 0)
+		return r;
+	daemon->id_offset = engine_id_offset(daemon->engine);
+	format_guid(engine_bus_id(daemon->engine), daemon->guid);
+	daemon->engine_source.fd = engine_poll_fd(daemon->engine);
+	daemon->engine_source.dispatch = daemon_host_engine_ready;
+	if (daemon->engine_source.fd < 0)
+		return 0;
+	return loop_add(&daemon->loop, &daemon->engine_source, EPOLLIN);
+}
+
+int daemon_new(struct config *config, const struct daemon_options *options,
+	       struct daemon **daemon_out)
+{
+	__cleanup(daemon_freep) struct daemon *daemon = NULL;
+	struct driver_options driver_options = {0};
+	int r;
+
+	daemon = calloc(1, sizeof(*daemon));
+	if (!daemon)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&daemon->listeners);
+	INIT_LIST_HEAD(&daemon->clients);
+	INIT_LIST_HEAD(&daemon->incomplete);
+	INIT_LIST_HEAD(&daemon->ready);
+	INIT_LIST_HEAD(&daemon->waiting);
+	INIT_LIST_HEAD(&daemon->dead);
+	loop_timer_init(&daemon->accept_timer, daemon_accept_expired);
+	loop_timer_init(&daemon->auth_timer, daemon_auth_expired);
+	loop_timer_init(&daemon->retry_timer, daemon_retry_expired);
+	loop_timer_init(&daemon->reply_timer, daemon_reply_expired);
+	log_limit_init(&daemon->log_refused, LOG_INTERVAL_MS, LOG_BURST);
+	log_limit_init(&daemon->log_lost, LOG_INTERVAL_MS, LOG_BURST);
+	daemon->signal_source.fd = -1;
+	daemon->engine_source.fd = -1;
+	daemon->owner_uid = geteuid();
+	daemon->loop.epoll_fd = -1;
+	daemon->loop.timer_fd = -1;
+	daemon->config = config;
+	daemon_set_limits(daemon, config);
+
+	daemon->chunk.capacity = CHUNK_SIZE;
+	daemon->chunk.bytes = malloc(CHUNK_SIZE);
+	if (!daemon->chunk.bytes)
+		r = -ENOMEM;
+	else
+		r = loop_init(&daemon->loop);
+	if (!r)
+		r = daemon_init_signals(daemon);
+	if (!r)
+		r = match_registry_new(0, &daemon->matches);
+	if (!r)
+		r = match_registry_new(MATCH_REGISTRY_MONITORS, &daemon->monitor_matches);
+	if (!r)
+		r = daemon_init_engine(daemon, options);
+	if (!r) {
+		driver_options.engine = daemon->engine;
+		driver_options.guid = daemon->guid;
+		driver_options.matches = daemon->matches;
+		driver_options.ops = &daemon_driver_ops;
+		driver_options.userdata = daemon;
+		driver_options.limits = daemon->limits.driver;
+		r = driver_new(&driver_options, &daemon->driver);
+	}
+	if (r < 0) {
+		daemon->config = NULL;
+		return r;
+	}
+	*daemon_out = steal(daemon);
+	return 0;
+}
+
+static void daemon_free_dead(struct daemon *daemon)
+{
+	struct client *client, *tmp;
+
+	list_for_each_entry_safe(client, tmp, &daemon->dead, link)
+		client_free(client);
+}
+
+struct daemon *daemon_free(struct daemon *daemon)
+{
+	struct client *client, *tmp;
+
+	if (!daemon)
+		return NULL;
+	list_for_each_entry_safe(client, tmp, &daemon->clients, link)
+		client_close(client, NULL);
+	daemon_free_dead(daemon);
+	listeners_close(&daemon->listeners, &daemon->loop);
+	driver_free(daemon->driver);
+	if (daemon->engine_source.fd >= 0)
+		loop_remove(&daemon->loop, &daemon->engine_source);
+	engine_close(daemon->engine);
+	match_registry_free(daemon->matches);
+	match_registry_free(daemon->monitor_matches);
+	if (daemon->signal_source.fd >= 0)
+		close(daemon->signal_source.fd);
+	loop_deinit(&daemon->loop);
+	free(daemon->chunk.bytes);
+	config_free(daemon->config);
+	free(daemon);
+	return NULL;
+}
+
+int daemon_listen(struct daemon *daemon, struct list_head *listeners)
+{
+	struct listener *listener;
+	int r;
+
+	list_splice_tail_init(listeners, &daemon->listeners);
+	list_for_each_entry(listener, &daemon->listeners, link) {
+		listener->daemon = daemon;
+		r = loop_add(&daemon->loop, &listener->source, EPOLLIN);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* the end of a turn: true when there is more to do at once */
+static bool daemon_turn(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	struct client *client;
+	LIST_HEAD(ready);
+
+	/* what becomes ready while these are flushed has its turn next time */
+	list_splice_tail_init(&daemon->ready, &ready);
+	while ((client = list_first_entry_or_null(&ready, struct client, ready_link))) {
+		list_del(&client->ready_link);
+		client_flush(client);
+	}
+	daemon_free_dead(daemon);
+	return !list_empty(&daemon->ready);
+}
+
+int daemon_run(struct daemon *daemon)
+{
+	return loop_run(&daemon->loop, daemon_turn, daemon);
+}

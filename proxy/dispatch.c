@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Dispatch: see dispatch.h.
+ *
+ * In this order, per message:
+ *
+ *	from a monitor			the client is closed
+ *	no destination, not a signal	the bus' Peer object; nobody else sees it
+ *	to org.freedesktop.DBus		the driver
+ *	before Hello			the client is closed
+ *	type unknown			refused, if its destination exists
+ *	anything else			SEND; what SEND refuses is answered with an error
+ *
+ * dbus-daemon answers whatever cannot be delivered, not only calls, and calls that
+ * expect no reply as well; so do we.
+ */
+#include "proxy/dispatch.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "proxy/daemon.h"
+#include "proxy/monitor.h"
+#include "proxy/translate.h"
+
+static void dispatch_error(struct client *client, const struct message *message,
+			   enum driver_error error, const char *text)
+{
+	__cleanup(message_unrefp) struct message *reply = NULL;
+	size_t len;
+
+	if (synthetic_error(message->header.serial, client_sender(client, &len), error, text,
+			    &reply) < 0) {
+		client_close(client, "out of memory");
+		return;
+	}
+	monitor_feed(client->daemon, reply);
+	client_answer(client, reply);
+}
+
+/* Monitors see Hello under the name that it brought. */
+static void dispatch_feed_hello(struct client *client, const struct message *message)
+{
+	__cleanup(message_unrefp) struct message *named = NULL;
+	uint32_t size;
+
+	if (!match_registry_n_nodes(client->daemon->monitor_matches))
+		return;
+	size = wire_relay_size(message->bytes, &message->header, client->unique_name_len);
+	if (message_new(size + message->header.body_size, 0, &named) < 0)
+		return;
+	wire_relay_header(message->bytes, &message->header, client->unique_name,
+			  client->unique_name_len, named->bytes, &named->header);
+	memcpy(named->bytes + size, message_body(message), message->header.body_size);
+	monitor_feed(client->daemon, named);
+}
+
+static void dispatch_driver(struct client *client, struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	__cleanup(driver_answer_deinit) struct driver_answer answer = DRIVER_ANSWER_NULL;
+	bool is_addressed = message->header.destination.at;
+	bool is_early = client->state == CLIENT_HELLO;
+
+	if (is_addressed && !is_early)
+		monitor_feed(daemon, message);
+	if (driver_dispatch(daemon->driver, &client->caller, message, &answer) < 0) {
+		client_close(client, "out of memory");
+		return;
+	}
+	if (is_addressed && is_early) {
+		if (client->state == CLIENT_ACTIVE)
+			dispatch_feed_hello(client, message);
+		else
+			monitor_feed(daemon, message);
+	}
+	for (unsigned i = 0; i < answer.n_messages; i++) {
+		if (is_addressed)
+			monitor_feed(daemon, answer.messages[i]);
+		client_answer(client, answer.messages[i]);
+	}
+	if (answer.is_monitor && client->state != CLIENT_CLOSED &&
+	    client_become_monitor(client, answer.rules, answer.n_rules) < 0)
+		client_close(client, "out of memory");
+}
+
+/* 0 if somebody has that name just now */
+static int dispatch_resolve(struct client *client, const struct message *message)
+{
+	const char *destination = message_destination(message);
+	size_t size = strlen(destination) + 1;
+	union {
+		struct kdbus_cmd_info cmd;
+		uint8_t bytes[sizeof(struct kdbus_cmd_info) + sizeof(struct kdbus_item) +
+			      WIRE_MAX_NAME + 8];
+	} info = {.cmd.size = sizeof(info.cmd)};
+	struct kdbus_item *item = info.cmd.items;
+	int r;
+
+	if (*destination == ':') {
+		if (!unique_name_parse(destination, client->daemon->id_offset, &info.cmd.id))
+			return -ENXIO;
+	} else {
+		item->size = KDBUS_ITEM_HEADER_SIZE + size;
+		item->type = KDBUS_ITEM_NAME;
+		memcpy(item->str, destination, size);
+		info.cmd.size += (item->size + 7) & ~7ULL;
+	}
+	r = engine_command(client->caller.conn, KDBUS_CMD_CONN_INFO, &info.cmd);
+	if (!r)
+		engine_slice_free(client->caller.conn, info.cmd.offset);
+	return r;
+}
+
+static void dispatch_refused(struct client *client, const struct message *message, int r)
+{
+	bool no_auto_start = message->header.flags & WIRE_NO_AUTO_START;
+	enum driver_error error = driver_error_from_send(r, no_auto_start);
+	const char *destination = message_destination(message);
+	char text[WIRE_MAX_NAME + 64];
+
+	switch (error) {
+	case DRIVER_ERROR_NONE:
+		/* a reply that nobody waits for */
+		return;
+	case DRIVER_ERROR_SERVICE_UNKNOWN:
+		snprintf(text, sizeof(text), "The name %s was not provided by any .service files",
+			 destination);
+		break;
+	case DRIVER_ERROR_NAME_HAS_NO_OWNER:
+		snprintf(text, sizeof(text), "Name \"%s\" does not exist", destination);
+		break;
+	default:
+		dispatch_error(client, message, error, NULL);
+		return;
+	}
+	dispatch_error(client, message, error, text);
+}
+
+static bool is_known_type(const struct message *message)
+{
+	return message->header.type >= WIRE_CALL && message->header.type <= WIRE_SIGNAL;
+}
+
+void dispatch_message(struct client *client, struct message *message)
+{
+	const char *destination = message_destination(message);
+	int r;
+
+	if (client->state == CLIENT_MONITOR) {
+		client_close(client, "a monitor must not send messages");
+		return;
+	}
+	if (!destination && message->header.type != WIRE_SIGNAL) {
+		dispatch_driver(client, message);
+		return;
+	}
+	if (destination && !strcmp(destination, DRIVER_NAME)) {
+		dispatch_driver(client, message);
+		return;
+	}
+	if (client->state == CLIENT_HELLO) {
+		client_close(client, "sent a message to others before Hello");
+		return;
+	}
+	monitor_feed(client->daemon, message);
+	if (!is_known_type(message)) {
+		r = dispatch_resolve(client, message);
+		if (!r) {
+			dispatch_error(client, message, DRIVER_ERROR_ACCESS_DENIED,
+				       "Message type is unknown");
+			return;
+		}
+		r = *destination == ':' ? -ENXIO : -ESRCH;
+	} else {
+		r = translate_send(client, message);
+	}
+	if (r < 0)
+		dispatch_refused(client, message, r);
+}
