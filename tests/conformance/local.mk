@@ -4,10 +4,14 @@
 # per subject: "test-x.SUBJECT.bus" is a link to it, and run-subject turns the
 # name of the link into the environment.
 conformance_programs = \
-	%D%/test-auth
+	%D%/test-auth %D%/test-driver %D%/test-hello %D%/test-names
 
 check_PROGRAMS += $(conformance_programs)
-%C%_test_auth_LDADD = libharness.a libtap.a
+conformance_ldadd = libharness.a libtap.a
+%C%_test_auth_LDADD = $(conformance_ldadd)
+%C%_test_driver_LDADD = $(conformance_ldadd)
+%C%_test_hello_LDADD = $(conformance_ldadd)
+%C%_test_names_LDADD = $(conformance_ldadd)
 
 TEST_EXTENSIONS += .bus
 BUS_LOG_DRIVER = $(LOG_DRIVER)
