@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The daemons that are measured
+ *
+ * Each is started fresh, in a folder of its own, on one socket, with the same
+ * configuration: everything allowed, limits that no measure reaches.
+ * dbus-daemon, bus-proxyd and anything else with their command line read it as
+ * a file; dbus-broker gets it through its controller socket, which is how its
+ * own launcher configures it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum contender_kind {
+	CONTENDER_DAEMON, /* has dbus-daemon's command line */
+	CONTENDER_BROKER,
+};
+
+struct contender {
+	const char *name;
+	enum contender_kind kind;
+	const char *program; /* looked up in PATH unless it has a slash */
+	char version[80];    /* first line of --version */
+
+	/* while it runs */
+	pid_t pid;	/* 0: does not run */
+	int controller; /* -1, or dbus-broker's controller socket */
+	clockid_t cpu_clock;
+	char dir[64];
+	char socket_path[80];
+};
+
+/* whether the program exists; fills @version */
+bool contender_probe(struct contender *c);
+/**
+ * contender_start() - start the daemon and wait until it listens
+ *
+ * The daemon inherits CPU affinity and descriptor limit, and dies with us.
+ *
+ * Return: 0, or negative errno after what the daemon had to say went to stderr.
+ */
+int contender_start(struct contender *c);
+/* idempotent; removes the folder */
+void contender_stop(struct contender *c);
+/* CPU time that the daemon has used, in microseconds */
+double contender_cpu_us(const struct contender *c);
+/* resident bytes of the daemon, or negative errno */
+long long contender_resident_bytes(const struct contender *c);
