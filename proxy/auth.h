@@ -12,10 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AUTH_EXTERNAL	(1u << 0)
-#define AUTH_ANONYMOUS	(1u << 1)
+#define AUTH_EXTERNAL  (1u << 0)
+#define AUTH_ANONYMOUS (1u << 1)
 
 #define AUTH_MAX_LINE	 16384u /* bytes not yet parsed, CRLF included */
+#define AUTH_MAX_OUTPUT	 16384u /* answers not yet taken */
 #define AUTH_MAX_REJECTS 6u
 
 enum auth_outcome {
@@ -25,22 +26,23 @@ enum auth_outcome {
 };
 
 struct auth {
-	uint32_t uid;	      /* what the socket says, CREDS_UNKNOWN if nothing */
-	const char *guid;     /* of the listening address, 32 hex digits; borrowed */
-	unsigned mechanisms;  /* AUTH_*: enabled ones */
-	bool can_fds;	      /* the transport can pass descriptors */
+	uint32_t uid;	     /* what the socket says, CREDS_UNKNOWN if nothing */
+	const char *guid;    /* of the listening address, 32 hex digits; borrowed */
+	unsigned mechanisms; /* AUTH_*: enabled ones */
+	bool can_fds;	     /* the transport can pass descriptors */
 
-	bool is_anonymous;    /* valid once done */
-	bool is_fds_agreed;   /* valid once done */
+	bool is_anonymous;  /* valid once done */
+	bool is_fds_agreed; /* valid once done */
 
 	/* private */
 	uint8_t state;
 	uint8_t mechanism;
 	uint8_t n_rejects;
 	bool has_nul;
-	uint32_t n_line, n_output, output_capacity;
-	char *line;	      /* bytes of a line that is not complete */
-	char *output;	      /* answers not yet taken */
+	uint32_t n_line, line_capacity;
+	uint32_t n_output, output_capacity;
+	char *line;   /* bytes of a line that is not complete */
+	char *output; /* answers not yet taken */
 	const char *reason;
 };
 

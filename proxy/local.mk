@@ -4,6 +4,7 @@
 # messages: bytes in, bytes out; org.freedesktop.DBus is built on it as well
 noinst_LIBRARIES += libwire.a
 libwire_a_SOURCES = \
+	%D%/auth.c %D%/auth.h \
 	%D%/message.c %D%/message.h \
 	%D%/wire-body.c \
 	%D%/wire-header.c \
