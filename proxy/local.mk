@@ -5,7 +5,16 @@
 noinst_LIBRARIES += libwire.a
 libwire_a_SOURCES = \
 	%D%/auth.c %D%/auth.h \
+	%D%/bloom.c %D%/bloom.h \
+	%D%/match-internal.h \
+	%D%/match-registry.c \
+	%D%/match-rule.c \
+	%D%/match-search.c \
+	%D%/match-subject.c \
+	%D%/match-tree.c %D%/match-tree.h \
+	%D%/match.h \
 	%D%/message.c %D%/message.h \
+	%D%/unique-name.c %D%/unique-name.h \
 	%D%/wire-body.c \
 	%D%/wire-header.c \
 	%D%/wire-inner.h \

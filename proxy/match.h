@@ -36,7 +36,6 @@ enum match_outcome {
 };
 
 struct match_rule;
-struct match_node;
 
 /* rules */
 
@@ -201,8 +200,8 @@ bool match_owner_accepts(struct match_registry *registry, struct match_owner *ow
 
 /**
  * match_owner_for_each() - the rules of an owner as text
- * @fn: gets each rule as often as it was added, in the order of adding; the text
- *	is valid for the call; a non-zero return ends the walk
+ * @fn: gets each rule as often as it was added, in the order in which they were
+ *	first added; the text is valid for the call; a non-zero return ends the walk
  *
  * Return: 0 or what @fn returned.
  */
