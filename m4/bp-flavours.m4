@@ -22,6 +22,9 @@ AS_IF([test "$enable_sanitizers" != no], [
 	bp_flavour="sanitizers $enable_sanitizers"
 	BP_FLAVOUR_CFLAGS="-fsanitize=$enable_sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer"
 	AC_DEFINE([BP_SANITIZERS], [1], [Built with sanitizers])])
+# the core's locks and counters are real where threads are watched
+AS_CASE([$enable_sanitizers], [*thread*],
+	[BP_FLAVOUR_CFLAGS="$BP_FLAVOUR_CFLAGS -pthread -DSHIM_THREADS"])
 AS_IF([test "$enable_fuzzing" != no], [
 	bp_flavour="$bp_flavour, fuzzing"
 	AX_CHECK_COMPILE_FLAG([-fsanitize=fuzzer-no-link], [],

@@ -6,6 +6,11 @@
 #include <stdlib.h>
 
 #include <linux/bug.h>
+#include <linux/lockdep.h>
+
+#ifdef SHIM_THREADS
+__thread const struct shim_lock *shim_read_held[SHIM_READ_HELD_MAX];
+#endif
 
 void shim_bug(const char *file, int line, const char *what)
 {

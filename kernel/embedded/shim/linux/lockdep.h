@@ -8,7 +8,7 @@
  * writer waits in between.
  *
  * Built with SHIM_THREADS a lock has a pthread lock too, and "dep" belongs to
- * whoever holds that.  Readers are counted, not remembered.
+ * whoever holds that; each thread remembers what it holds for reading.
  */
 #ifndef SHIM_LINUX_LOCKDEP_H
 #define SHIM_LINUX_LOCKDEP_H
@@ -27,6 +27,29 @@ struct shim_lock {
 #endif
 };
 
+#ifdef SHIM_THREADS
+#define SHIM_READ_HELD_MAX 16
+extern __thread const struct shim_lock *shim_read_held[SHIM_READ_HELD_MAX];
+
+/* where this thread remembers @dep; NULL looks for a free place */
+static inline const struct shim_lock **shim_read_slot(const struct shim_lock *dep)
+{
+	for (int i = 0; i < SHIM_READ_HELD_MAX; i++)
+		if (shim_read_held[i] == dep)
+			return &shim_read_held[i];
+	return NULL;
+}
+#endif
+
+static inline bool shim_lock_is_reader(const struct shim_lock *dep)
+{
+#ifdef SHIM_THREADS
+	return shim_read_slot(dep);
+#else
+	return dep->state > 0;
+#endif
+}
+
 static inline bool shim_lock_is_writer(const struct shim_lock *dep)
 {
 #ifdef SHIM_THREADS
@@ -39,11 +62,7 @@ static inline bool shim_lock_is_writer(const struct shim_lock *dep)
 /* before waiting: the caller must not be the one it will wait for */
 static inline void shim_lock_check(const struct shim_lock *dep)
 {
-#ifdef SHIM_THREADS
-	BUG_ON(shim_lock_is_writer(dep));
-#else
-	BUG_ON(dep->state);
-#endif
+	BUG_ON(shim_lock_is_writer(dep) || shim_lock_is_reader(dep));
 }
 
 static inline void shim_lock_write(struct shim_lock *dep)
@@ -64,19 +83,29 @@ static inline void shim_unlock_write(struct shim_lock *dep)
 static inline void shim_lock_read(struct shim_lock *dep)
 {
 	BUG_ON(shim_add_fetch(&dep->state, 1) <= 0);
+#ifdef SHIM_THREADS
+	const struct shim_lock **slot = shim_read_slot(NULL);
+
+	BUG_ON(!slot);
+	*slot = dep;
+#endif
 }
 
 static inline void shim_unlock_read(struct shim_lock *dep)
 {
-	BUG_ON(shim_add_fetch(&dep->state, -1) < 0);
+	BUG_ON(!shim_lock_is_reader(dep));
+#ifdef SHIM_THREADS
+	*shim_read_slot(dep) = NULL;
+#endif
+	shim_add_fetch(&dep->state, -1);
 }
 
-#define lockdep_assert_held_write(lock) BUG_ON(!shim_lock_is_writer(&(lock)->dep))
-#define lockdep_assert_held_read(lock)	BUG_ON(shim_fetch(&(lock)->dep.state) <= 0)
-#define lockdep_assert_held(lock)                                                                  \
-	BUG_ON(shim_fetch(&(lock)->dep.state) <= 0 && !shim_lock_is_writer(&(lock)->dep))
-#define lockdep_assert_not_held(lock) shim_lock_check(&(lock)->dep)
 #define lockdep_is_held(lock)                                                                      \
-	(shim_fetch(&(lock)->dep.state) > 0 || shim_lock_is_writer(&(lock)->dep))
+	(shim_lock_is_writer(&(lock)->dep) || shim_lock_is_reader(&(lock)->dep))
+
+#define lockdep_assert_held(lock)	BUG_ON(!lockdep_is_held(lock))
+#define lockdep_assert_held_write(lock) BUG_ON(!shim_lock_is_writer(&(lock)->dep))
+#define lockdep_assert_held_read(lock)	BUG_ON(!shim_lock_is_reader(&(lock)->dep))
+#define lockdep_assert_not_held(lock)	BUG_ON(lockdep_is_held(lock))
 
 #endif
