@@ -4,6 +4,7 @@
 # messages: bytes in, bytes out; org.freedesktop.DBus is built on it as well
 noinst_LIBRARIES += libwire.a
 libwire_a_SOURCES = \
+	%D%/address.c %D%/address.h \
 	%D%/auth.c %D%/auth.h \
 	%D%/bloom.c %D%/bloom.h \
 	%D%/match-internal.h \

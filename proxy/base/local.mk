@@ -4,5 +4,8 @@ noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	%D%/cleanup.h \
 	%D%/creds.c %D%/creds.h \
+	%D%/htable.c %D%/htable.h \
 	%D%/list.h \
+	%D%/log.c %D%/log.h \
 	%D%/siphash.c %D%/siphash.h
+libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBSYSTEMD_CFLAGS)
