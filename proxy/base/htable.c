@@ -59,7 +59,7 @@ static void resize(struct htable *table, size_t n_buckets)
 	table->buckets = buckets;
 	table->n_buckets = n_buckets;
 	for (size_t i = 0; i < n_old; i++) {
-		hlist_for_each_entry_safe (node, tmp, &old[i], link) {
+		hlist_for_each_entry_safe(node, tmp, &old[i], link) {
 			hlist_del(&node->link);
 			hlist_add_head(&node->link, htable_bucket(table, node->hash));
 		}
