@@ -101,7 +101,7 @@ struct config_listen {
 
 /**
  * struct config_servicedir - a directory of service files, the first one wins
- * @path: absolute if the configuration was loaded by an absolute path
+ * @path: as written; a relative one in front of it the directory of its file
  * @flags: CONFIG_SERVICEDIR_*
  */
 struct config_servicedir {
@@ -127,7 +127,8 @@ struct config_selinux_associate {
  * @pidfile: path, or NULL
  * @listen: in file order (the printed address has them reversed); may be empty:
  *	config_check_bus() refuses that
- * @auth: mask of CONFIG_AUTH_*: what the <auth> elements name, all without any
+ * @auth, @auth_place: mask of CONFIG_AUTH_*: what the <auth> elements name, all
+ *	without any
  * @servicedirs: without duplicates, the standard lists expanded in place
  * @servicehelper: path, or NULL; its presence marks a bus that is system-like
  * @limits: by enum config_limit_id
@@ -150,6 +151,7 @@ struct config {
 	struct config_listen *listen;
 	size_t n_listen;
 	unsigned auth;
+	struct config_place auth_place;
 	struct config_servicedir *servicedirs;
 	size_t n_servicedirs;
 	const char *servicehelper;
@@ -167,7 +169,10 @@ struct config {
  * @xdg_runtime_dir, @xdg_data_home, @home, @xdg_data_dirs: for
  *	<standard_session_servicedirs>; the variables of these names, or NULL
  * @datadir: of the installation: data files of D-Bus lie in @datadir/dbus-1
- * @selinux_policy_root: for selinux_root_relative; NULL when SELinux is off
+ * @selinux_root: for selinux_root_relative: where the policy in use lies
+ * @is_selinux_enabled: for if_selinux_enabled
+ * @is_selinux_enforcing: for config_check_bus()
+ * @has_apparmor: for config_check_bus(): AppArmor is able to mediate D-Bus
  */
 struct config_environment {
 	const char *xdg_runtime_dir;
@@ -175,7 +180,10 @@ struct config_environment {
 	const char *home;
 	const char *xdg_data_dirs;
 	const char *datadir;
-	const char *selinux_policy_root;
+	char selinux_root[64];
+	bool is_selinux_enabled;
+	bool is_selinux_enforcing;
+	bool has_apparmor;
 };
 
 /**
@@ -197,13 +205,14 @@ struct config_files {
 /* the file system */
 extern const struct config_files config_files_system;
 
-/* a broken file in an <includedir> is an error, not a warning; so is AppArmor or SELinux at work */
+/* what would be reported and worked around is refused: a broken file of an <includedir>,
+ * mediation by SELinux or AppArmor that would be missing */
 #define CONFIG_STRICT (1u << 0)
 
 /**
  * struct config_options - how to load
  * @flags: CONFIG_STRICT
- * @environment: NULL: all absent, datadir that of this build
+ * @environment: NULL: one without variables, SELinux and AppArmor
  * @files: NULL: config_files_system
  */
 struct config_options {
@@ -217,7 +226,7 @@ enum {
 	CONFIG_REFUSED = 1, /* messages hold at least one CONFIG_ERROR that says why */
 };
 
-/* what the process' environment and this build say; strings borrowed from getenv() */
+/* what the process' environment, this machine and this build say; strings borrowed from getenv() */
 void config_environment_init(struct config_environment *environment);
 
 /**
@@ -228,10 +237,12 @@ void config_environment_init(struct config_environment *environment);
  * @config_out: to be released with config_free()
  * @messages: gets what there is to say, also on success
  *
- * A file of an <includedir> that is broken loses its allow rules and all that is
- * not a rule; the deny rules in front of the error stay, and it is reported as
- * CONFIG_ERROR: an error in one file must neither keep the bus from starting nor
- * open it.  With CONFIG_STRICT it is refused.
+ * All that is wrong is reported, not only what was found first.
+ *
+ * An error in one file of an <includedir> must neither keep the bus from starting
+ * nor open it: of such a file, and what it includes, the deny rules that can be
+ * read stay and all else is dropped.  It is reported as CONFIG_ERROR all the same,
+ * and with CONFIG_STRICT it is refused.
  *
  * Return: 0, CONFIG_REFUSED, or a negative errno (-ENOMEM).
  */
@@ -242,14 +253,17 @@ struct config *config_free(struct config *config);
 DEFINE_CLEANUP(struct config *, config_free);
 
 /**
- * config_check_bus() - whether a bus can be run with it
+ * config_check_bus() - whether this bus can run with it
+ * @options: those it was loaded with
  *
- * What a file that is fit for inclusion may lack, and a bus may not: a <listen>.
- * And what this bus cannot do: see CONFIG_APPARMOR_REQUIRED and CONFIG_AUTH_COOKIE.
+ * A bus must have a <listen> and an authentication mechanism that we have;
+ * mediation by AppArmor or SELinux it cannot have, which is a warning when they are
+ * at work, and refused when <apparmor> requires it or @options are strict.
  *
- * Return: 0 (perhaps with warnings), CONFIG_REFUSED, or -ENOMEM.
+ * Return: 0, CONFIG_REFUSED, or -ENOMEM.
  */
-int config_check_bus(const struct config *config, struct config_messages *messages);
+int config_check_bus(const struct config *config, const struct config_options *options,
+		     struct config_messages *messages);
 
 /**
  * config_unsupported() - whether it needs what bus-proxyd does not have yet

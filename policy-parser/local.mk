@@ -1,7 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # busconfig XML -> configuration and rules
 noinst_LIBRARIES += libpolicy.a
+libpolicy_a_CPPFLAGS = $(AM_CPPFLAGS) $(EXPAT_CFLAGS)
 libpolicy_a_SOURCES = \
-	%D%/config.h \
+	%D%/config.c %D%/config.h \
+	%D%/config-environment.c \
+	%D%/config-files.c \
+	%D%/config-include.c \
+	%D%/config-load.c %D%/config-load.h \
+	%D%/config-private.h \
+	%D%/config-servicedirs.c \
+	%D%/config-xml.c %D%/config-xml.h \
 	%D%/messages.c %D%/messages.h \
-	%D%/rule.h
+	%D%/number.c %D%/number.h \
+	%D%/path.c %D%/path.h \
+	%D%/rule.h \
+	%D%/rule-parse.c %D%/rule-parse.h \
+	%D%/strings.c %D%/strings.h
