@@ -4,7 +4,12 @@
 # per subject: "test-x.SUBJECT.bus" is a link to it, and run-subject turns the
 # name of the link into the environment.
 conformance_programs = \
-	%D%/test-auth %D%/test-driver %D%/test-hello %D%/test-names
+	%D%/test-auth \
+	%D%/test-driver \
+	%D%/test-hello \
+	%D%/test-names \
+	%D%/test-replies \
+	%D%/test-routing
 
 check_PROGRAMS += $(conformance_programs)
 conformance_ldadd = libharness.a libtap.a
@@ -12,6 +17,8 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_driver_LDADD = $(conformance_ldadd)
 %C%_test_hello_LDADD = $(conformance_ldadd)
 %C%_test_names_LDADD = $(conformance_ldadd)
+%C%_test_replies_LDADD = $(conformance_ldadd)
+%C%_test_routing_LDADD = $(conformance_ldadd)
 
 TEST_EXTENSIONS += .bus
 BUS_LOG_DRIVER = $(LOG_DRIVER)
