@@ -7,7 +7,9 @@ conformance_programs = \
 	%D%/test-auth \
 	%D%/test-driver \
 	%D%/test-hello \
+	%D%/test-match \
 	%D%/test-names \
+	%D%/test-order \
 	%D%/test-replies \
 	%D%/test-routing
 
@@ -16,7 +18,9 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_auth_LDADD = $(conformance_ldadd)
 %C%_test_driver_LDADD = $(conformance_ldadd)
 %C%_test_hello_LDADD = $(conformance_ldadd)
+%C%_test_match_LDADD = $(conformance_ldadd)
 %C%_test_names_LDADD = $(conformance_ldadd)
+%C%_test_order_LDADD = $(conformance_ldadd)
 %C%_test_replies_LDADD = $(conformance_ldadd)
 %C%_test_routing_LDADD = $(conformance_ldadd)
 
