@@ -22,3 +22,6 @@ include tests/unit/proxy/local.mk
 include tests/conformance/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
+include tests/tour/local.mk
+include tests/lint/local.mk
+include tests/ci/local.mk

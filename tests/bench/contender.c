@@ -31,6 +31,10 @@ enum {
 	CHILD_FD = 3, /* the one descriptor a daemon inherits beside stdio */
 };
 
+/* of dbus-broker, which has no configuration file */
+#define PLENTY	"1000000000000"
+#define SOME_ID "0123456789abcdef0123456789abcdef"
+
 static const char config_text[] =
 	"<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\"\n"
 	" \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
@@ -301,12 +305,14 @@ static int broker_add_listener(struct peer *controller, int listener)
 
 static int start_broker(struct contender *c, int log)
 {
-	static const char plenty[] = "1000000000000";
-	const char *argv[] = {
-		c->program,	 "--controller=3", "--machine-id=0123456789abcdef0123456789abcdef",
-		"--max-bytes",	 plenty,	   "--max-fds",
-		plenty,		 "--max-matches",  plenty,
-		"--max-objects", plenty,	   NULL};
+	const char *argv[] = {c->program,
+			      "--controller=3",
+			      "--machine-id=" SOME_ID,
+			      "--max-bytes=" PLENTY,
+			      "--max-fds=" PLENTY,
+			      "--max-matches=" PLENTY,
+			      "--max-objects=" PLENTY,
+			      NULL};
 	struct peer controller = PEER_NULL;
 	int pair[2], listener, r;
 
