@@ -35,3 +35,9 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/shim/linux/string.h \
 	%D%/embedded/shim/linux/types.h \
 	%D%/embedded/shim/linux/uidgid.h
+
+# the seam
+libkdbus_a_SOURCES += \
+	%D%/engine/engine.c \
+	%D%/engine/engine.h \
+	%D%/engine/engine-carrier.h

@@ -36,8 +36,9 @@
 #include "proxy/base/creds.h"
 
 struct engine;
-struct engine_conn;
 struct engine_candidates;
+struct engine_carrier;
+struct engine_conn;
 
 /**
  * struct engine_payload - what a message consists of, besides its address
@@ -145,7 +146,9 @@ struct engine_received {
 	struct engine_payload *payload;
 	bool is_shared;
 	struct engine_notification notification;
-	void *carrier; /* private */
+	/* private */
+	const struct engine_carrier *ops;
+	void *carrier;
 };
 
 /**
@@ -358,7 +361,7 @@ uint64_t engine_conn_position(struct engine_conn *conn);
  * Return: 0, -EAGAIN when there is nothing, another errno when the connection is dead.
  */
 int engine_recv(struct engine_conn *conn, struct engine_received *received_out);
-/* drops the references of @received; its payload lives on while somebody else holds one */
+/* drops the references of @received, once; its payload lives on while somebody else holds one */
 void engine_received_release(struct engine_received *received);
 
 /* candidates */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a carrier gives to the seam
+ *
+ * The functions of engine.h check and count, and leave the rest to the carrier
+ * through one table.  A carrier embeds struct engine and struct engine_conn as
+ * the first members of its own structs, fills in what is marked "carrier", and
+ * finds its struct again with container_of().
+ */
+#ifndef KERNEL_ENGINE_ENGINE_CARRIER_H
+#define KERNEL_ENGINE_ENGINE_CARRIER_H
+
+#include "kernel/engine/engine.h"
+
+/**
+ * struct engine_carrier - operations; the arguments and results are those of the
+ * function of the same name in engine.h
+ *
+ * @set_limits: NULL: -EOPNOTSUPP
+ * @needs_bloom: NULL: always
+ * @expire: NULL: the bus watches its deadlines itself
+ * @poll_fd: NULL: there is none
+ * @dispatch: NULL: nothing to do
+ * @subscribe: NULL: nothing to do
+ * @names: NULL: -EOPNOTSUPP
+ * @candidates_add: NULL if broadcast_candidates() is never called
+ * @recv: on success writes every member but @ops, which engine.c does
+ * @received_release: drops what @received_out.carrier and the payload refer to
+ */
+struct engine_carrier {
+	void (*close)(struct engine *engine);
+	int (*set_limits)(struct engine *engine, const struct engine_limits *limits);
+	bool (*needs_bloom)(const struct engine *engine);
+	void (*expire)(struct engine *engine, uint64_t now_ns);
+	int (*poll_fd)(const struct engine *engine);
+	int (*dispatch)(struct engine *engine);
+
+	int (*connect)(struct engine *engine, const struct engine_hello *hello,
+		       struct engine_conn **conn_out);
+	void (*conn_close)(struct engine_conn *conn);
+	struct engine_conn *(*find_conn)(struct engine *engine, uint64_t id);
+	int (*subscribe)(struct engine_conn *conn, unsigned what);
+
+	int (*command)(struct engine_conn *conn, unsigned long nr, void *cmd);
+	const void *(*slice)(struct engine_conn *conn, uint64_t offset);
+	void (*slice_free)(struct engine_conn *conn, uint64_t offset);
+	int (*names)(struct engine_conn *conn,
+		     int (*fn)(void *userdata, const char *name, bool queued), void *userdata);
+
+	int (*send)(struct engine_conn *conn, const struct engine_send *send);
+	uint64_t (*position)(struct engine_conn *conn);
+	int (*recv)(struct engine_conn *conn, struct engine_received *received_out);
+	void (*received_release)(struct engine_received *received);
+	void (*candidates_add)(struct engine_candidates *candidates, struct engine_conn *conn,
+			       uint64_t tag);
+};
+
+/**
+ * struct engine - what all carriers share
+ * @carrier: carrier: its operations
+ * @host: copy of what the host gave; operations it left out are NULL
+ * @bus_id: carrier: UUID of the bus
+ * @id_offset: carrier: engine_id_offset()
+ * @bloom_size: carrier: bytes of a filter
+ * @bloom_n_hash: carrier: bits per word
+ * @stats: @n_sends, @n_recvs and @n_notifications are counted by engine.c, @n_lost
+ *	by engine_lost()
+ * @n_conns: connections open, counted by engine.c
+ */
+struct engine {
+	const struct engine_carrier *carrier;
+	struct engine_host host;
+	uint8_t bus_id[16];
+	uint64_t id_offset;
+	size_t bloom_size;
+	unsigned bloom_n_hash;
+	struct engine_stats stats;
+	unsigned long n_conns;
+};
+
+/**
+ * struct engine_conn - what the connections of all carriers share
+ * @engine: where it belongs; filled in by engine.c after connect(), and by the
+ *	carrier if it may call the host before that
+ * @id: carrier: id on the bus
+ * @userdata: filled in as @engine
+ */
+struct engine_conn {
+	struct engine *engine;
+	uint64_t id;
+	void *userdata;
+};
+
+/* a carrier's open(): allocates its engine; engine.c has set nothing yet */
+void engine_init(struct engine *engine, const struct engine_carrier *carrier,
+		 const struct engine_options *options);
+
+/* to be told by carriers */
+
+/* @conn can be received from, after engine_recv() said that it is empty */
+void engine_wake(struct engine_conn *conn);
+/* @n broadcasts from @src_id (0: not known) went missing for @conn */
+void engine_lost(struct engine_conn *conn, uint64_t src_id, uint64_t n);
+
+/* the carriers */
+
+/* "embedded": engine-direct.c */
+int engine_direct_open(const struct engine_options *options, struct engine **engine_out);
+/* "embedded:pool": engine-pool.c */
+int engine_pool_open(const struct engine_options *options, struct engine **engine_out);
+
+#endif
