@@ -90,9 +90,9 @@ struct driver_ops {
 	int (*hello)(void *userdata, struct driver_caller *caller);
 	/* The pidfd of the connection @id, borrowed; -1: not known.  Optional. */
 	int (*pidfd)(void *userdata, uint64_t id);
-	/* Reads the configuration again.  0; 1 when it is refused: *@text_out, the
-	 * callee's, says why; or a negative errno. */
-	int (*reload)(void *userdata, const char **text_out);
+	/* Reads the configuration again.  0; 1 when it is refused: *@text_out, to be
+	 * freed by the caller, says why (NULL: no more is known); or a negative errno. */
+	int (*reload)(void *userdata, char **text_out);
 	/* One variable of the environment of what gets started.  0 or -ENOMEM.
 	 * NULL: nobody may change it. */
 	int (*set_environment)(void *userdata, const char *name, const char *value);

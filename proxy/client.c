@@ -6,16 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/client-io.h"
 #include "proxy/daemon.h"
 #include "proxy/permission.h"
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77
-#endif
 
 /* which states may follow which */
 static const uint8_t client_next_states[] = {
@@ -63,7 +58,6 @@ static void client_fds_expired(struct loop_timer *timer)
 int client_new(struct daemon *daemon, int fd, const char *guid)
 {
 	struct client *client;
-	unsigned mechanisms = 0;
 	int r;
 
 	client = calloc(1, sizeof(*client));
@@ -83,11 +77,7 @@ int client_new(struct daemon *daemon, int fd, const char *guid)
 		creds_deinit(&client->creds);
 		goto failed;
 	}
-	if (daemon->config->auth & CONFIG_AUTH_EXTERNAL)
-		mechanisms |= AUTH_EXTERNAL;
-	if (daemon->config->auth & CONFIG_AUTH_ANONYMOUS)
-		mechanisms |= AUTH_ANONYMOUS;
-	auth_init(client->auth, client->creds.uid, guid, mechanisms, true);
+	auth_init(client->auth, client->creds.uid, guid, daemon->mechanisms, true);
 	outbound_init(&client->out);
 	match_owner_init(&client->caller.matches);
 	client->caller.creds = &client->creds;
@@ -279,13 +269,5 @@ int client_become_monitor(struct client *client, struct match_rule *const *rules
 
 int client_pidfd(struct client *client)
 {
-	socklen_t size = sizeof(int);
-	int fd;
-
-	/* The socket keeps the peer's identity, so asking late is as good as asking
-	 * at accept, and an idle client costs one descriptor instead of two. */
-	if (client->creds.pidfd < 0 &&
-	    !getsockopt(client->source.fd, SOL_SOCKET, SO_PEERPIDFD, &fd, &size))
-		client->creds.pidfd = fd;
-	return client->creds.pidfd;
+	return creds_get_pidfd(&client->creds, client->source.fd);
 }

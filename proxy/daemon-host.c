@@ -25,10 +25,6 @@ static void host_wake(void *userdata, struct engine_conn *conn)
 		client_set_ready(client);
 }
 
-struct host_broadcast {
-	struct engine_candidates *candidates;
-};
-
 static void host_hit(void *userdata, struct match_owner *owner)
 {
 	struct engine_conn *conn = client_from_matches(owner)->caller.conn;
@@ -101,13 +97,13 @@ static bool host_accepts_notification(struct client *client,
 	return change.old_id == self || change.new_id == self;
 }
 
-/* For engines that deliver more than is wanted.  Only what this process' clients
- * send can be looked at in full here: the sender's other names are not known. */
+/* for engines that deliver more than is wanted */
 static bool host_accepts(void *userdata, struct engine_conn *conn,
 			 const struct engine_received *received, uint64_t *tag_out)
 {
 	struct client *client = client_of(conn);
 	struct daemon *daemon = userdata;
+	char sender[UNIQUE_NAME_SIZE];
 	struct match_subject subject;
 	struct message message;
 
@@ -116,7 +112,8 @@ static bool host_accepts(void *userdata, struct engine_conn *conn,
 	if (!translate_peek(received, &message))
 		return false;
 	match_subject_init_message(&subject, &message);
-	parties_init(daemon, &subject, message_sender(&message), NULL);
+	unique_name_format(received->src_id, daemon->id_offset, sender);
+	parties_init(daemon, &subject, sender, NULL);
 	*tag_out = TRANSLATE_TAG_MATCHED;
 	return match_owner_accepts(daemon->matches, &client->caller.matches, &subject);
 }
@@ -178,28 +175,6 @@ static int ops_hello(void *userdata, struct driver_caller *caller)
 	return client_hello(client_of_caller(caller));
 }
 
-static int ops_subscribe(struct driver_caller *caller, unsigned what)
-{
-	return caller->conn ? engine_conn_subscribe(caller->conn, what) : 0;
-}
-
-static int ops_matches_reserve(void *userdata, struct driver_caller *caller)
-{
-	return ops_subscribe(caller, ENGINE_SUBSCRIBE_SIGNALS | ENGINE_SUBSCRIBE_NOTIFICATIONS);
-}
-
-static void ops_matches_changed(void *userdata, struct driver_caller *caller)
-{
-	unsigned what = 0;
-
-	if (caller->matches.n_signals)
-		what |= ENGINE_SUBSCRIBE_SIGNALS;
-	if (caller->matches.n_notifications)
-		what |= ENGINE_SUBSCRIBE_NOTIFICATIONS;
-	/* narrower than before, or as wide: it cannot lack anything */
-	ops_subscribe(caller, what);
-}
-
 static int ops_pidfd(void *userdata, uint64_t id)
 {
 	struct daemon *daemon = userdata;
@@ -208,7 +183,7 @@ static int ops_pidfd(void *userdata, uint64_t id)
 	return conn ? client_pidfd(client_of(conn)) : -1;
 }
 
-static int ops_reload(void *userdata, const char **text_out)
+static int ops_reload(void *userdata, char **text_out)
 {
 	return daemon_reload(userdata, text_out);
 }
@@ -244,8 +219,6 @@ static int ops_connections(void *userdata,
 
 const struct driver_ops daemon_driver_ops = {
 	.hello = ops_hello,
-	.matches_reserve = ops_matches_reserve,
-	.matches_changed = ops_matches_changed,
 	.pidfd = ops_pidfd,
 	.reload = ops_reload,
 	.stats = ops_stats,

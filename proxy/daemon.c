@@ -3,9 +3,10 @@
 #include "proxy/daemon.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -23,13 +24,6 @@ enum {
 };
 
 #define NS_PER_MS UINT64_C(1000000)
-
-uint32_t daemon_next_serial(struct daemon *daemon)
-{
-	if (!++daemon->serial)
-		daemon->serial = 1;
-	return daemon->serial;
-}
 
 /* accepting */
 
@@ -118,7 +112,10 @@ static void daemon_signalled(struct loop_source *source, uint32_t events)
 		sd_notify(0, "STOPPING=1");
 		loop_stop(&daemon->loop);
 	} else if (info.ssi_signo == SIGHUP) {
-		daemon_reload(daemon);
+		__cleanup(freep) char *text = NULL;
+
+		/* what there is to say was logged */
+		daemon_reload(daemon, &text);
 	}
 }
 
@@ -255,9 +252,14 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	daemon->signal_source.fd = -1;
 	daemon->engine_source.fd = -1;
 	daemon->owner_uid = geteuid();
+	daemon->is_strict = options->strict;
 	daemon->loop.epoll_fd = -1;
 	daemon->loop.timer_fd = -1;
 	daemon->config = config;
+	if (config->auth & CONFIG_AUTH_EXTERNAL)
+		daemon->mechanisms |= AUTH_EXTERNAL;
+	if (config->auth & CONFIG_AUTH_ANONYMOUS)
+		daemon->mechanisms |= AUTH_ANONYMOUS;
 	daemon_set_limits(daemon, config);
 
 	daemon->chunk.capacity = CHUNK_SIZE;

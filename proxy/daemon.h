@@ -36,12 +36,14 @@ struct daemon_limits {
 	uint64_t max_outgoing_bytes;
 	uint32_t max_incomplete;
 	uint32_t max_completed;
-	uint32_t max_matches;
+	struct driver_limits driver;
 };
 
 struct daemon {
 	struct loop loop;
 	struct config *config;
+	bool is_strict;
+	unsigned mechanisms; /* AUTH_*; as they were at start, whatever a reload says */
 	uint32_t owner_uid;
 	char guid[33]; /* of the bus */
 	uint64_t id_offset;
@@ -56,7 +58,6 @@ struct daemon {
 	struct driver *driver;
 	struct match_registry *matches;
 	struct match_registry *monitor_matches;
-	uint32_t serial; /* of the bus' own messages */
 
 	struct list_head listeners;
 	struct loop_timer accept_timer; /* while accept() is paused for want of descriptors */
@@ -65,7 +66,7 @@ struct daemon {
 	struct list_head clients;
 	struct list_head incomplete;
 	struct list_head ready;
-	struct list_head blocked_fds; /* wait for descriptors in flight to land */
+	struct list_head waiting; /* for descriptors in flight to land */
 	struct list_head dead;
 	struct loop_timer auth_timer;
 	struct loop_timer retry_timer;
@@ -97,11 +98,31 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 struct daemon *daemon_free(struct daemon *daemon);
 DEFINE_CLEANUP(struct daemon *, daemon_free);
 
+/* starts to accept on sockets that listen already; @listeners is empty afterwards */
+int daemon_listen(struct daemon *daemon, struct list_head *listeners);
+
 /* serves until SIGTERM; 0 or a negative errno */
 int daemon_run(struct daemon *daemon);
 
-/* the next serial of the bus' own messages, never 0 */
-uint32_t daemon_next_serial(struct daemon *daemon);
+/**
+ * daemon_reload() - read the configuration again
+ * @text_out: why it is refused; to be freed by the caller
+ *
+ * What a reload applies: limits and rules.  What stays as it was at start: type,
+ * user, fork, pidfile, listen addresses and authentication.
+ *
+ * Return: 0, CONFIG_REFUSED or a negative errno; then the old configuration is in
+ * force, whole.
+ */
+int daemon_reload(struct daemon *daemon, char **text_out);
+
+/* applies the limits of a configuration to the proxy and the driver */
+void daemon_set_limits(struct daemon *daemon, const struct config *config);
+/* what they mean for the engine's domain */
+void daemon_get_engine_limits(const struct config *config, struct engine_limits *limits_out);
+
+/* the client is flushed again after a while */
+void daemon_retry_later(struct daemon *daemon, struct client *client);
 
 /* accept() is paused, or goes on, as limits and descriptors say */
 void daemon_pause_accept(struct daemon *daemon, bool for_want_of_fds);

@@ -16,6 +16,7 @@
 #include "proxy/dispatch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proxy/daemon.h"
@@ -94,13 +95,15 @@ static int dispatch_resolve(struct client *client, const struct message *message
 			      WIRE_MAX_NAME + 8];
 	} info = {.cmd.size = sizeof(info.cmd)};
 	struct kdbus_item *item = info.cmd.items;
+	uint64_t id;
 	int r;
 
 	if (*destination == ':') {
-		if (!unique_name_parse(destination, client->daemon->id_offset, &info.cmd.id))
+		if (!unique_name_parse(destination, client->daemon->id_offset, &id))
 			return -ENXIO;
+		info.cmd.id = id;
 	} else {
-		item->size = KDBUS_ITEM_HEADER_SIZE + size;
+		item->size = offsetof(struct kdbus_item, str) + size;
 		item->type = KDBUS_ITEM_NAME;
 		memcpy(item->str, destination, size);
 		info.cmd.size += (item->size + 7) & ~7ULL;

@@ -29,4 +29,20 @@ libwire_a_SOURCES = \
 
 noinst_LIBRARIES += libproxy.a
 libproxy_a_SOURCES = \
-	%D%/options.c %D%/options.h
+	%D%/client-io.c %D%/client-io.h \
+	%D%/client.c %D%/client.h \
+	%D%/config-log.h \
+	%D%/daemon-host.c %D%/daemon-host.h \
+	%D%/daemon.c %D%/daemon.h \
+	%D%/dispatch.c %D%/dispatch.h \
+	%D%/inbound.c %D%/inbound.h \
+	%D%/listener.c %D%/listener.h \
+	%D%/loop.c %D%/loop.h \
+	%D%/monitor.c %D%/monitor.h \
+	%D%/options.c %D%/options.h \
+	%D%/outbound.c %D%/outbound.h \
+	%D%/parties.c %D%/parties.h \
+	%D%/permission.c %D%/permission.h \
+	%D%/process.c %D%/process.h \
+	%D%/reload.c \
+	%D%/translate.c %D%/translate.h

@@ -1,5 +1,228 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-int main(void)
+/* bus-proxyd: a D-Bus message bus.
+ *
+ * The order of starting is part of the interface (dbus-daemon's): configuration,
+ * pidfile, listen, fork, pidfile written, address and pid printed, ready.  This is
+ * the only file that ends the process.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "proxy/config-log.h"
+#include "proxy/daemon.h"
+#include "proxy/listener.h"
+#include "proxy/options.h"
+#include "proxy/process.h"
+
+static int run_version(void)
 {
+	printf("bus-proxyd (D-Bus Message Bus Daemon) " PACKAGE_VERSION "\n");
+	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run_introspect(void)
+{
+	__cleanup(freep) char *xml = driver_introspect();
+
+	if (!xml || fputs(xml, stdout) < 0 || fflush(stdout))
+		return EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
+
+static void init_log(const struct options *options, const struct config *config)
+{
+	unsigned targets = LOG_TARGET_STDERR;
+
+	switch (options->syslog) {
+	case OPTIONS_SYSLOG_ONLY:
+		targets = LOG_TARGET_SYSLOG;
+		break;
+	case OPTIONS_SYSLOG_YES:
+		targets = LOG_TARGET_STDERR | LOG_TARGET_SYSLOG;
+		break;
+	case OPTIONS_SYSLOG_NO:
+		break;
+	case OPTIONS_SYSLOG_CONFIG:
+		if (config && config->syslog)
+			targets |= LOG_TARGET_SYSLOG;
+		break;
+	}
+	log_init("bus-proxyd", targets);
+}
+
+static int load_config(const struct options *options, struct config **config_out)
+{
+	__cleanup(config_messages_deinit) struct config_messages messages = CONFIG_MESSAGES_NULL;
+	__cleanup(config_freep) struct config *config = NULL;
+	struct config_environment environment;
+	struct config_options config_options = {.environment = &environment};
+	const char *path = options_config_file(options);
+	int r;
+
+	if (options->strict)
+		config_options.flags |= CONFIG_STRICT;
+	config_environment_init(&environment);
+	r = config_load(path, &config_options, &config, &messages);
+	if (!r)
+		r = config_check_bus(config, &messages);
+	if (!r)
+		r = config_unsupported(config, &messages);
+	config_log(&messages);
+	if (r < 0)
+		log_error("Failed to load %s: %s", path, strerror(-r));
+	if (r)
+		return r < 0 ? r : -EINVAL;
+	*config_out = steal(config);
 	return 0;
+}
+
+static int open_listeners(const struct options *options, const struct config *config,
+			  struct list_head *listeners)
+{
+	char error[LISTENER_MAX_ERROR];
+	int r = 0;
+
+	if (options->address) {
+		r = listeners_open(listeners, options->address, error);
+	} else {
+		for (size_t i = 0; i < config->n_listen && !r; i++)
+			r = listeners_open(listeners, config->listen[i].address, error);
+	}
+	if (r < 0)
+		log_error("Failed to start message bus: %s", error);
+	return r;
+}
+
+/* what whoever started the bus waits for: address, then pid */
+static int print_start(const struct options *options, const struct list_head *listeners)
+{
+	__cleanup(freep) char *address = NULL;
+	char pid[24];
+	int r;
+
+	if (options->print_address_fd >= 0) {
+		address = listeners_address(listeners);
+		r = address ? process_print(options->print_address_fd, address) : -ENOMEM;
+		if (r < 0) {
+			log_error("Failed to print the address: %s", strerror(-r));
+			return r;
+		}
+	}
+	if (options->print_pid_fd >= 0) {
+		snprintf(pid, sizeof(pid), "%lu", (unsigned long)getpid());
+		r = process_print(options->print_pid_fd, pid);
+		if (r < 0) {
+			log_error("Failed to print the pid: %s", strerror(-r));
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* from the last fork on */
+static int serve(const struct options *options, struct config *config, const char *pidfile,
+		 struct list_head *listeners, int *ready_fd)
+{
+	struct daemon_options daemon_options = {.engine = options->bus,
+						.strict = options->strict};
+	__cleanup(daemon_freep) struct daemon *daemon = NULL;
+	int r;
+
+	r = daemon_new(config, &daemon_options, &daemon);
+	if (r < 0) {
+		config_free(config);
+		log_error("Failed to make the bus: %s", strerror(-r));
+		return r;
+	}
+	if (pidfile) {
+		r = process_write_pidfile(pidfile);
+		if (r < 0) {
+			log_error("Failed to write the pid file %s: %s", pidfile, strerror(-r));
+			return r;
+		}
+	}
+	r = print_start(options, listeners);
+	if (!r)
+		r = daemon_listen(daemon, listeners);
+	if (!r) {
+		process_ready(ready_fd);
+		sd_notify(0, "READY=1");
+		r = daemon_run(daemon);
+		if (r < 0)
+			log_error("The event loop failed: %s", strerror(-r));
+	}
+	if (pidfile)
+		unlink(pidfile);
+	return r;
+}
+
+static int run_bus(const struct options *options)
+{
+	__cleanup(config_freep) struct config *config = NULL;
+	__cleanup(freep) char *pidfile = NULL;
+	bool is_forking;
+	LIST_HEAD(listeners);
+	int ready_fd = -1;
+	int r;
+
+	init_log(options, NULL);
+	r = process_prepare();
+	if (r < 0)
+		return r;
+	r = load_config(options, &config);
+	if (r < 0)
+		return r;
+	init_log(options, config);
+	if (config->pidfile && !options->no_pidfile) {
+		pidfile = strdup(config->pidfile);
+		r = pidfile ? process_check_pidfile(pidfile) : -ENOMEM;
+		if (r == -EEXIST)
+			log_error("The pid file \"%s\" exists, if the message bus is not running, "
+				  "remove this file",
+				  pidfile);
+		if (r < 0)
+			return r;
+	}
+	r = open_listeners(options, config, &listeners);
+	is_forking = options->fork == OPTIONS_FORK_YES ||
+		     (options->fork == OPTIONS_FORK_CONFIG && config->fork);
+	if (!r && is_forking) {
+		r = process_fork(config->keep_umask, &ready_fd);
+		if (r < 0)
+			log_error("Failed to fork: %s", strerror(-r));
+	}
+	if (!r)
+		r = serve(options, steal(config), pidfile, &listeners, &ready_fd);
+	listeners_close(&listeners, NULL);
+	if (ready_fd >= 0)
+		close(ready_fd);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+
+	switch (options_parse(argc, argv, &options)) {
+	case OPTIONS_RUN:
+		return run_bus(&options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	case OPTIONS_VERSION:
+		return run_version();
+	case OPTIONS_INTROSPECT:
+		return run_introspect();
+	case OPTIONS_USAGE:
+		if (*options.error)
+			fprintf(stderr, "%s\n", options.error);
+		options_print_usage(argc > 0 ? argv[0] : "bus-proxyd", stderr);
+		return EXIT_FAILURE;
+	case OPTIONS_ERROR:
+		fprintf(stderr, "%s\n", options.error);
+		return EXIT_FAILURE;
+	}
+	return EXIT_FAILURE;
 }

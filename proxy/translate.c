@@ -76,6 +76,28 @@ int translate_send(struct client *client, struct message *message)
 	return engine_send(client->caller.conn, &send);
 }
 
+bool translate_peek(const struct engine_received *received, struct message *message_out)
+{
+	const struct engine_payload *payload = received->payload;
+	struct wire_header *header = &message_out->header;
+	uint32_t header_size, size;
+
+	if (received->payload_type != KDBUS_PAYLOAD_DBUS || payload->size < WIRE_FIXED_SIZE)
+		return false;
+	if (wire_frame(payload->data, &header_size, &size) || size != payload->size ||
+	    wire_header_parse(payload->data, header) ||
+	    wire_body_check(header, payload->data, (const uint8_t *)payload->data + header_size))
+		return false;
+	if (header->serial != received->cookie || header->n_fds != payload->n_fds)
+		return false;
+	if ((header->type == WIRE_RETURN || header->type == WIRE_ERROR) &&
+	    header->reply_serial != received->cookie_reply)
+		return false;
+	message_out->bytes = (uint8_t *)payload->data;
+	message_out->payload = *payload;
+	return true;
+}
+
 /* a payload that did not come from a client of this process */
 static struct message *translate_stranger(struct client *client,
 					  const struct engine_received *received)
@@ -83,36 +105,26 @@ static struct message *translate_stranger(struct client *client,
 	struct engine_payload *payload = received->payload;
 	__cleanup(message_unrefp) struct message *message = NULL;
 	char sender[UNIQUE_NAME_SIZE];
-	uint32_t header_size, size, relay_size;
-	struct wire_header header;
+	struct message peek;
+	struct wire_header *header = &peek.header;
+	uint32_t relay_size;
 	size_t sender_len;
 	int r;
 
-	if (received->payload_type != KDBUS_PAYLOAD_DBUS || payload->size < WIRE_FIXED_SIZE)
-		return NULL;
-	if (wire_frame(payload->data, &header_size, &size) || size != payload->size ||
-	    wire_header_parse(payload->data, &header) ||
-	    wire_body_check(&header, payload->data,
-			    (const uint8_t *)payload->data + header_size))
-		return NULL;
-	if (header.serial != received->cookie || header.n_fds != payload->n_fds)
-		return NULL;
-	if ((header.type == WIRE_RETURN || header.type == WIRE_ERROR) &&
-	    header.reply_serial != received->cookie_reply)
+	if (!translate_peek(received, &peek))
 		return NULL;
 	sender_len = unique_name_format(received->src_id, client->daemon->id_offset, sender);
-	relay_size = wire_relay_size(payload->data, &header, sender_len);
-	if (relay_size > WIRE_MAX_SIZE - header.body_size)
+	relay_size = wire_relay_size(peek.bytes, header, sender_len);
+	if (relay_size > WIRE_MAX_SIZE - header->body_size)
 		return NULL;
-	r = message_new((size_t)relay_size + header.body_size, header.n_fds, &message);
+	r = message_new((size_t)relay_size + header->body_size, header->n_fds, &message);
 	if (r < 0) {
 		client_close(client, "out of memory");
 		return NULL;
 	}
-	wire_relay_header(payload->data, &header, sender, sender_len, message->bytes,
+	wire_relay_header(peek.bytes, header, sender, sender_len, message->bytes,
 			  &message->header);
-	memcpy(message->bytes + relay_size, (const uint8_t *)payload->data + header_size,
-	       header.body_size);
+	memcpy(message->bytes + relay_size, message_body(&peek), header->body_size);
 	for (uint32_t i = 0; i < payload->n_fds; i++) {
 		message->payload.fds[i] = payload->fds[i];
 		payload->fds[i] = -1;

@@ -21,6 +21,16 @@
 int translate_send(struct client *client, struct message *message);
 
 /**
+ * translate_peek() - look at a message that is still the engine's
+ * @received: not a notification
+ * @message_out: describes the received bytes and is valid as long as they are;
+ *	nothing to be released; its SENDER is what the bytes say
+ *
+ * Return: whether it is a D-Bus message that a client may get to see.
+ */
+bool translate_peek(const struct engine_received *received, struct message *message_out);
+
+/**
  * translate_received() - what a client gets for what its connection received
  *
  * A message; or for a notification the signals that the client is to see, the

@@ -332,12 +332,12 @@ void engine_slice_free(struct engine_conn *conn, uint64_t offset);
 /* names */
 
 /* the connection that primarily owns a well-known name, if it was made through this engine
- * object; direct carrier only (others: NULL) */
+ * object, else NULL; may be called from broadcast_candidates() and accepts() */
 struct engine_conn *engine_find_owner(struct engine *engine, const char *name);
 
 /* calls @fn for each name @conn holds (@queued false) or waits for (true), in the order they
- * were acquired, until it returns non-zero, and returns that; direct carrier only (others:
- * -EOPNOTSUPP).  May be called from may_deliver() and broadcast_candidates(). */
+ * were acquired, until it returns non-zero, and returns that.  May be called from may_deliver(),
+ * broadcast_candidates() and accepts().  Where the bus has to be asked it is slow. */
 int engine_conn_names(struct engine_conn *conn,
 		      int (*fn)(void *userdata, const char *name, bool queued), void *userdata);
 

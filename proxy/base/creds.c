@@ -109,11 +109,18 @@ int creds_init_socket(struct creds *creds, int fd)
 		creds_deinit(&c);
 		return r;
 	}
-	size = sizeof(c.pidfd);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &c.pidfd, &size) < 0)
-		c.pidfd = -1;
 	*creds = c;
 	return 0;
+}
+
+int creds_get_pidfd(struct creds *creds, int fd)
+{
+	socklen_t size = sizeof(int);
+	int pidfd;
+
+	if (creds->pidfd < 0 && !getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size))
+		creds->pidfd = pidfd;
+	return creds->pidfd;
 }
 
 void creds_deinit(struct creds *creds)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Identity of a peer
  *
- * Read once, at accept, from the socket (SO_PEERCRED, SO_PEERGROUPS,
- * SO_PEERSEC, SO_PEERPIDFD), never from /proc; carried as this one object from
+ * Read once, at accept, from the socket (SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC;
+ * SO_PEERPIDFD when somebody asks for it), never from /proc; carried as this one object from
  * the listener to the engine, the driver and the policy.  What is not known is
  * absent: uid and gid CREDS_UNKNOWN, pid 0, pidfd -1, seclabel NULL.
  */
@@ -18,7 +18,7 @@ struct creds {
 	uint32_t uid;
 	uint32_t gid;
 	pid_t pid;
-	int pidfd;	   /* owned, or -1 */
+	int pidfd;	   /* owned, or -1; creds_get_pidfd() */
 	uint32_t n_groups; /* sorted, duplicates kept, the primary one included */
 	uint32_t *groups;  /* owned */
 	char *seclabel;	   /* owned, NUL-terminated, or NULL */
@@ -37,6 +37,17 @@ struct creds {
  * Return: 0, -ENOMEM, or the errno of SO_PEERCRED.
  */
 int creds_init_socket(struct creds *creds, int fd);
+/**
+ * creds_get_pidfd() - the peer's process as a descriptor
+ * @fd: the socket that @creds was read from
+ *
+ * Asked of the socket when it is wanted first, and then kept in @creds: the socket
+ * pins the peer's identity, so late is as good as at accept, and a connection that
+ * nobody asks about costs one descriptor instead of two.
+ *
+ * Return: the descriptor, which stays the creds'; -1 when the kernel cannot tell.
+ */
+int creds_get_pidfd(struct creds *creds, int fd);
 /* idempotent */
 void creds_deinit(struct creds *creds);
 bool creds_has_group(const struct creds *creds, uint32_t gid);

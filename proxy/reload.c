@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reload: read the configuration again, and apply what can change at run time.
+ *
+ * The new configuration is complete before anything of the old one goes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "proxy/config-log.h"
+#include "proxy/daemon.h"
+
+/* the first error, for whoever asked for the reload */
+static char *reload_text(const struct config_messages *messages)
+{
+	for (size_t i = 0; i < messages->n_items; i++)
+		if (messages->items[i].severity == CONFIG_ERROR)
+			return strdup(messages->items[i].text);
+	return NULL;
+}
+
+static int reload_load(struct daemon *daemon, struct config **config_out,
+		       struct config_messages *messages)
+{
+	__cleanup(config_freep) struct config *config = NULL;
+	struct config_environment environment;
+	struct config_options options = {.environment = &environment};
+	int r;
+
+	if (daemon->is_strict)
+		options.flags |= CONFIG_STRICT;
+	config_environment_init(&environment);
+	r = config_load(daemon->config->file, &options, &config, messages);
+	if (!r)
+		r = config_unsupported(config, messages);
+	if (r)
+		return r;
+	*config_out = steal(config);
+	return 0;
+}
+
+int daemon_reload(struct daemon *daemon, char **text_out)
+{
+	__cleanup(config_messages_deinit) struct config_messages messages = CONFIG_MESSAGES_NULL;
+	struct engine_limits limits;
+	struct config *config = NULL;
+	int r;
+
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   (unsigned long long)loop_now_ns() / 1000);
+	r = reload_load(daemon, &config, &messages);
+	config_log(&messages);
+	if (!r) {
+		daemon_set_limits(daemon, config);
+		driver_set_limits(daemon->driver, &daemon->limits.driver);
+		daemon_get_engine_limits(config, &limits);
+		engine_set_limits(daemon->engine, &limits);
+		config_free(daemon->config);
+		daemon->config = config;
+		daemon_resume_accept(daemon);
+		log_info("Configuration was reloaded");
+	} else {
+		log_error("Configuration was not reloaded, the old one stays in force");
+		*text_out = r < 0 ? strdup(strerror(-r)) : reload_text(&messages);
+	}
+	sd_notify(0, "READY=1");
+	return r;
+}
