@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Fuzz targets
+ *
+ * A target is a program with one function, which libFuzzer calls, or replay.c.
+ * It must take any bytes, leave nothing behind, and end by a signal or by
+ * fuzz_expect() when something is wrong.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+/* assert() that no flag switches off */
+#define fuzz_expect(cond)                                                                          \
+	do {                                                                                       \
+		if (!(cond))                                                                       \
+			abort();                                                                   \
+	} while (0)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Allocations that fail
+ *
+ *	for (unsigned long n = 1;; n++) {
+ *		fault_at(n);
+ *		r = thing_new(&thing);
+ *		if (!fault_disarm())
+ *			break;
+ *		expect_eq(r, -ENOMEM);
+ *	}
+ *	expect_eq(r, 0);
+ *
+ * For programs that are linked with $(FAULT_LDFLAGS) and libfault.a: the calls of
+ * malloc() and its relatives in the program and its static libraries come here.
+ * Those inside of libc do not, so asprintf() and the like are caught themselves.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* the @n-th allocation from now on fails, once; 0: none does, but they are counted */
+void fault_at(unsigned long n);
+/* ends it; did an allocation fail? */
+bool fault_disarm(void);
+/* allocations since fault_at() */
+unsigned long fault_count(void);
