@@ -17,3 +17,7 @@ libpolicy_a_SOURCES = \
 	%D%/rule.h \
 	%D%/rule-parse.c %D%/rule-parse.h \
 	%D%/strings.c %D%/strings.h
+
+# rules -> verdicts
+libpolicy_a_SOURCES += \
+	%D%/policy.h %D%/policy-users.h
