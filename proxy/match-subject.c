@@ -162,7 +162,7 @@ bool match_subject_has(struct match_subject *subject, const struct match_value *
 		if (text.len && text.text[text.len - 1] == '/' &&
 		    starts_with(&other, text.text, text.len))
 			return true;
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		return text.len == value->len && memcmp(text.text, value->text, text.len) == 0;
 	}
