@@ -23,5 +23,6 @@ include tests/conformance/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 include tests/tour/local.mk
+include tests/suites/local.mk
 include tests/lint/local.mk
 include tests/ci/local.mk
