@@ -6,8 +6,12 @@
 conformance_programs = \
 	%D%/test-auth \
 	%D%/test-driver \
+	%D%/test-endian \
+	%D%/test-fds \
 	%D%/test-hello \
+	%D%/test-large \
 	%D%/test-match \
+	%D%/test-monitor \
 	%D%/test-names \
 	%D%/test-order \
 	%D%/test-replies \
@@ -17,8 +21,12 @@ check_PROGRAMS += $(conformance_programs)
 conformance_ldadd = libharness.a libtap.a
 %C%_test_auth_LDADD = $(conformance_ldadd)
 %C%_test_driver_LDADD = $(conformance_ldadd)
+%C%_test_endian_LDADD = $(conformance_ldadd)
+%C%_test_fds_LDADD = $(conformance_ldadd)
 %C%_test_hello_LDADD = $(conformance_ldadd)
+%C%_test_large_LDADD = $(conformance_ldadd)
 %C%_test_match_LDADD = $(conformance_ldadd)
+%C%_test_monitor_LDADD = $(conformance_ldadd)
 %C%_test_names_LDADD = $(conformance_ldadd)
 %C%_test_order_LDADD = $(conformance_ldadd)
 %C%_test_replies_LDADD = $(conformance_ldadd)
