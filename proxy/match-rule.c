@@ -344,9 +344,9 @@ bool match_rule_equals(const struct match_rule *a, const struct match_rule *b)
 	return true;
 }
 
-bool match_rule_is_eavesdropping(const struct match_rule *rule)
+void match_rule_clear_eavesdropping(struct match_rule *rule)
 {
-	return rule->is_eavesdropping;
+	rule->is_eavesdropping = false;
 }
 
 static unsigned rule_values(const struct match_rule *rule, struct match_value *values)

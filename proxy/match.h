@@ -57,8 +57,8 @@ DEFINE_CLEANUP(struct match_rule *, match_rule_free);
 /* whether RemoveMatch of one removes the other: the same terms, whatever the text was */
 bool match_rule_equals(const struct match_rule *a, const struct match_rule *b);
 
-/* whether the rule says eavesdrop='true' */
-bool match_rule_is_eavesdropping(const struct match_rule *rule);
+/* forgets eavesdrop='true': for who may not, and who need not */
+void match_rule_clear_eavesdropping(struct match_rule *rule);
 
 #define MATCH_WANTS_SIGNALS	  (1u << 0) /* could match messages of other clients */
 #define MATCH_WANTS_NOTIFICATIONS (1u << 1) /* could match signals of the driver */

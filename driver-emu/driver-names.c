@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Names: Hello, and who owns what
+ *
+ * The registry is the engine's; here its answers become those of D-Bus.  NameLost,
+ * NameOwnerChanged and NameAcquired are not made here either: they come out of the
+ * caller's queue as notifications, in front of the answer.
+ *
+ * See the specification, "Message Bus Messages".
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver-emu/driver-internal.h"
+
+/* flags and results of RequestName and ReleaseName */
+enum {
+	NAME_ALLOW_REPLACEMENT = 1,
+	NAME_REPLACE_EXISTING = 2,
+	NAME_DO_NOT_QUEUE = 4,
+};
+
+enum {
+	REQUEST_PRIMARY_OWNER = 1,
+	REQUEST_IN_QUEUE = 2,
+	REQUEST_EXISTS = 3,
+	REQUEST_ALREADY_OWNER = 4,
+};
+
+enum {
+	RELEASE_RELEASED = 1,
+	RELEASE_NON_EXISTENT = 2,
+	RELEASE_NOT_OWNER = 3,
+};
+
+/* a command whose only item is a name */
+union name_command {
+	struct kdbus_cmd cmd;
+	uint8_t room[sizeof(struct kdbus_cmd) + 16 + WIRE_MAX_NAME + 1];
+};
+
+static void name_command_init(union name_command *command, uint64_t flags, const char *name)
+{
+	size_t len = strlen(name);
+
+	command->cmd = (struct kdbus_cmd){.flags = flags};
+	command->cmd.items[0].size = 16 + len + 1;
+	command->cmd.items[0].type = KDBUS_ITEM_NAME;
+	memcpy(command->cmd.items[0].str, name, len + 1);
+	command->cmd.size = sizeof(command->cmd) + command->cmd.items[0].size;
+}
+
+int driver_run_hello(struct driver_call *call)
+{
+	struct driver_caller *caller = call->caller;
+	struct message *message;
+	int r;
+
+	if (caller->conn)
+		return driver_fail(call, DRIVER_ERROR_FAILED, "Already handled an Hello message");
+	r = call->driver->ops->hello(call->driver->userdata, caller);
+	switch (r) {
+	case DRIVER_HELLO_LIMIT:
+		return driver_fail(call, DRIVER_ERROR_LIMITS_EXCEEDED,
+				   "The maximum number of active connections has been reached");
+	case DRIVER_HELLO_USER_LIMIT:
+		return driver_fail(call, DRIVER_ERROR_LIMITS_EXCEEDED,
+				   "The maximum number of active connections for UID %d has been "
+				   "reached",
+				   (int)caller->creds->uid);
+	case 0:
+		break;
+	default:
+		return r;
+	}
+
+	r = driver_reply_string(call, caller->unique_name);
+	if (r)
+		return r;
+	r = synthetic_name_acquired(caller->unique_name, caller->unique_name, &message);
+	if (r)
+		return r;
+	driver_answer_add(call->answer, message);
+	return 0;
+}
+
+/* lists */
+
+/* one record of LIST: a connection, or one of its names */
+struct list_entry {
+	uint64_t id;
+	uint64_t flags;	  /* KDBUS_NAME_*, with a name */
+	const char *name; /* or NULL */
+};
+
+/* calls @fn for each record about an ordinary connection, until it returns non-zero, and
+ * returns that; or a negative errno */
+static int list(struct driver_call *call, uint64_t flags,
+		int (*fn)(void *userdata, const struct list_entry *entry), void *userdata)
+{
+	const uint64_t special =
+		KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR;
+	struct engine_conn *conn = call->caller->conn;
+	struct kdbus_cmd_list cmd = {.size = sizeof(cmd), .flags = flags};
+	const struct kdbus_info *info;
+	const struct kdbus_item *item;
+	const char *records;
+	int r;
+
+	r = engine_command(conn, KDBUS_CMD_LIST, &cmd);
+	if (r)
+		return r;
+	records = cmd.list_size ? engine_slice(conn, cmd.offset) : NULL;
+	for (uint64_t at = 0; at < cmd.list_size && !r; at += (info->size + 7) & ~UINT64_C(7)) {
+		struct list_entry entry = {0};
+
+		info = (const void *)(records + at);
+		if (info->flags & special)
+			continue;
+		entry.id = info->id;
+		driver_item_for_each(item, info) {
+			if (item->type != KDBUS_ITEM_OWNED_NAME)
+				continue;
+			entry.flags = item->name.flags;
+			entry.name = item->name.name;
+		}
+		r = fn(userdata, &entry);
+	}
+	engine_slice_free(conn, cmd.offset);
+	return r;
+}
+
+struct name_list {
+	struct driver_call *call;
+	struct wire_writer *writer;
+	uint64_t last_id;
+};
+
+static int put_entry(void *userdata, const struct list_entry *entry)
+{
+	struct name_list *names = userdata;
+	char unique_name[UNIQUE_NAME_SIZE];
+
+	/* a connection with several names has a record for each, one behind the other */
+	if (entry->id != names->last_id) {
+		unique_name_format(entry->id, names->call->driver->id_offset, unique_name);
+		wire_put_string(names->writer, unique_name);
+		names->last_id = entry->id;
+	}
+	if (entry->name)
+		wire_put_string(names->writer, entry->name);
+	return 0;
+}
+
+int driver_run_list_names(struct driver_call *call)
+{
+	struct wire_writer writer;
+	struct name_list names = {.call = call, .writer = &writer};
+	size_t mark;
+	int r;
+
+	driver_reply_init(call, &writer);
+	mark = wire_put_array(&writer, 4);
+	wire_put_string(&writer, DRIVER_NAME);
+	r = list(call, KDBUS_LIST_UNIQUE | KDBUS_LIST_NAMES, put_entry, &names);
+	if (r) {
+		wire_writer_deinit(&writer);
+		return r;
+	}
+	wire_end_array(&writer, mark, 4);
+	return driver_reply_finish(call, &writer);
+}
+
+/* RequestName and ReleaseName */
+
+static int count_name(void *userdata, const char *name, bool queued)
+{
+	uint32_t *n_left = userdata;
+
+	(void)name;
+	(void)queued;
+	return !--*n_left;
+}
+
+struct own_names {
+	uint64_t id;
+	uint32_t n_left;
+};
+
+static int count_entry(void *userdata, const struct list_entry *entry)
+{
+	struct own_names *names = userdata;
+
+	return entry->id == names->id && entry->name && !--names->n_left;
+}
+
+/* whether the caller has as many names as it may: 0, 1, or a negative errno */
+static int has_all_names(struct driver_call *call)
+{
+	struct engine_conn *conn = call->caller->conn;
+	uint32_t n_left = call->driver->limits.n_names;
+	struct own_names names;
+	int r;
+
+	/* the unique name counts as well */
+	if (n_left <= 1)
+		return 1;
+	n_left--;
+	names = (struct own_names){engine_conn_id(conn), n_left};
+	r = engine_conn_names(conn, count_name, &n_left);
+	if (r == -EOPNOTSUPP)
+		r = list(call, KDBUS_LIST_NAMES | KDBUS_LIST_QUEUED, count_entry, &names);
+	return r;
+}
+
+static int fail_limit(struct driver_call *call)
+{
+	return driver_fail(call, DRIVER_ERROR_LIMITS_EXCEEDED,
+			   "Connection \"%s\" is not allowed to own more services (increase limits "
+			   "in configuration file if required; max_names_per_connection=%u)",
+			   call->caller->unique_name, call->driver->limits.n_names);
+}
+
+/* whether @name can be owned; if not, has answered */
+static int check_name(struct driver_call *call, const char *name, bool *is_good_out)
+{
+	bool is_request = call->method->run == driver_run_request_name;
+
+	*is_good_out = false;
+	if (!wire_bus_name_is_valid(name, strlen(name)))
+		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
+				   "%s bus name \"%s\" is not valid",
+				   is_request ? "Requested" : "Given", name);
+	if (name[0] == ':')
+		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
+				   "Cannot %s a service starting with ':' such as \"%s\"",
+				   is_request ? "acquire" : "release", name);
+	if (strcmp(name, DRIVER_NAME) == 0) {
+		if (is_request)
+			return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
+					   "Connection \"%s\" is not allowed to own the service "
+					   "\"%s\" because it is reserved for D-Bus' use only",
+					   call->caller->unique_name, name);
+		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
+				   "Cannot release the %s service because it is owned by the bus",
+				   name);
+	}
+	*is_good_out = true;
+	return 0;
+}
+
+int driver_run_request_name(struct driver_call *call)
+{
+	const char *name = wire_read_string(&call->args, NULL);
+	uint32_t flags = wire_read_u32(&call->args);
+	union name_command command;
+	uint64_t name_flags = 0;
+	bool is_good;
+	int r;
+
+	r = check_name(call, name, &is_good);
+	if (r || !is_good)
+		return r;
+	r = has_all_names(call);
+	if (r < 0)
+		return r;
+	if (r)
+		return fail_limit(call);
+
+	if (flags & NAME_ALLOW_REPLACEMENT)
+		name_flags |= KDBUS_NAME_ALLOW_REPLACEMENT;
+	if (flags & NAME_REPLACE_EXISTING)
+		name_flags |= KDBUS_NAME_REPLACE_EXISTING;
+	if (!(flags & NAME_DO_NOT_QUEUE))
+		name_flags |= KDBUS_NAME_QUEUE;
+	name_command_init(&command, name_flags, name);
+	r = engine_command(call->caller->conn, KDBUS_CMD_NAME_ACQUIRE, &command.cmd);
+	switch (r) {
+	case 0:
+		break;
+	case -EEXIST:
+		return driver_reply_u32(call, REQUEST_EXISTS);
+	case -EALREADY: /* from a bus of profile P1 */
+		return driver_reply_u32(call, REQUEST_ALREADY_OWNER);
+	case -E2BIG:
+		return fail_limit(call);
+	case -EPERM:
+		return driver_fail(call, DRIVER_ERROR_ACCESS_DENIED,
+				   "Connection \"%s\" is not allowed to own the service \"%s\" due "
+				   "to security policies in the configuration file",
+				   call->caller->unique_name, name);
+	default:
+		return r;
+	}
+
+	if (command.cmd.return_flags & KDBUS_NAME_IN_QUEUE)
+		return driver_reply_u32(call, REQUEST_IN_QUEUE);
+	if (!(command.cmd.return_flags & KDBUS_NAME_PRIMARY))
+		return driver_reply_u32(call, REQUEST_EXISTS);
+	if (command.cmd.return_flags & KDBUS_NAME_ACQUIRED)
+		return driver_reply_u32(call, REQUEST_PRIMARY_OWNER);
+	return driver_reply_u32(call, REQUEST_ALREADY_OWNER);
+}
+
+int driver_run_release_name(struct driver_call *call)
+{
+	const char *name = wire_read_string(&call->args, NULL);
+	union name_command command;
+	bool is_good;
+	int r;
+
+	r = check_name(call, name, &is_good);
+	if (r || !is_good)
+		return r;
+	name_command_init(&command, 0, name);
+	r = engine_command(call->caller->conn, KDBUS_CMD_NAME_RELEASE, &command.cmd);
+	switch (r) {
+	case 0:
+		return driver_reply_u32(call, RELEASE_RELEASED);
+	case -ESRCH:
+		return driver_reply_u32(call, RELEASE_NON_EXISTENT);
+	case -EADDRINUSE:
+		return driver_reply_u32(call, RELEASE_NOT_OWNER);
+	default:
+		return r;
+	}
+}
+
+/* owners */
+
+int driver_run_name_has_owner(struct driver_call *call)
+{
+	__cleanup(driver_record_release) struct driver_record record = {0};
+	int r;
+
+	r = driver_look_up(call, wire_read_string(&call->args, NULL), 0, &record);
+	if (r < 0)
+		return r;
+	return driver_reply_bool(call, r == 0);
+}
+
+int driver_run_get_name_owner(struct driver_call *call)
+{
+	__cleanup(driver_record_release) struct driver_record record = {0};
+	const char *name = wire_read_string(&call->args, NULL);
+	char unique_name[UNIQUE_NAME_SIZE];
+	int r;
+
+	r = driver_look_up(call, name, 0, &record);
+	if (r < 0)
+		return r;
+	if (r == DRIVER_NOT_FOUND)
+		return driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
+				   "Could not get owner of name '%s': no such name", name);
+	if (record.is_driver)
+		return driver_reply_string(call, DRIVER_NAME);
+	unique_name_format(record.id, call->driver->id_offset, unique_name);
+	return driver_reply_string(call, unique_name);
+}
+
+struct queue {
+	struct name_list list;
+	const char *name;
+	uint64_t owner;
+};
+
+static int put_queued(void *userdata, const struct list_entry *entry)
+{
+	struct queue *queue = userdata;
+
+	if (!entry->name || strcmp(entry->name, queue->name) != 0 || entry->id == queue->owner)
+		return 0;
+	return put_entry(&queue->list, &(struct list_entry){.id = entry->id});
+}
+
+int driver_run_list_queued_owners(struct driver_call *call)
+{
+	__cleanup(driver_record_release) struct driver_record record = {0};
+	const char *name = wire_read_string(&call->args, NULL);
+	char unique_name[UNIQUE_NAME_SIZE];
+	struct wire_writer writer;
+	struct queue queue = {.list = {.call = call, .writer = &writer}, .name = name};
+	size_t mark;
+	int r;
+
+	r = driver_look_up(call, name, 0, &record);
+	if (r < 0)
+		return r;
+	if (r == DRIVER_NOT_FOUND)
+		return driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
+				   "Could not get owners of name '%s': no such name", name);
+
+	driver_reply_init(call, &writer);
+	mark = wire_put_array(&writer, 4);
+	if (record.is_driver) {
+		wire_put_string(&writer, DRIVER_NAME);
+	} else {
+		unique_name_format(record.id, call->driver->id_offset, unique_name);
+		wire_put_string(&writer, unique_name);
+	}
+	if (!record.is_driver && name[0] != ':') {
+		queue.owner = record.id;
+		r = list(call, KDBUS_LIST_QUEUED, put_queued, &queue);
+		if (r) {
+			wire_writer_deinit(&writer);
+			return r;
+		}
+	}
+	wire_end_array(&writer, mark, 4);
+	return driver_reply_finish(call, &writer);
+}

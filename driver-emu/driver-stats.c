@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Debug.Stats: counters
+ *
+ * The standard keys that the proxy can tell, and three of the engine: how many
+ * messages between clients passed SEND and RECV, and how many broadcasts a receiver
+ * could not take.
+ *
+ * See the specification, "org.freedesktop.DBus.Debug.Stats".
+ */
+#include <string.h>
+
+#include "driver-emu/driver-internal.h"
+
+#define OUR_KEY(name) "org.bus_proxyd." name
+
+static void put_u32(struct wire_writer *writer, const char *key, uint32_t value)
+{
+	driver_put_key(writer, key, "u");
+	wire_put_u32(writer, value);
+}
+
+static void put_u64(struct wire_writer *writer, const char *key, uint64_t value)
+{
+	driver_put_key(writer, key, "t");
+	wire_put_u64(writer, value);
+}
+
+int driver_run_get_stats(struct driver_call *call)
+{
+	const struct driver *driver = call->driver;
+	struct engine_stats engine;
+	struct wire_writer writer;
+	size_t mark;
+
+	engine_get_stats(driver->engine, &engine);
+	driver_reply_init(call, &writer);
+	mark = wire_put_array(&writer, 8);
+	put_u32(&writer, "Serial", SYNTHETIC_SERIAL);
+	if (driver->ops->stats) {
+		struct driver_stats stats = {0};
+
+		driver->ops->stats(driver->userdata, &stats);
+		put_u32(&writer, "ActiveConnections", stats.n_active);
+		put_u32(&writer, "IncompleteConnections", stats.n_incomplete);
+		put_u32(&writer, "MatchRules", stats.n_match_rules);
+		put_u32(&writer, "PeakMatchRules", stats.peak_match_rules);
+		put_u32(&writer, "PeakMatchRulesPerConnection",
+			stats.peak_match_rules_per_connection);
+		put_u32(&writer, "BusNames", stats.n_names);
+		put_u32(&writer, "PeakBusNames", stats.peak_names);
+		put_u32(&writer, "PeakBusNamesPerConnection", stats.peak_names_per_connection);
+	}
+	put_u64(&writer, OUR_KEY("Sends"), engine.n_sends);
+	put_u64(&writer, OUR_KEY("Receives"), engine.n_recvs);
+	put_u64(&writer, OUR_KEY("Lost"), engine.n_lost);
+	wire_end_array(&writer, mark, 8);
+	return driver_reply_finish(call, &writer);
+}
+
+int driver_run_get_connection_stats(struct driver_call *call)
+{
+	__cleanup(driver_record_release) struct driver_record record = {0};
+	const char *name = wire_read_string(&call->args, NULL);
+	const struct driver *driver = call->driver;
+	struct driver_connection_stats stats = {0};
+	char unique_name[UNIQUE_NAME_SIZE];
+	struct wire_writer writer;
+	size_t mark;
+	int r;
+
+	r = driver_look_up(call, name, 0, &record);
+	if (r < 0)
+		return r;
+	if (r == DRIVER_NOT_FOUND)
+		return driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
+				   "Could not get statistics of name '%s': no such name", name);
+	if (record.is_driver)
+		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
+				   "GetConnectionStats is not meaningful for the message bus \"%s\" "
+				   "itself",
+				   DRIVER_NAME);
+
+	driver_reply_init(call, &writer);
+	mark = wire_put_array(&writer, 8);
+	put_u32(&writer, "Serial", SYNTHETIC_SERIAL);
+	driver_put_key(&writer, "UniqueName", "s");
+	unique_name_format(record.id, driver->id_offset, unique_name);
+	wire_put_string(&writer, unique_name);
+	if (driver->ops->connection_stats &&
+	    driver->ops->connection_stats(driver->userdata, record.id, &stats)) {
+		put_u32(&writer, "MatchRules", stats.n_match_rules);
+		put_u32(&writer, "PeakMatchRules", stats.peak_match_rules);
+		put_u32(&writer, "BusNames", stats.n_names);
+		put_u32(&writer, "PeakBusNames", stats.peak_names);
+		put_u32(&writer, "IncomingMessages", stats.n_incoming_messages);
+		put_u32(&writer, "IncomingBytes", stats.n_incoming_bytes);
+		put_u32(&writer, "IncomingFDs", stats.n_incoming_fds);
+		put_u32(&writer, "PeakIncomingBytes", stats.peak_incoming_bytes);
+		put_u32(&writer, "PeakIncomingFDs", stats.peak_incoming_fds);
+		put_u32(&writer, "OutgoingMessages", stats.n_outgoing_messages);
+		put_u32(&writer, "OutgoingBytes", stats.n_outgoing_bytes);
+		put_u32(&writer, "OutgoingFDs", stats.n_outgoing_fds);
+		put_u32(&writer, "PeakOutgoingBytes", stats.peak_outgoing_bytes);
+		put_u32(&writer, "PeakOutgoingFDs", stats.peak_outgoing_fds);
+	}
+	wire_end_array(&writer, mark, 8);
+	return driver_reply_finish(call, &writer);
+}
+
+static int put_rule(void *userdata, const char *text)
+{
+	wire_put_string(userdata, text);
+	return 0;
+}
+
+static int put_rules(void *userdata, const struct driver_caller *caller)
+{
+	struct wire_writer *writer = userdata;
+	size_t mark;
+
+	wire_put_struct(writer);
+	wire_put_string(writer, caller->unique_name);
+	mark = wire_put_array(writer, 4);
+	match_owner_for_each(&caller->matches, put_rule, writer);
+	wire_end_array(writer, mark, 4);
+	return 0;
+}
+
+int driver_run_get_all_match_rules(struct driver_call *call)
+{
+	const struct driver *driver = call->driver;
+	struct wire_writer writer;
+	size_t mark;
+
+	driver_reply_init(call, &writer);
+	mark = wire_put_array(&writer, 8);
+	if (driver->ops->connections)
+		driver->ops->connections(driver->userdata, put_rules, &writer);
+	wire_end_array(&writer, mark, 8);
+	return driver_reply_finish(call, &writer);
+}
