@@ -16,7 +16,7 @@ FUZZ_LDFLAGS = $(AM_LDFLAGS)
 TESTS += $(fuzz_programs)
 endif
 
-EXTRA_DIST += %D%/corpus %D%/auth.dict %D%/address.dict
+EXTRA_DIST += %D%/corpus %D%/parsers %D%/auth.dict %D%/address.dict
 
 fuzz_programs += fuzz-auth
 fuzz_auth_SOURCES = %D%/fuzz-auth.c %D%/fuzz.h
