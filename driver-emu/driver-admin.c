@@ -24,7 +24,7 @@ int driver_run_get_id(struct driver_call *call)
 
 int driver_run_reload_config(struct driver_call *call)
 {
-	const char *text = NULL;
+	__cleanup(freep) char *text = NULL;
 	struct wire_writer writer;
 	int r;
 

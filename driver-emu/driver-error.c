@@ -66,7 +66,8 @@ enum driver_error driver_error_from_send(int r, bool no_auto_start)
 		return DRIVER_ERROR_NONE;
 	case -ESRCH:
 	case -ENXIO:
-		return no_auto_start ? DRIVER_ERROR_NAME_HAS_NO_OWNER : DRIVER_ERROR_SERVICE_UNKNOWN;
+		return no_auto_start ? DRIVER_ERROR_NAME_HAS_NO_OWNER
+				     : DRIVER_ERROR_SERVICE_UNKNOWN;
 	case -EADDRNOTAVAIL:
 		return DRIVER_ERROR_NAME_HAS_NO_OWNER;
 	case -EPERM:

@@ -116,7 +116,8 @@ int driver_peer_dispatch(struct driver *driver, const struct message *call,
 	    strcmp(member, "Introspect") == 0)
 		return peer_return(answer, call, EMPTY_NODE);
 
-	if (asprintf(&text, "Method \"%s\" with signature \"%s\" on interface \"%s\" doesn't exist\n",
+	if (asprintf(&text,
+		     "Method \"%s\" with signature \"%s\" on interface \"%s\" doesn't exist\n",
 		     member, message_signature(call), interface ?: "(null)") < 0) {
 		text = NULL;
 		return -ENOMEM;

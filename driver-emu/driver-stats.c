@@ -75,10 +75,11 @@ int driver_run_get_connection_stats(struct driver_call *call)
 		return driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
 				   "Could not get statistics of name '%s': no such name", name);
 	if (record.is_driver)
-		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
-				   "GetConnectionStats is not meaningful for the message bus \"%s\" "
-				   "itself",
-				   DRIVER_NAME);
+		return driver_fail(
+			call, DRIVER_ERROR_INVALID_ARGS,
+			"GetConnectionStats is not meaningful for the message bus \"%s\" "
+			"itself",
+			DRIVER_NAME);
 
 	driver_reply_init(call, &writer);
 	mark = wire_put_array(&writer, 8);

@@ -207,7 +207,8 @@ static const struct driver_method *find_method(const struct driver_interface *in
 /* finds call->method, or says what is wrong */
 static enum driver_error resolve_method(struct driver_call *call)
 {
-	const char *name = message_interface(call->message), *member = message_member(call->message);
+	const char *name = message_interface(call->message),
+		   *member = message_member(call->message);
 	bool is_canonical = strcmp(message_path(call->message), DRIVER_PATH) == 0;
 	bool is_known = false;
 
@@ -284,8 +285,8 @@ static int dispatch(struct driver_call *call)
 	}
 }
 
-int driver_dispatch(struct driver *driver, struct driver_caller *caller, const struct message *message,
-		    struct driver_answer *answer_out)
+int driver_dispatch(struct driver *driver, struct driver_caller *caller,
+		    const struct message *message, struct driver_answer *answer_out)
 {
 	__cleanup(driver_answer_deinit) struct driver_answer answer = DRIVER_ANSWER_NULL;
 	struct driver_call call = {

@@ -136,10 +136,8 @@ bool synthetic_change_init(struct synthetic_change *change,
 		return false;
 	}
 
-	change->old_id =
-		change_owner(notification->old_id, offset, old_counts, change->old_owner);
-	change->new_id =
-		change_owner(notification->new_id, offset, new_counts, change->new_owner);
+	change->old_id = change_owner(notification->old_id, offset, old_counts, change->old_owner);
+	change->new_id = change_owner(notification->new_id, offset, new_counts, change->new_owner);
 	if (change->old_id == change->new_id)
 		return false;
 	if (notification->type == KDBUS_ITEM_ID_ADD)
