@@ -533,10 +533,12 @@ static int load_main(struct loader *loader, const char *path)
 		return r == -ENOMEM ? r : CONFIG_REFUSED;
 	if (r < 0)
 		return r;
-	if (r == SOURCE_MISSING)
+	if (r == SOURCE_MISSING) {
 		r = loader_refuse(loader, NULL, "%s: %s", config->file, strerror(ENOENT));
-	if (r)
 		return r < 0 ? r : CONFIG_REFUSED;
+	}
+	if (r == SOURCE_BROKEN)
+		return CONFIG_REFUSED;
 	if (!config->auth)
 		config->auth = CONFIG_AUTH_EXTERNAL | CONFIG_AUTH_ANONYMOUS | CONFIG_AUTH_COOKIE;
 	return 0;
