@@ -40,4 +40,10 @@ libkdbus_a_SOURCES += \
 libkdbus_a_SOURCES += \
 	%D%/engine/engine.c \
 	%D%/engine/engine.h \
-	%D%/engine/engine-carrier.h
+	%D%/engine/engine-abi.c \
+	%D%/engine/engine-carrier.h \
+	%D%/engine/engine-items.c \
+	%D%/engine/engine-items.h \
+	%D%/engine/engine-message.c \
+	%D%/engine/engine-message.h \
+	%D%/engine/engine-transport.h

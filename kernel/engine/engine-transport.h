@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How the commands of the ABI reach a bus
+ *
+ * The ABI carrier (engine-abi.c) knows nothing of a bus but the structs of
+ * linux/kdbus.h, a pool that it can read, and a descriptor that it can poll.  A
+ * transport gives it these: an ioctl on a file, a call into the bus in this
+ * process, a message on a socket.
+ *
+ * A handle is what the ABI calls an open file: of the control node of a domain,
+ * on which BUS_MAKE makes it the owner of a bus; or of an endpoint, on which
+ * HELLO makes it a connection.  Closing it ends what it has become.
+ */
+#ifndef KERNEL_ENGINE_ENGINE_TRANSPORT_H
+#define KERNEL_ENGINE_ENGINE_TRANSPORT_H
+
+#include "kernel/engine/engine.h"
+
+struct engine_handle;
+struct engine_transport;
+
+/**
+ * struct engine_transport_ops - operations of a transport
+ *
+ * @free: after all handles were closed
+ * @set_limits: new limits for the domain; NULL: -EOPNOTSUPP
+ * @expire: answer the replies that are due; NULL: the bus does it by itself
+ *
+ * @open: open @node of the domain, "control" or "<uid>-<bus>/bus"
+ * @close: of a handle
+ * @command: run KDBUS_CMD_* number @nr; @cmd is written back as the ABI says.
+ *	0 or a negative errno
+ * @map_pool: where the pool of a connected handle, of @size bytes, can be read until
+ *	the handle is closed
+ * @poll_fd: a descriptor that lives as long as the handle.  It becomes readable (or
+ *	reports an error) whenever the handle becomes so by the rules of poll() in
+ *	the ABI; it is watched for edges, and may stay readable longer than that
+ */
+struct engine_transport_ops {
+	void (*free)(struct engine_transport *transport);
+	int (*set_limits)(struct engine_transport *transport, const struct engine_limits *limits);
+	void (*expire)(struct engine_transport *transport, uint64_t now_ns);
+
+	int (*open)(struct engine_transport *transport, const char *node,
+		    struct engine_handle **handle_out);
+	void (*close)(struct engine_handle *handle);
+	int (*command)(struct engine_handle *handle, unsigned long nr, void *cmd);
+	int (*map_pool)(struct engine_handle *handle, size_t size, const void **address_out);
+	int (*poll_fd)(struct engine_handle *handle);
+};
+
+/**
+ * struct engine_transport - first member of a transport's own struct
+ * @ops: what it can do
+ * @id_offset: engine_id_offset() of buses made over it
+ * @has_auxgroups: HELLO takes KDBUS_ITEM_AUXGROUPS, an addition to the ABI
+ */
+struct engine_transport {
+	const struct engine_transport_ops *ops;
+	uint64_t id_offset;
+	bool has_auxgroups;
+};
+
+/**
+ * engine_abi_open() - make a bus over a transport
+ * @transport: the engine's from now on, also if this fails
+ *
+ * Return: 0, or the errno of BUS_MAKE or of what else failed.
+ */
+int engine_abi_open(struct engine_transport *transport, const struct engine_options *options,
+		    struct engine **engine_out);
+
+#endif
