@@ -20,3 +20,16 @@ check_PROGRAMS += test-config-include
 test_config_include_SOURCES = %D%/test-config-include.c
 test_config_include_LDADD = $(POLICY_TEST_LIBS)
 TESTS += test-config-include
+
+check_PROGRAMS += test-config-data
+test_config_data_SOURCES = %D%/test-config-data.c
+test_config_data_LDADD = $(POLICY_TEST_LIBS)
+TESTS += test-config-data
+
+check_PROGRAMS += config-verdict
+config_verdict_SOURCES = %D%/config-verdict.c
+config_verdict_LDADD = libpolicy.a $(EXPAT_LIBS)
+dist_check_SCRIPTS += %D%/test-config-reference.py
+TESTS += %D%/test-config-reference.py
+
+EXTRA_DIST += tests/data/valid-configs tests/data/invalid-configs tests/data/equiv-configs
