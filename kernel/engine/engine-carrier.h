@@ -101,6 +101,11 @@ void engine_wake(struct engine_conn *conn);
 /* @n broadcasts from @src_id (0: not known) went missing for @conn */
 void engine_lost(struct engine_conn *conn, uint64_t src_id, uint64_t n);
 
+/* for carriers with a domain in this process */
+
+struct kdbus_domain;
+void engine_limits_apply(const struct engine_limits *limits, struct kdbus_domain *domain);
+
 /* the carriers */
 
 /* "embedded": engine-direct.c */

@@ -21,3 +21,8 @@ test_shim_rbtree_SOURCES = %D%/test-shim-rbtree.c
 test_shim_rbtree_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
 test_shim_rbtree_LDADD = $(kernel_test_ldadd)
 TESTS += test-shim-rbtree
+
+check_PROGRAMS += test-engine-message
+test_engine_message_SOURCES = %D%/test-engine-message.c
+test_engine_message_LDADD = $(kernel_test_ldadd)
+TESTS += test-engine-message
