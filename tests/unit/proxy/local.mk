@@ -18,3 +18,25 @@ check_PROGRAMS += test-outbound
 test_outbound_SOURCES = %D%/test-outbound.c
 test_outbound_LDADD = libproxy.a libwire.a libbase.a libtap.a
 TESTS += test-outbound
+
+check_PROGRAMS += test-unique-name
+test_unique_name_SOURCES = %D%/test-unique-name.c
+test_unique_name_LDADD = libwire.a libtap.a
+TESTS += test-unique-name
+
+check_PROGRAMS += test-bloom
+test_bloom_SOURCES = %D%/test-bloom.c
+test_bloom_LDADD = libwire.a libbase.a libtap.a
+TESTS += test-bloom
+
+check_PROGRAMS += test-match-rule
+test_match_rule_SOURCES = %D%/test-match-rule.c
+test_match_rule_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_match_rule_LDADD = libwire.a libbase.a libtap.a libfault.a
+TESTS += test-match-rule
+
+check_PROGRAMS += test-match-registry
+test_match_registry_SOURCES = %D%/test-match-registry.c
+test_match_registry_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_match_registry_LDADD = libwire.a libbase.a libtap.a libfault.a
+TESTS += test-match-registry
