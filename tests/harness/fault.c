@@ -7,6 +7,7 @@
 #include "tests/harness/fault.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@ int __wrap_asprintf(char **text_out, const char *format, ...);
 int __wrap_vasprintf(char **text_out, const char *format, va_list args);
 FILE *__real_open_memstream(char **text_out, size_t *size_out);
 FILE *__wrap_open_memstream(char **text_out, size_t *size_out);
+void *__real_tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
+void *__wrap_tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
 
 static unsigned long n_done, fail_at_n;
 static bool has_failed;
@@ -121,4 +124,9 @@ int __wrap_asprintf(char **text_out, const char *format, ...)
 FILE *__wrap_open_memstream(char **text_out, size_t *size_out)
 {
 	return is_failing() ? NULL : __real_open_memstream(text_out, size_out);
+}
+
+void *__wrap_tsearch(const void *key, void **root, int (*compare)(const void *, const void *))
+{
+	return is_failing() ? NULL : __real_tsearch(key, root, compare);
 }

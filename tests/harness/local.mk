@@ -11,4 +11,4 @@ check_LIBRARIES += libfault.a
 libfault_a_SOURCES = %D%/fault.h %D%/fault.c
 FAULT_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
 	-Wl,--wrap=strdup,--wrap=strndup,--wrap=asprintf,--wrap=vasprintf \
-	-Wl,--wrap=open_memstream
+	-Wl,--wrap=open_memstream,--wrap=tsearch

@@ -33,3 +33,9 @@ dist_check_SCRIPTS += %D%/test-config-reference.py
 TESTS += %D%/test-config-reference.py
 
 EXTRA_DIST += tests/data/valid-configs tests/data/invalid-configs tests/data/equiv-configs
+
+check_PROGRAMS += test-config-fault
+test_config_fault_SOURCES = %D%/test-config-fault.c
+test_config_fault_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_config_fault_LDADD = $(POLICY_TEST_LIBS) libfault.a
+TESTS += test-config-fault
