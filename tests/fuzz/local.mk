@@ -16,7 +16,7 @@ FUZZ_LDFLAGS = $(AM_LDFLAGS)
 TESTS += $(fuzz_programs)
 endif
 
-EXTRA_DIST += %D%/corpus %D%/parsers %D%/auth.dict %D%/address.dict
+EXTRA_DIST += %D%/corpus %D%/parsers %D%/auth.dict %D%/address.dict %D%/busconfig.dict
 
 fuzz_programs += fuzz-auth
 fuzz_auth_SOURCES = %D%/fuzz-auth.c %D%/fuzz.h
@@ -27,6 +27,11 @@ fuzz_programs += fuzz-address
 fuzz_address_SOURCES = %D%/fuzz-address.c %D%/fuzz.h
 fuzz_address_LDFLAGS = $(FUZZ_LDFLAGS)
 fuzz_address_LDADD = $(FUZZ_MAIN) libwire.a libbase.a
+
+fuzz_programs += fuzz-busconfig
+fuzz_busconfig_SOURCES = %D%/fuzz-busconfig.c %D%/fuzz.h
+fuzz_busconfig_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_busconfig_LDADD = $(FUZZ_MAIN) libpolicy.a $(EXPAT_LIBS)
 
 # what a run finds goes to fuzz-found/ in the build directory, and makes it fail
 FUZZ_SECONDS = 60
