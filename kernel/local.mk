@@ -47,3 +47,48 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-message.c \
 	%D%/engine/engine-message.h \
 	%D%/engine/engine-transport.h
+
+# the core
+libkdbus_a_SOURCES += \
+	%D%/core/args.c \
+	%D%/core/args.h \
+	%D%/core/bus.c \
+	%D%/core/bus.h \
+	%D%/core/connection-info.c \
+	%D%/core/connection-info.h \
+	%D%/core/connection-recv.c \
+	%D%/core/connection.c \
+	%D%/core/connection.h \
+	%D%/core/delivery.c \
+	%D%/core/delivery.h \
+	%D%/core/domain.c \
+	%D%/core/domain.h \
+	%D%/core/endpoint.c \
+	%D%/core/endpoint.h \
+	%D%/core/handle.c \
+	%D%/core/handle.h \
+	%D%/core/host.h \
+	%D%/core/item.c \
+	%D%/core/item.h \
+	%D%/core/limits.h \
+	%D%/core/match.c \
+	%D%/core/match.h \
+	%D%/core/message.c \
+	%D%/core/message.h \
+	%D%/core/metadata.c \
+	%D%/core/metadata.h \
+	%D%/core/names.c \
+	%D%/core/names.h \
+	%D%/core/notify.c \
+	%D%/core/notify.h \
+	%D%/core/os.h \
+	%D%/core/policy.c \
+	%D%/core/policy.h \
+	%D%/core/pool.c \
+	%D%/core/pool.h \
+	%D%/core/queue.c \
+	%D%/core/queue.h \
+	%D%/core/reply.c \
+	%D%/core/reply.h \
+	%D%/core/table.c \
+	%D%/core/table.h

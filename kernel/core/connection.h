@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Connection */
+#ifndef KDBUS_CONNECTION_H
+#define KDBUS_CONNECTION_H
+
+#include "kernel/core/endpoint.h"
+#include "kernel/core/item.h"
+#include "kernel/core/queue.h"
+
+struct kdbus_pool;
+
+/* the special kinds; none of them: an ordinary connection */
+#define KDBUS_HELLO_SPECIAL                                                                        \
+	(KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR)
+
+/* how a connection is reached, decided by whoever calls kdbus_cmd_hello() */
+#define KDBUS_CONN_DIRECT  (1U << 0)
+#define KDBUS_CONN_INDEXED (1U << 1)
+
+/**
+ * struct kdbus_conn - a connection
+ * @kref: the handle or engine that made it
+ * @ep: where it entered; pinned
+ * @bus: of @ep
+ * @host: the host's object: "caller" to the host operations
+ * @id: its number on the bus
+ * @flags: KDBUS_HELLO_*
+ * @mode: KDBUS_CONN_*
+ * @cred: of whoever opened the handle
+ * @user: who it is accounted to
+ * @meta: its identity, frozen at HELLO
+ * @description: or NULL
+ * @is_owner: as good as the bus' owner
+ * @is_fake: @meta was given by the peer
+ * @is_connected: false once the disconnect has begun; written with both locks
+ * @by_id: in bus.conns_by_id
+ * @bus_link: in bus.conns or bus.monitors
+ * @names: struct kdbus_name_owner
+ * @n_names: number of them
+ * @n_matches: number of @matches
+ * @matches: struct kdbus_match
+ * @match_link: in bus.matchers
+ * @candidate_link: in the list of candidates, under bus.broadcast_lock
+ * @candidate_tag: what the host said about this candidate
+ * @lock: the members below
+ * @attach_send: metadata it may be asked for
+ * @attach_recv: metadata it wants with messages
+ * @queue: what it has not received yet
+ * @pool_size: bytes; of a direct connection, nominal
+ * @pool: memory; NULL for a direct connection
+ * @results: struct kdbus_result that a direct connection has not freed yet
+ * @requests: struct kdbus_reply it waits for; this one and the rest under bus.reply_lock
+ * @owed: struct kdbus_reply it has to give, oldest first
+ * @unread: those of its requests that are resolved but still count
+ * @n_requests: replies that count against it
+ */
+struct kdbus_conn {
+	struct kref kref;
+	struct kdbus_endpoint *ep;
+	struct kdbus_bus *bus;
+	void *host;
+	u64 id;
+	u64 flags;
+	unsigned int mode;
+	struct kdbus_cred cred;
+	struct kdbus_user *user;
+	struct kdbus_meta *meta;
+	char *description;
+	bool is_owner;
+	bool is_fake;
+	bool is_connected;
+
+	struct kdbus_table_node by_id;
+	struct list_head bus_link;
+	struct list_head names;
+	u32 n_names;
+	u32 n_matches;
+	struct list_head matches;
+	struct list_head match_link;
+	struct list_head candidate_link;
+	u64 candidate_tag;
+
+	struct mutex lock;
+	u64 attach_send;
+	u64 attach_recv;
+	struct kdbus_queue queue;
+	u64 pool_size;
+	struct kdbus_pool *pool;
+	struct hlist_head results;
+
+	struct rb_root requests;
+	struct list_head owed;
+	struct list_head unread;
+	u32 n_requests;
+};
+
+static inline bool kdbus_conn_is_ordinary(const struct kdbus_conn *conn)
+{
+	return !(conn->flags & KDBUS_HELLO_SPECIAL);
+}
+
+static inline bool kdbus_conn_is_activator(const struct kdbus_conn *conn)
+{
+	return conn->flags & KDBUS_HELLO_ACTIVATOR;
+}
+
+static inline bool kdbus_conn_is_monitor(const struct kdbus_conn *conn)
+{
+	return conn->flags & KDBUS_HELLO_MONITOR;
+}
+
+static inline bool kdbus_conn_is_direct(const struct kdbus_conn *conn)
+{
+	return conn->mode & KDBUS_CONN_DIRECT;
+}
+
+static inline bool kdbus_conn_is_indexed(const struct kdbus_conn *conn)
+{
+	return conn->mode & KDBUS_CONN_INDEXED;
+}
+
+static inline const struct kdbus_host_ops *kdbus_conn_host(const struct kdbus_conn *conn)
+{
+	return conn->bus->domain->host;
+}
+
+static inline bool kdbus_conn_is_strict(const struct kdbus_conn *conn)
+{
+	return conn->bus->domain->strict;
+}
+
+/**
+ * kdbus_cmd_hello() - HELLO
+ * @ep: where; pinned by the connection
+ * @host: the host's object, "caller" from now on
+ * @cred: of whoever opened the handle; copied
+ * @mode: KDBUS_CONN_*
+ * @cmd: struct kdbus_cmd_hello.  A direct connection gets no slice: what would be
+ *	in it is struct kdbus_bus.bloom
+ * @conn_out: written on success, a reference; to be let go by
+ *	kdbus_conn_disconnect() and kdbus_conn_unref().  NULL if the caller only
+ *	negotiated
+ *
+ * Return: 0 or the errno of the ABI.
+ */
+int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cred *cred,
+		    unsigned int mode, struct kdbus_cmd_hello *cmd, struct kdbus_conn **conn_out);
+struct kdbus_conn *kdbus_conn_ref(struct kdbus_conn *conn);
+struct kdbus_conn *kdbus_conn_unref(struct kdbus_conn *conn);
+
+/* the disconnect sequence (10.3); fine when it has happened already */
+void kdbus_conn_disconnect(struct kdbus_conn *conn);
+/* the same with the registry held for writing */
+void kdbus_conn_disconnect_locked(struct kdbus_conn *conn);
+
+/* BYEBYE, UPDATE, FREE */
+int kdbus_cmd_byebye(struct kdbus_conn *conn, struct kdbus_cmd *cmd);
+int kdbus_cmd_update(struct kdbus_conn *conn, struct kdbus_cmd *cmd);
+int kdbus_cmd_free(struct kdbus_conn *conn, struct kdbus_cmd_free *cmd);
+/* RECV of a pooled connection */
+int kdbus_cmd_recv(struct kdbus_conn *conn, struct kdbus_cmd_recv *cmd);
+
+/**
+ * kdbus_conn_recv() - RECV of a direct connection
+ * @entry_out: the oldest message; to be freed by kdbus_queue_entry_free()
+ *
+ * Return: 0, -EAGAIN or -ECONNRESET.
+ */
+int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out);
+/* would RECV have something to say; takes conn.lock */
+bool kdbus_conn_is_readable(struct kdbus_conn *conn);
+
+/**
+ * kdbus_conn_publish() - hand the result of a command to the peer
+ * @buffer: the result; empty afterwards
+ * @offset_out: where the peer finds it
+ * @size_out: its bytes
+ *
+ * Return: 0, -EXFULL, -ENOMEM.
+ */
+int kdbus_conn_publish(struct kdbus_conn *conn, struct kdbus_buffer *buffer, u64 *offset_out,
+		       u64 *size_out);
+/* memory of a result of a direct connection that was not freed yet, or NULL */
+const void *kdbus_conn_result(struct kdbus_conn *conn, u64 offset);
+
+/* policy; with the registry held (7.4) */
+
+/* may @conn, for which @cred acts, own @name */
+bool kdbus_conn_may_own(struct kdbus_conn *conn, const struct kdbus_cred *cred, const char *name);
+/* may @conn, for which @cred acts, talk to @to */
+bool kdbus_conn_may_talk(struct kdbus_conn *conn, const struct kdbus_cred *cred,
+			 struct kdbus_conn *to);
+bool kdbus_conn_may_see_name(struct kdbus_conn *conn, const char *name);
+bool kdbus_conn_may_see(struct kdbus_conn *conn, struct kdbus_conn *whom);
+
+#endif

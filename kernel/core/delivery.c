@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Delivery
+ *
+ * Five ways lead from SEND to a queue (reference 4.3): a broadcast, a reply, a
+ * unicast signal, a request that expects a reply, and any other unicast.  The
+ * registry is held for reading all the way, so the name that was looked up, the
+ * policy that was asked and the names that go along as metadata belong to one
+ * moment.
+ *
+ * Who gets a broadcast is answered by two parties: connections with matches by
+ * their matches, indexed connections by the host.  The two owners of a name that
+ * changes hands always learn of it, if they are indexed.
+ */
+#include "kernel/core/connection.h"
+#include "kernel/core/delivery.h"
+#include "kernel/core/match.h"
+#include "kernel/core/names.h"
+#include "kernel/core/reply.h"
+
+static bool host_may_deliver(struct kdbus_message *msg, struct kdbus_conn *dst, bool is_reply,
+			     int *error_out)
+{
+	const struct kdbus_host_ops *host = kdbus_conn_host(dst);
+
+	*error_out = host->may_deliver ? host->may_deliver(msg->src, dst, msg, is_reply) : 0;
+	return *error_out == 0;
+}
+
+/* may @dst get this broadcast, its wish apart */
+static bool broadcast_is_allowed(struct kdbus_message *msg, struct kdbus_conn *dst)
+{
+	int r;
+
+	if (msg->is_notification)
+		return !msg->name || kdbus_conn_may_see_name(dst, msg->name->name);
+	return kdbus_conn_may_talk(dst, &dst->cred, msg->src) &&
+	       host_may_deliver(msg, dst, false, &r);
+}
+
+static void broadcast_to(struct kdbus_message *msg, struct kdbus_conn *dst, u64 tag)
+{
+	if (!broadcast_is_allowed(msg, dst))
+		return;
+	if (kdbus_queue_add(dst, msg, NULL, tag) < 0)
+		kdbus_queue_lose(dst, msg->src ? msg->src->id : KDBUS_SRC_ID_KERNEL);
+}
+
+void kdbus_candidates_add(struct kdbus_candidates *candidates, struct kdbus_conn *conn, u64 tag)
+{
+	lockdep_assert_held(&candidates->bus->broadcast_lock);
+
+	if (!conn->is_connected)
+		return;
+	if (list_empty(&conn->candidate_link)) {
+		conn->candidate_tag = 0;
+		list_add_tail(&conn->candidate_link, &candidates->conns);
+	}
+	conn->candidate_tag |= tag;
+}
+
+static void add_subject(struct kdbus_candidates *candidates, u64 id)
+{
+	struct kdbus_conn *conn;
+
+	if (!id)
+		return;
+	conn = kdbus_bus_find_conn(candidates->bus, id);
+	if (conn && kdbus_conn_is_indexed(conn))
+		kdbus_candidates_add(candidates, conn, 0);
+}
+
+static void broadcast_to_indexed(struct kdbus_bus *bus, struct kdbus_message *msg)
+{
+	const struct kdbus_host_ops *host = bus->domain->host;
+	struct kdbus_candidates candidates = { .bus = bus };
+	struct kdbus_conn *conn, *tmp;
+
+	INIT_LIST_HEAD(&candidates.conns);
+	mutex_lock(&bus->broadcast_lock);
+	if (host->broadcast_candidates)
+		host->broadcast_candidates(bus, msg, &candidates);
+	if (msg->is_notification && msg->name) {
+		add_subject(&candidates, msg->notification.old_id);
+		add_subject(&candidates, msg->notification.new_id);
+	}
+	list_for_each_entry_safe(conn, tmp, &candidates.conns, candidate_link) {
+		list_del_init(&conn->candidate_link);
+		broadcast_to(msg, conn, conn->candidate_tag);
+	}
+	mutex_unlock(&bus->broadcast_lock);
+}
+
+void kdbus_deliver_broadcast(struct kdbus_bus *bus, struct kdbus_message *msg)
+{
+	struct kdbus_conn *conn;
+
+	lockdep_assert_held(&bus->registry);
+
+	if (msg->is_notification)
+		msg->seqnum = atomic64_inc_return(&bus->last_seqnum);
+
+	list_for_each_entry(conn, &bus->matchers, match_link) {
+		if (kdbus_match_hits(conn, msg))
+			broadcast_to(msg, conn, 0);
+	}
+	if (bus->n_indexed > 0)
+		broadcast_to_indexed(bus, msg);
+}
+
+void kdbus_deliver_notification(struct kdbus_conn *dst, struct kdbus_message *msg)
+{
+	lockdep_assert_held(&dst->bus->registry);
+
+	msg->seqnum = atomic64_inc_return(&dst->bus->last_seqnum);
+	kdbus_queue_add(dst, msg, NULL, 0);
+}
+
+/* who gets a unicast; a name the host has not checked is checked when it is not found */
+static int resolve(struct kdbus_bus *bus, struct kdbus_message *msg, struct kdbus_conn **dst_out)
+{
+	struct kdbus_name_entry *entry;
+	struct kdbus_conn *conn;
+
+	if (!msg->dst_name) {
+		conn = kdbus_bus_find_conn(bus, msg->dst_id);
+		if (!conn || !kdbus_conn_is_ordinary(conn))
+			return -ENXIO;
+		*dst_out = conn;
+		return 0;
+	}
+
+	entry = kdbus_name_find(bus, msg->dst_name, msg->dst_name_len);
+	if (!entry)
+		return kdbus_name_is_valid(msg->dst_name, false) ? -ESRCH : -EINVAL;
+	conn = kdbus_name_holder(entry)->conn;
+	if (msg->dst_id != KDBUS_DST_ID_NAME && msg->dst_id != conn->id)
+		return -EREMCHG;
+	if ((msg->flags & KDBUS_MSG_NO_AUTO_START) && kdbus_conn_is_activator(conn))
+		return -EADDRNOTAVAIL;
+
+	msg->name = entry;
+	*dst_out = conn;
+	return 0;
+}
+
+static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
+{
+	int r;
+
+	if (!kdbus_reply_take(dst, msg->src, msg->cookie_reply))
+		return -EBADSLT;
+	if (!host_may_deliver(msg, dst, true, &r))
+		return r;
+	return kdbus_queue_add(dst, msg, NULL, 0);
+}
+
+/* nobody learns whether it arrived, unless the host says no */
+static int deliver_unicast_signal(struct kdbus_message *msg, struct kdbus_conn *dst)
+{
+	int r;
+
+	/* an indexed connection wants all that is directed at it */
+	if (!kdbus_conn_is_indexed(dst) && !kdbus_match_hits(dst, msg))
+		return 0;
+	if (!kdbus_conn_may_talk(dst, &dst->cred, msg->src))
+		return 0;
+	if (!host_may_deliver(msg, dst, false, &r))
+		return r;
+	kdbus_queue_add(dst, msg, NULL, 0);
+	return 0;
+}
+
+static int deliver_unicast(struct kdbus_message *msg, const struct kdbus_cred *cred,
+			   struct kdbus_conn *dst)
+{
+	struct kdbus_reply *reply = NULL;
+	int r;
+
+	if (!kdbus_conn_may_talk(msg->src, cred, dst))
+		return -EPERM;
+	if (!host_may_deliver(msg, dst, false, &r))
+		return r;
+	if (msg->flags & KDBUS_MSG_EXPECT_REPLY) {
+		r = kdbus_reply_new(msg->src, dst, msg->cookie, msg->cookie_reply, &reply);
+		if (r < 0)
+			return r;
+	}
+	r = kdbus_queue_add(dst, msg, reply, 0);
+	if (r < 0 && reply)
+		kdbus_reply_cancel(dst->bus, reply);
+	return r;
+}
+
+static int deliver_locked(struct kdbus_message *msg, const struct kdbus_cred *cred)
+{
+	struct kdbus_bus *bus = msg->src->bus;
+	struct kdbus_conn *dst;
+	int r;
+
+	if (!msg->src->is_connected)
+		return -ECONNRESET;
+	msg->seqnum = atomic64_inc_return(&bus->last_seqnum);
+	if (kdbus_message_is_broadcast(msg)) {
+		kdbus_deliver_broadcast(bus, msg);
+		return 0;
+	}
+
+	r = resolve(bus, msg, &dst);
+	if (r < 0)
+		return r;
+	if (kdbus_message_is_reply(msg))
+		return deliver_reply(msg, dst);
+	if (msg->flags & KDBUS_MSG_SIGNAL)
+		return deliver_unicast_signal(msg, dst);
+	return deliver_unicast(msg, cred, dst);
+}
+
+int kdbus_deliver(struct kdbus_message *msg)
+{
+	struct kdbus_conn *src = msg->src;
+	struct kdbus_cred cred;
+	int r;
+
+	/* a direct connection is its host: who opened it is who calls */
+	if (kdbus_conn_is_direct(src))
+		cred = src->cred;
+	else
+		kdbus_conn_host(src)->caller_cred(src->host, &cred);
+
+	down_read(&src->bus->registry);
+	r = deliver_locked(msg, &cred);
+	up_read(&src->bus->registry);
+	return r;
+}

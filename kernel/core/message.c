@@ -1,0 +1,615 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Message
+ *
+ * A message comes in one of two forms.  The ABI's is a struct kdbus_msg with
+ * items in the memory of its sender; it is copied once, checked, and its payload
+ * is handed to the host (reference 3.12).  A direct connection comes with the
+ * fields and a payload the host has already.  Both end in struct kdbus_message,
+ * which delivery.c takes to its receivers.
+ *
+ * What a pooled receiver finds in its slice (reference 4.2) is rendered here:
+ * the sender's header and items, with PAYLOAD_VEC turned into PAYLOAD_OFF and
+ * descriptors into -1, the metadata, and behind that the payload.  A direct
+ * message gets the header and the items it would have had.
+ */
+#include "kernel/core/args.h"
+#include "kernel/core/connection.h"
+#include "kernel/core/delivery.h"
+#include "kernel/core/limits.h"
+#include "kernel/core/message.h"
+#include "kernel/core/metadata.h"
+#include "kernel/core/names.h"
+
+/* a pointer beyond this is no address of a process */
+#define USER_ADDRESS_MAX (~0ULL >> 1)
+
+static void kdbus_body_release(struct kref *kref)
+{
+	kvfree(container_of(kref, struct kdbus_body, kref));
+}
+
+struct kdbus_body *kdbus_body_ref(struct kdbus_body *body)
+{
+	if (body)
+		kref_get(&body->kref);
+	return body;
+}
+
+struct kdbus_body *kdbus_body_unref(struct kdbus_body *body)
+{
+	if (body)
+		kref_put(&body->kref, kdbus_body_release);
+	return NULL;
+}
+
+/* @size: of the message, header included */
+static struct kdbus_body *kdbus_body_new(u64 size)
+{
+	struct kdbus_body *body;
+
+	body = kvzalloc(offsetof(struct kdbus_body, msg) + KDBUS_ALIGN8(size), GFP_KERNEL_ACCOUNT);
+	if (body)
+		kref_init(&body->kref);
+	return body;
+}
+
+/* the size of the ABI form of a notification, without its timestamp */
+static u64 notification_size(const struct kdbus_message *msg)
+{
+	u64 size = 0;
+
+	switch (msg->notification.type) {
+	case KDBUS_ITEM_ID_ADD:
+	case KDBUS_ITEM_ID_REMOVE:
+		size = sizeof(struct kdbus_notify_id_change);
+		break;
+	case KDBUS_ITEM_NAME_ADD:
+	case KDBUS_ITEM_NAME_REMOVE:
+	case KDBUS_ITEM_NAME_CHANGE:
+		size = sizeof(struct kdbus_notify_name_change) + msg->name->len + 1;
+		break;
+	}
+	return sizeof(struct kdbus_msg) + KDBUS_ITEM_PADDED_SIZE(size);
+}
+
+/* the size of the ABI form of a message, payload not counted */
+static u64 message_size(const struct kdbus_message *msg, u64 bloom_size)
+{
+	u64 size = sizeof(struct kdbus_msg);
+
+	if (msg->body)
+		return msg->body->msg.size;
+	if (msg->dst_name)
+		size += KDBUS_ITEM_PADDED_SIZE(msg->dst_name_len + 1);
+	if (msg->bloom)
+		size += KDBUS_ITEM_PADDED_SIZE(sizeof(struct kdbus_bloom_filter) + bloom_size);
+	if (msg->payload_size > 0)
+		size += KDBUS_ITEM_PADDED_SIZE(sizeof(struct kdbus_vec));
+	if (msg->n_fds > 0)
+		size += KDBUS_ITEM_PADDED_SIZE(msg->n_fds * sizeof(s32));
+	return size;
+}
+
+u64 kdbus_message_slice_size(const struct kdbus_message *msg)
+{
+	if (msg->is_notification)
+		return notification_size(msg) +
+		       KDBUS_ITEM_PADDED_SIZE(sizeof(struct kdbus_timestamp));
+	return KDBUS_ALIGN8(message_size(msg, msg->src->bus->bloom.size)) +
+	       KDBUS_ALIGN8(msg->payload_size);
+}
+
+static void render_header(const struct kdbus_message *msg, struct kdbus_msg *out)
+{
+	out->flags = msg->flags;
+	out->priority = msg->priority;
+	out->dst_id = msg->dst_id;
+	out->src_id = msg->src ? msg->src->id : KDBUS_SRC_ID_KERNEL;
+	out->payload_type = msg->payload_type;
+	out->cookie = msg->cookie;
+	out->cookie_reply = msg->cookie_reply;
+}
+
+static void render_notification(const struct kdbus_message *msg, struct kdbus_buffer *buffer)
+{
+	const struct kdbus_notification *n = &msg->notification;
+	struct kdbus_item *item;
+	size_t size = notification_size(msg) - sizeof(struct kdbus_msg) - KDBUS_ITEM_HEADER_SIZE;
+
+	switch (n->type) {
+	case KDBUS_ITEM_ID_ADD:
+	case KDBUS_ITEM_ID_REMOVE:
+		item = kdbus_buffer_add_item(buffer, n->type, NULL, size);
+		if (!item)
+			return;
+		item->id_change.id = n->type == KDBUS_ITEM_ID_ADD ? n->new_id : n->old_id;
+		item->id_change.flags = n->type == KDBUS_ITEM_ID_ADD ? n->new_flags : n->old_flags;
+		break;
+	case KDBUS_ITEM_NAME_ADD:
+	case KDBUS_ITEM_NAME_REMOVE:
+	case KDBUS_ITEM_NAME_CHANGE:
+		size = sizeof(struct kdbus_notify_name_change) + msg->name->len + 1;
+		item = kdbus_buffer_add_item(buffer, n->type, NULL, size);
+		if (!item)
+			return;
+		item->name_change.old_id.id = n->old_id;
+		item->name_change.old_id.flags = n->old_flags;
+		item->name_change.new_id.id = n->new_id;
+		item->name_change.new_id.flags = n->new_flags;
+		memcpy(item->name_change.name, msg->name->name, msg->name->len);
+		break;
+	default:
+		kdbus_buffer_add_item(buffer, n->type, NULL, 0);
+		break;
+	}
+}
+
+/* the items of a direct message, as they would have been sent */
+static int message_make_body(struct kdbus_message *msg)
+{
+	u64 bloom_size = msg->src->bus->bloom.size;
+	struct kdbus_body *body;
+	struct kdbus_item *item;
+	u64 size;
+
+	if (msg->body)
+		return 0;
+	size = message_size(msg, bloom_size);
+	body = kdbus_body_new(size);
+	if (!body)
+		return -ENOMEM;
+
+	render_header(msg, &body->msg);
+	body->msg.size = size;
+	item = body->msg.items;
+	if (msg->dst_name) {
+		item->type = KDBUS_ITEM_DST_NAME;
+		item->size = KDBUS_ITEM_SIZE(msg->dst_name_len + 1);
+		memcpy(item->str, msg->dst_name, msg->dst_name_len);
+		item = (struct kdbus_item *)kdbus_item_next(item);
+	}
+	if (msg->bloom) {
+		item->type = KDBUS_ITEM_BLOOM_FILTER;
+		item->size = KDBUS_ITEM_SIZE(sizeof(struct kdbus_bloom_filter) + bloom_size);
+		item->bloom_filter.generation = msg->bloom_generation;
+		memcpy(item->bloom_filter.data, msg->bloom, bloom_size);
+		item = (struct kdbus_item *)kdbus_item_next(item);
+	}
+	if (msg->payload_size > 0) {
+		item->type = KDBUS_ITEM_PAYLOAD_VEC;
+		item->size = KDBUS_ITEM_SIZE(sizeof(struct kdbus_vec));
+		item->vec.size = msg->payload_size;
+		/* only zero means something */
+		item->vec.address = 1;
+		item = (struct kdbus_item *)kdbus_item_next(item);
+	}
+	if (msg->n_fds > 0) {
+		item->type = KDBUS_ITEM_FDS;
+		item->size = KDBUS_ITEM_SIZE(msg->n_fds * sizeof(s32));
+	}
+	msg->body = body;
+	return 0;
+}
+
+/* in the copy of the sender's items: what only the receiver can know */
+static void render_items(struct kdbus_msg *out, const void *end, u64 payload_offset)
+{
+	struct kdbus_item *item;
+	u64 offset = payload_offset;
+	size_t i, n;
+
+	for (item = out->items; (const void *)item < end;
+	     item = (struct kdbus_item *)kdbus_item_next(item)) {
+		switch (item->type) {
+		case KDBUS_ITEM_PAYLOAD_VEC:
+			item->type = KDBUS_ITEM_PAYLOAD_OFF;
+			if (item->vec.address) {
+				item->vec.offset = offset;
+				offset += item->vec.size;
+			} else {
+				item->vec.offset = ~0ULL;
+				offset += item->vec.size % 8;
+			}
+			break;
+		case KDBUS_ITEM_PAYLOAD_MEMFD:
+			item->memfd.fd = -1;
+			offset += item->memfd.size % 8;
+			break;
+		case KDBUS_ITEM_FDS:
+			n = kdbus_item_payload_size(item) / sizeof(s32);
+			for (i = 0; i < n; i++)
+				item->fds[i] = -1;
+			break;
+		}
+	}
+}
+
+int kdbus_message_render(struct kdbus_message *msg, struct kdbus_conn *dst,
+			 struct kdbus_buffer *buffer)
+{
+	u64 size, items_size;
+	struct kdbus_msg *out;
+	int r;
+
+	if (!kdbus_buffer_extend(buffer, sizeof(struct kdbus_msg)))
+		return -ENOMEM;
+	items_size = 0;
+	if (msg->is_notification) {
+		render_notification(msg, buffer);
+	} else {
+		r = message_make_body(msg);
+		if (r < 0)
+			return r;
+		items_size = msg->body->msg.size - sizeof(struct kdbus_msg);
+		if (items_size > 0) {
+			void *items = kdbus_buffer_extend(buffer, KDBUS_ALIGN8(items_size));
+
+			if (!items)
+				return -ENOMEM;
+			memcpy(items, msg->body->msg.items, items_size);
+			buffer->padding = KDBUS_ALIGN8(items_size) - items_size;
+		}
+	}
+	kdbus_metadata_add_message(msg, dst, buffer);
+	if (buffer->error)
+		return buffer->error;
+
+	out = kdbus_buffer_data(buffer);
+	size = buffer->size - buffer->padding;
+	render_header(msg, out);
+	out->size = size;
+	if (!msg->is_notification)
+		render_items(out, (u8 *)out->items + items_size, KDBUS_ALIGN8(size));
+	return 0;
+}
+
+static const struct kdbus_args_rule message_rule = {
+	.size = sizeof(struct kdbus_msg),
+	.flags = KDBUS_MSG_EXPECT_REPLY | KDBUS_MSG_NO_AUTO_START | KDBUS_MSG_SIGNAL,
+	.n_args = 5,
+	.args = {
+		{ KDBUS_ITEM_PAYLOAD_VEC, KDBUS_ARG_MULTIPLE },
+		{ KDBUS_ITEM_PAYLOAD_MEMFD, KDBUS_ARG_MULTIPLE },
+		{ KDBUS_ITEM_FDS },
+		{ KDBUS_ITEM_BLOOM_FILTER },
+		{ KDBUS_ITEM_DST_NAME },
+	},
+};
+
+/*
+ * message_check_header() - rows 7 to 13 of reference 3.12
+ */
+static int message_check_header(const struct kdbus_message *msg)
+{
+	if (msg->payload_type == KDBUS_PAYLOAD_KERNEL)
+		return -EINVAL;
+	if (kdbus_message_is_broadcast(msg)) {
+		if (!(msg->flags & KDBUS_MSG_SIGNAL))
+			return -EBADMSG;
+		if (msg->cookie_reply)
+			return -ENOTUNIQ;
+	}
+	if (msg->flags & KDBUS_MSG_EXPECT_REPLY) {
+		if (!msg->cookie_reply)
+			return -EINVAL;
+		if (msg->flags & KDBUS_MSG_SIGNAL)
+			return -ENOTUNIQ;
+	} else if (msg->cookie_reply && (msg->flags & KDBUS_MSG_SIGNAL)) {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * message_check_combination() - rows 15 to 17: what does not go together
+ *
+ * What nobody could look at need not be there, unless the domain is strict.
+ */
+static int message_check_combination(const struct kdbus_conn *src, const struct kdbus_message *msg)
+{
+	bool is_signal = msg->flags & KDBUS_MSG_SIGNAL;
+	bool is_strict = kdbus_conn_is_strict(src);
+
+	if (is_signal != !!msg->bloom &&
+	    (!is_signal || is_strict || msg->body || kdbus_bus_needs_bloom(src->bus)))
+		return -EBADMSG;
+	if (msg->dst_id == KDBUS_DST_ID_NAME && !msg->dst_name)
+		return -EDESTADDRREQ;
+	if (msg->n_fds > 0 && kdbus_message_is_broadcast(msg) && is_strict)
+		return -ENOTUNIQ;
+	return 0;
+}
+
+/* does any receiver's wish make it worth while to look at the task that sends */
+static int message_capture(struct kdbus_conn *src, struct kdbus_message *msg)
+{
+	u64 wanted = READ_ONCE(src->bus->attach_wanted) & KDBUS_ATTACH_TASK;
+
+	if (src->is_fake || !wanted)
+		return 0;
+	return kdbus_conn_host(src)->meta_capture(src->host, wanted, &msg->meta);
+}
+
+static int message_send(struct kdbus_conn *src, struct kdbus_message *msg)
+{
+	const struct kdbus_host_ops *host = kdbus_conn_host(src);
+	int r;
+
+	msg->src = src;
+	r = message_capture(src, msg);
+	if (r < 0)
+		return r;
+	r = kdbus_deliver(msg);
+	host->meta_put(msg->meta);
+	return r;
+}
+
+int kdbus_conn_send(struct kdbus_conn *src, struct kdbus_message *msg)
+{
+	int r;
+
+	r = message_check_header(msg);
+	if (r < 0)
+		return r;
+	if (msg->n_fds > src->bus->domain->limits.n_fds_msg)
+		return -EMFILE;
+	if (kdbus_message_is_broadcast(msg) && msg->dst_name)
+		return -EBADMSG;
+	r = message_check_combination(src, msg);
+	if (r < 0)
+		return r;
+	r = message_send(src, msg);
+	/* made for receivers that have a pool */
+	msg->body = kdbus_body_unref(msg->body);
+	return r;
+}
+
+static int check_vec(const struct kdbus_conn *src, const struct kdbus_vec *vec)
+{
+	if (vec->size > src->bus->domain->limits.vec_size)
+		return -EMSGSIZE;
+	if (vec->address > USER_ADDRESS_MAX || vec->size > USER_ADDRESS_MAX - vec->address)
+		return -EFAULT;
+	return 0;
+}
+
+static int check_bloom(const struct kdbus_conn *src, const struct kdbus_item *item)
+{
+	u64 size = kdbus_item_payload_size(item) - sizeof(struct kdbus_bloom_filter);
+
+	if (size % 8 != 0)
+		return -EFAULT;
+	return size == src->bus->bloom.size ? 0 : -EDOM;
+}
+
+/*
+ * message_collect_item() - row 14, for one item
+ *
+ * On success the item has found its way into @msg or @part; *@part_used says which.
+ */
+static int message_collect_item(struct kdbus_conn *src, const struct kdbus_item *item,
+				struct kdbus_message *msg, struct kdbus_part *part,
+				bool *part_used_out)
+{
+	int r;
+
+	*part_used_out = true;
+	switch (item->type) {
+	case KDBUS_ITEM_PAYLOAD_VEC:
+		r = check_vec(src, &item->vec);
+		if (r < 0)
+			return r;
+		part->type = item->vec.address ? KDBUS_PART_BYTES : KDBUS_PART_ZERO;
+		part->address = item->vec.address;
+		part->size = item->vec.size;
+		msg->payload_size += item->vec.address ? item->vec.size : item->vec.size % 8;
+		return 0;
+	case KDBUS_ITEM_PAYLOAD_MEMFD:
+		if (item->memfd.start + item->memfd.size < item->memfd.size)
+			return -EMSGSIZE;
+		if (msg->n_memfds >= KDBUS_MSG_MAX_MEMFDS)
+			return -E2BIG;
+		part->type = KDBUS_PART_MEMFD;
+		part->fd = item->memfd.fd;
+		part->start = item->memfd.start;
+		part->size = item->memfd.size;
+		msg->payload_size += item->memfd.size % 8;
+		msg->n_memfds++;
+		return 0;
+	case KDBUS_ITEM_FDS:
+		part->type = KDBUS_PART_FDS;
+		part->fds = item->fds;
+		part->n_fds = kdbus_item_payload_size(item) / sizeof(s32);
+		if (part->n_fds > src->bus->domain->limits.n_fds_msg)
+			return -EMFILE;
+		msg->n_fds = part->n_fds;
+		return 0;
+	case KDBUS_ITEM_BLOOM_FILTER:
+		*part_used_out = false;
+		msg->bloom = item->bloom_filter.data;
+		msg->bloom_generation = item->bloom_filter.generation;
+		return check_bloom(src, item);
+	case KDBUS_ITEM_DST_NAME:
+		*part_used_out = false;
+		if (!kdbus_name_is_valid(item->str, false))
+			return -EINVAL;
+		if (kdbus_message_is_broadcast(msg))
+			return -EBADMSG;
+		msg->dst_name = item->str;
+		msg->dst_name_len = kdbus_item_payload_size(item) - 1;
+		return 0;
+	}
+	/* NEGOTIATE in a message that is really sent */
+	return -EINVAL;
+}
+
+/* walks the items of @msg->body: the parts of the payload in order, the rest into @msg */
+static int message_collect_items(struct kdbus_conn *src, struct kdbus_message *msg,
+				 const void *items_end, struct kdbus_part **parts_out,
+				 size_t *n_parts_out)
+{
+	const struct kdbus_item *first = msg->body->msg.items, *item;
+	struct kdbus_part *parts = NULL;
+	size_t n_parts = 0, n_items = 0;
+	bool part_used;
+	int r;
+
+	kdbus_items_for_each(item, first, items_end)
+		n_items++;
+	if (n_items > 0) {
+		parts = kvcalloc(n_items, sizeof(*parts), GFP_KERNEL_ACCOUNT);
+		if (!parts)
+			return -ENOMEM;
+	}
+	kdbus_items_for_each(item, first, items_end) {
+		r = message_collect_item(src, item, msg, &parts[n_parts], &part_used);
+		if (r < 0) {
+			kvfree(parts);
+			return r;
+		}
+		n_parts += part_used;
+	}
+	*parts_out = parts;
+	*n_parts_out = n_parts;
+	return 0;
+}
+
+/*
+ * message_read() - copy a message in: 2.6 steps 1 to 3
+ */
+static int message_read(struct kdbus_conn *src, u64 address, struct kdbus_body **body_out)
+{
+	const struct kdbus_host_ops *host = kdbus_conn_host(src);
+	struct kdbus_body *body;
+	u64 size;
+	int r;
+
+	if (!IS_ALIGNED(address, 8))
+		return -EFAULT;
+	r = host->user_read(src->host, &size, address, sizeof(size));
+	if (r < 0)
+		return r;
+	if (size < sizeof(struct kdbus_msg))
+		return -EINVAL;
+	if (size > KDBUS_MSG_MAX_SIZE)
+		return -EMSGSIZE;
+
+	body = kdbus_body_new(size);
+	if (!body)
+		return -ENOMEM;
+	r = host->user_read(src->host, &body->msg, address, size);
+	if (r < 0)
+		goto exit_body;
+	if (body->msg.size != size) {
+		r = -EINVAL;
+		goto exit_body;
+	}
+	*body_out = body;
+	return 0;
+
+exit_body:
+	kdbus_body_unref(body);
+	return r;
+}
+
+/* reads and checks the message at @address: row 3, and what is to be said about negotiation */
+static int message_parse(struct kdbus_conn *src, u64 address, struct kdbus_body **body_out,
+			 struct kdbus_args *args_out)
+{
+	struct kdbus_body *body;
+	int r, w;
+
+	r = message_read(src, address, &body);
+	if (r < 0)
+		return r;
+	r = kdbus_args_parse(&message_rule, kdbus_conn_is_strict(src), &body->msg, args_out);
+	if (r < 0)
+		goto exit_body;
+	if (args_out->is_answered) {
+		w = kdbus_conn_host(src)->user_write(src->host, address, &body->msg,
+						     body->msg.size);
+		if (w < 0) {
+			r = w;
+			goto exit_body;
+		}
+	}
+	*body_out = body;
+	return r;
+
+exit_body:
+	kdbus_body_unref(body);
+	return r;
+}
+
+static const struct kdbus_args_rule send_rule = {
+	.size = sizeof(struct kdbus_cmd_send),
+};
+
+int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd)
+{
+	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
+	struct kdbus_part *parts = NULL;
+	struct kdbus_message msg = {};
+	struct kdbus_args args;
+	bool is_negotiation;
+	size_t n_parts;
+	int r;
+
+	if (!kdbus_conn_is_ordinary(conn))
+		return -EOPNOTSUPP;
+	r = kdbus_args_parse_cmd(&send_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	if (r < 0)
+		return r;
+	is_negotiation = r == KDBUS_ARGS_NEGOTIATED;
+	if (is_negotiation && !cmd->msg_address)
+		return 0;
+
+	r = message_parse(conn, cmd->msg_address, &msg.body, &args);
+	if (r < 0)
+		return r;
+	if (is_negotiation || r == KDBUS_ARGS_NEGOTIATED) {
+		r = is_negotiation ? 0 : -EINVAL;
+		goto exit_body;
+	}
+
+	msg.flags = msg.body->msg.flags;
+	msg.priority = msg.body->msg.priority;
+	msg.dst_id = msg.body->msg.dst_id;
+	msg.payload_type = msg.body->msg.payload_type;
+	msg.cookie = msg.body->msg.cookie;
+	msg.cookie_reply = msg.body->msg.cookie_reply;
+
+	r = -EINVAL;
+	if (msg.body->msg.src_id != 0 && msg.body->msg.src_id != conn->id)
+		goto exit_body;
+	r = message_check_header(&msg);
+	if (r < 0)
+		goto exit_body;
+	r = message_collect_items(conn, &msg, args.items_end, &parts, &n_parts);
+	if (r < 0)
+		goto exit_body;
+	r = message_check_combination(conn, &msg);
+	if (r < 0)
+		goto exit_parts;
+	if (n_parts > 0) {
+		r = host->payload_import(conn->host, parts, n_parts, &msg.payload);
+		if (r < 0)
+			goto exit_parts;
+	}
+
+	r = message_send(conn, &msg);
+	if (r >= 0) {
+		cmd->reply.offset = conn->pool_size;
+		cmd->reply.msg_size = 0;
+		cmd->reply.return_flags = 0;
+	}
+
+	if (msg.payload)
+		host->payload_put(msg.payload);
+exit_parts:
+	kvfree(parts);
+exit_body:
+	kdbus_body_unref(msg.body);
+	return r;
+}

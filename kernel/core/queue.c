@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Queue
+ *
+ * A queue entry is all that a direct receiver gets of a message: everything but
+ * the payload is copied into it, and the payload is shared.  For a pooled
+ * receiver the message is written to a slice when it is queued, and the entry
+ * remembers the slice.
+ *
+ * Quota (reference 4.7): half of the pool is for messages; of what others leave
+ * of it, one user may have a third.  It is kept per receiver and sending user,
+ * while a message is queued.
+ */
+#include "kernel/core/connection.h"
+#include "kernel/core/message.h"
+#include "kernel/core/names.h"
+#include "kernel/core/pool.h"
+
+static struct kmem_cache *entry_cache;
+
+int kdbus_queue_init_cache(void)
+{
+	entry_cache = KMEM_CACHE(kdbus_queue_entry, SLAB_ACCOUNT);
+	return entry_cache ? 0 : -ENOMEM;
+}
+
+void kdbus_queue_exit_cache(void)
+{
+	kmem_cache_destroy(entry_cache);
+	entry_cache = NULL;
+}
+
+void kdbus_queue_init(struct kdbus_queue *queue)
+{
+	INIT_LIST_HEAD(&queue->entries);
+	queue->by_priority = RB_ROOT;
+	queue->is_armed = true;
+}
+
+void kdbus_queue_deinit(struct kdbus_queue *queue)
+{
+	u32 i;
+
+	WARN_ON(!list_empty(&queue->entries));
+	for (i = 0; i < queue->n_quotas; i++)
+		kdbus_user_unref(queue->quotas[i].user);
+	kfree(queue->quotas);
+	queue->quotas = NULL;
+	queue->n_quotas = 0;
+}
+
+/* the slot of @user, or a free one for it */
+static int queue_find_quota(struct kdbus_queue *queue, struct kdbus_user *user, u32 *index_out)
+{
+	struct kdbus_quota *quotas;
+	u32 i, n, unused = U32_MAX;
+
+	for (i = 0; i < queue->n_quotas; i++) {
+		if (queue->quotas[i].user == user) {
+			*index_out = i;
+			return 0;
+		}
+		if (queue->quotas[i].n_msgs == 0 && unused == U32_MAX)
+			unused = i;
+	}
+
+	if (unused == U32_MAX) {
+		n = max_t(u32, 1, 2 * queue->n_quotas);
+		quotas = krealloc(queue->quotas, n * sizeof(*quotas), GFP_KERNEL_ACCOUNT);
+		if (!quotas)
+			return -ENOMEM;
+		memset(&quotas[queue->n_quotas], 0, (n - queue->n_quotas) * sizeof(*quotas));
+		unused = queue->n_quotas;
+		queue->quotas = quotas;
+		queue->n_quotas = n;
+	}
+	kdbus_user_unref(queue->quotas[unused].user);
+	queue->quotas[unused].user = user ? kdbus_user_ref(user) : NULL;
+	*index_out = unused;
+	return 0;
+}
+
+/* REPLY_* cannot be repeated and there is at most one per request, which was counted: they always
+ * have room with a direct receiver, so that nobody waits for ever */
+static bool queue_is_exempt(const struct kdbus_conn *conn, const struct kdbus_message *msg)
+{
+	return msg->is_notification && kdbus_conn_is_direct(conn) && !kdbus_conn_is_strict(conn) &&
+	       !kdbus_message_is_broadcast(msg);
+}
+
+static int queue_charge(struct kdbus_conn *conn, const struct kdbus_message *msg,
+			struct kdbus_queue_entry *entry, u64 size, u32 n_fds)
+{
+	const struct kdbus_limits *limits = &conn->bus->domain->limits;
+	struct kdbus_queue *queue = &conn->queue;
+	u64 avail = conn->pool_size / 2, share;
+	struct kdbus_quota *quota;
+	u32 index;
+	int r;
+
+	r = queue_find_quota(queue, msg->src ? msg->src->user : NULL, &index);
+	if (r < 0)
+		return r;
+	quota = &queue->quotas[index];
+
+	if (!queue_is_exempt(conn, msg)) {
+		if (avail < queue->memory)
+			return -ENOBUFS;
+		share = (avail - queue->memory + quota->memory) / 3;
+		if (share < quota->memory || share - quota->memory < size ||
+		    quota->memory + size > U32_MAX)
+			return -ENOBUFS;
+		if (quota->n_msgs >= limits->n_msgs_user)
+			return -ENOBUFS;
+		if (quota->n_fds + n_fds > limits->n_fds_user)
+			return -EMFILE;
+	}
+
+	quota->memory += size;
+	quota->n_msgs++;
+	quota->n_fds += n_fds;
+	queue->memory += size;
+	entry->quota = index;
+	entry->memory = size;
+	entry->n_fds = n_fds;
+	return 0;
+}
+
+static void queue_uncharge(struct kdbus_queue *queue, struct kdbus_queue_entry *entry)
+{
+	struct kdbus_quota *quota = &queue->quotas[entry->quota];
+
+	quota->memory -= entry->memory;
+	quota->n_msgs--;
+	quota->n_fds -= entry->n_fds;
+	queue->memory -= entry->memory;
+}
+
+static void queue_insert_priority(struct kdbus_queue *queue, struct kdbus_queue_entry *entry)
+{
+	struct rb_node **link = &queue->by_priority.rb_node, *parent = NULL;
+
+	/* behind its equals, which are older */
+	while (*link) {
+		parent = *link;
+		if (entry->priority <
+		    rb_entry(parent, struct kdbus_queue_entry, by_priority)->priority)
+			link = &parent->rb_left;
+		else
+			link = &parent->rb_right;
+	}
+	rb_link_node(&entry->by_priority, parent, link);
+	rb_insert_color(&entry->by_priority, &queue->by_priority);
+}
+
+/* there is something to receive now */
+static void queue_wake(struct kdbus_conn *conn)
+{
+	if (!conn->queue.is_armed)
+		return;
+	conn->queue.is_armed = false;
+	kdbus_conn_host(conn)->conn_wake(conn);
+}
+
+static void queue_entry_init(struct kdbus_queue_entry *entry, const struct kdbus_message *msg,
+			     const struct kdbus_host_ops *host, u64 tag)
+{
+	entry->body = NULL;
+	entry->slice = NULL;
+	entry->priority = msg->priority;
+	entry->tag = tag;
+	entry->src_id = msg->src ? msg->src->id : KDBUS_SRC_ID_KERNEL;
+	entry->cookie_reply = msg->cookie_reply;
+	if (msg->is_notification) {
+		entry->notification = msg->notification;
+	} else {
+		entry->dst_id = msg->dst_id;
+		entry->flags = msg->flags;
+		entry->cookie = msg->cookie;
+		entry->payload_type = msg->payload_type;
+	}
+	entry->name = kdbus_name_entry_ref(msg->name);
+	entry->payload = msg->payload ? host->payload_get(msg->payload) : NULL;
+}
+
+/* writes the message to a slice of the receiver */
+static int queue_fill_slice(struct kdbus_conn *conn, struct kdbus_message *msg,
+			    struct kdbus_queue_entry *entry, struct kdbus_buffer *buffer)
+{
+	struct kdbus_slice *slice;
+	int r;
+
+	r = kdbus_slice_alloc(conn->pool, entry->memory, &slice);
+	if (r < 0)
+		return r;
+	r = kdbus_slice_write(conn->pool, slice, 0, kdbus_buffer_data(buffer), buffer->size);
+	if (r >= 0 && msg->payload_size > 0)
+		r = kdbus_conn_host(conn)->payload_copy(msg->payload, conn->pool->memory,
+							slice->offset + buffer->size);
+	if (r < 0) {
+		kdbus_slice_put(conn->pool, slice);
+		return r;
+	}
+
+	entry->slice = slice;
+	if (msg->n_fds > 0 || msg->n_memfds > 0)
+		entry->body = kdbus_body_ref(msg->body);
+	return 0;
+}
+
+static int queue_add_pooled(struct kdbus_conn *conn, struct kdbus_message *msg,
+			    struct kdbus_queue_entry *entry)
+{
+	struct kdbus_buffer buffer = KDBUS_BUFFER_INIT;
+	int r;
+
+	r = kdbus_message_render(msg, conn, &buffer);
+	if (r < 0)
+		goto exit_buffer;
+	r = queue_charge(conn, msg, entry, buffer.size + KDBUS_ALIGN8(msg->payload_size),
+			 msg->n_fds);
+	if (r < 0)
+		goto exit_buffer;
+	r = queue_fill_slice(conn, msg, entry, &buffer);
+	if (r < 0) {
+		queue_uncharge(&conn->queue, entry);
+		goto exit_buffer;
+	}
+	queue_insert_priority(&conn->queue, entry);
+
+	/* the slice has the bytes; only descriptors are needed at RECV */
+	if (!entry->body && entry->payload) {
+		kdbus_conn_host(conn)->payload_put(entry->payload);
+		entry->payload = NULL;
+	}
+exit_buffer:
+	kdbus_buffer_deinit(&buffer);
+	return r;
+}
+
+static int queue_add_direct(struct kdbus_conn *conn, struct kdbus_message *msg,
+			    struct kdbus_queue_entry *entry)
+{
+	int r;
+
+	r = queue_charge(conn, msg, entry, kdbus_message_slice_size(msg), msg->n_fds);
+	if (r < 0)
+		return r;
+	/* what a direct sender gives is there; the rest was read by the host, or was not */
+	if (msg->body && msg->payload) {
+		r = kdbus_conn_host(conn)->payload_copy(msg->payload, NULL, 0);
+		if (r < 0)
+			queue_uncharge(&conn->queue, entry);
+	}
+	return r;
+}
+
+static int queue_add_locked(struct kdbus_conn *conn, struct kdbus_message *msg,
+			    struct kdbus_reply *reply, u64 tag)
+{
+	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
+	struct kdbus_queue_entry *entry;
+	int r;
+
+	if (!conn->is_connected)
+		return -ECONNRESET;
+	if (msg->n_fds > 0 && !(conn->flags & (KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_MONITOR)))
+		return -ECOMM;
+
+	entry = kmem_cache_alloc(entry_cache, GFP_KERNEL_ACCOUNT);
+	if (!entry)
+		return -ENOMEM;
+	queue_entry_init(entry, msg, host, tag);
+
+	if (kdbus_conn_is_direct(conn))
+		r = queue_add_direct(conn, msg, entry);
+	else
+		r = queue_add_pooled(conn, msg, entry);
+	if (r < 0) {
+		entry->reply = NULL;
+		kdbus_queue_entry_free(host, entry);
+		return r;
+	}
+
+	entry->reply = reply;
+	entry->position = ++conn->queue.last_position;
+	list_add_tail(&entry->link, &conn->queue.entries);
+	conn->queue.n_entries++;
+	queue_wake(conn);
+	return 0;
+}
+
+int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kdbus_reply *reply,
+		    u64 tag)
+{
+	int r;
+
+	mutex_lock(&dst->lock);
+	r = queue_add_locked(dst, msg, reply, tag);
+	mutex_unlock(&dst->lock);
+	return r;
+}
+
+void kdbus_queue_lose(struct kdbus_conn *dst, u64 src_id)
+{
+	mutex_lock(&dst->lock);
+	if (dst->is_connected) {
+		dst->queue.n_lost++;
+		kdbus_conn_host(dst)->conn_lost(dst, src_id);
+		/* a direct receiver was told just now */
+		if (!kdbus_conn_is_direct(dst))
+			queue_wake(dst);
+	}
+	mutex_unlock(&dst->lock);
+}
+
+struct kdbus_queue_entry *kdbus_queue_first(struct kdbus_queue *queue)
+{
+	return list_first_entry_or_null(&queue->entries, struct kdbus_queue_entry, link);
+}
+
+struct kdbus_queue_entry *kdbus_queue_most_urgent(struct kdbus_queue *queue)
+{
+	struct rb_node *node = rb_first(&queue->by_priority);
+
+	return node ? rb_entry(node, struct kdbus_queue_entry, by_priority) : NULL;
+}
+
+void kdbus_queue_remove(struct kdbus_queue *queue, struct kdbus_queue_entry *entry)
+{
+	list_del_init(&entry->link);
+	if (entry->slice)
+		rb_erase(&entry->by_priority, &queue->by_priority);
+	queue->n_entries--;
+	queue_uncharge(queue, entry);
+}
+
+void kdbus_queue_entry_free(const struct kdbus_host_ops *host, struct kdbus_queue_entry *entry)
+{
+	if (!entry)
+		return;
+	WARN_ON(entry->reply);
+	if (entry->payload)
+		host->payload_put(entry->payload);
+	kdbus_body_unref(entry->body);
+	kdbus_name_entry_unref(entry->name);
+	kmem_cache_free(entry_cache, entry);
+}

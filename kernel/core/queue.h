@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Queue
+ *
+ * What a connection has not received yet, and how much of it is whose.  Guarded
+ * by the lock of the connection.
+ */
+#ifndef KDBUS_QUEUE_H
+#define KDBUS_QUEUE_H
+
+#include "kernel/core/host.h"
+
+struct kdbus_body;
+struct kdbus_name_entry;
+struct kdbus_reply;
+struct kdbus_slice;
+struct kdbus_user;
+
+/**
+ * struct kdbus_notification - a change the bus itself reports
+ * @type: KDBUS_ITEM_{ID_ADD,ID_REMOVE,NAME_ADD,NAME_REMOVE,NAME_CHANGE,REPLY_TIMEOUT,REPLY_DEAD}
+ * @old_id: NAME_*: who held it; ID_REMOVE: who left; else 0
+ * @old_flags: name flags or HELLO flags that go with it
+ * @new_id: NAME_*: who holds it now; ID_ADD: who came; else 0
+ * @new_flags: what goes with that
+ *
+ * The name of NAME_* is beside it, as an entry.
+ */
+struct kdbus_notification {
+	u64 type;
+	u64 old_id;
+	u64 old_flags;
+	u64 new_id;
+	u64 new_flags;
+};
+
+/**
+ * struct kdbus_quota - what one user has in one queue
+ * @user: a reference; NULL for notifications
+ * @memory: bytes of slices, or what would be slices
+ * @n_msgs: messages
+ * @n_fds: descriptors
+ */
+struct kdbus_quota {
+	struct kdbus_user *user;
+	u64 memory;
+	u32 n_msgs;
+	u32 n_fds;
+};
+
+/**
+ * struct kdbus_queue_entry - a message in the queue of one receiver
+ * @link: in queue.entries
+ * @by_priority: in queue.by_priority, unless the receiver is direct
+ * @priority: lower is more urgent
+ * @position: consecutive per queue, from 1
+ * @tag: what the host said about this receiver of a broadcast
+ * @src_id: KDBUS_SRC_ID_KERNEL for a notification
+ * @cookie_reply: or timeout_ns, as in struct kdbus_msg
+ * @dst_id: as the sender gave it; this and the next four of a message only
+ * @flags: KDBUS_MSG_*
+ * @cookie: the sender's number
+ * @payload_type: KDBUS_PAYLOAD_*
+ * @notification: of a notification only
+ * @name: to which the message was addressed, or of which the notification tells
+ * @payload: a reference, or NULL
+ * @body: a reference, if RECV has descriptors to install into a slice
+ * @reply: is_queued by this entry, or NULL
+ * @slice: where it is in the pool; NULL for a direct receiver
+ * @memory: bytes it counts
+ * @n_fds: descriptors it counts
+ * @quota: index in queue.quotas
+ */
+struct kdbus_queue_entry {
+	struct list_head link;
+	struct rb_node by_priority;
+	s64 priority;
+	u64 position;
+	u64 tag;
+	u64 src_id;
+	u64 cookie_reply;
+	union {
+		struct {
+			u64 dst_id;
+			u64 flags;
+			u64 cookie;
+			u64 payload_type;
+		};
+		struct kdbus_notification notification;
+	};
+	struct kdbus_name_entry *name;
+	struct kdbus_payload *payload;
+	struct kdbus_body *body;
+	struct kdbus_reply *reply;
+	struct kdbus_slice *slice;
+	u64 memory;
+	u32 n_fds;
+	u32 quota;
+};
+
+/**
+ * struct kdbus_queue - the queue of a connection
+ * @entries: oldest first
+ * @by_priority: the same, unless the connection is direct
+ * @n_entries: number of them
+ * @memory: bytes they count together
+ * @last_position: of the entry added last
+ * @n_lost: broadcasts that went missing since RECV told last
+ * @is_armed: the host has to be told when there is something
+ * @quotas: slots; one whose messages are gone is free for another user
+ * @n_quotas: number of slots
+ */
+struct kdbus_queue {
+	struct list_head entries;
+	struct rb_root by_priority;
+	u32 n_entries;
+	u32 n_quotas;
+	u64 memory;
+	u64 last_position;
+	u64 n_lost;
+	bool is_armed;
+	struct kdbus_quota *quotas;
+};
+
+int kdbus_queue_init_cache(void);
+void kdbus_queue_exit_cache(void);
+
+void kdbus_queue_init(struct kdbus_queue *queue);
+/* the queue must be empty */
+void kdbus_queue_deinit(struct kdbus_queue *queue);
+
+/**
+ * kdbus_queue_add() - put a message into the queue of @dst
+ * @dst: connected or not; its lock is taken
+ * @msg: message or notification
+ * @reply: the answer it expects, or NULL; on success the entry has it
+ * @tag: for the entry
+ *
+ * Return: 0, -ECONNRESET, -ECOMM, -ENOBUFS, -EMFILE, -EXFULL, -EFAULT or -ENOMEM;
+ * on error nothing has changed.
+ */
+int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kdbus_reply *reply,
+		    u64 tag);
+/* a broadcast from @src_id (0: a notification) could not be queued to @dst, whose lock is taken */
+void kdbus_queue_lose(struct kdbus_conn *dst, u64 src_id);
+
+/* the oldest entry, or NULL */
+struct kdbus_queue_entry *kdbus_queue_first(struct kdbus_queue *queue);
+/* the most urgent entry, the oldest of equals, or NULL */
+struct kdbus_queue_entry *kdbus_queue_most_urgent(struct kdbus_queue *queue);
+/* takes @entry out of the queue, and out of the quota */
+void kdbus_queue_remove(struct kdbus_queue *queue, struct kdbus_queue_entry *entry);
+/* drops its references, except reply and slice, which must be gone; NULL is fine */
+void kdbus_queue_entry_free(const struct kdbus_host_ops *host, struct kdbus_queue_entry *entry);
+
+#endif

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Expected replies
+ *
+ * A pending reply hangs in up to three places: with the requester by cookie, where
+ * the answer looks for it; with the replier in a list, for the case that it goes
+ * away; and with the bus by deadline, if it has one that can come.  It leaves all
+ * three at once when it is resolved.
+ *
+ *	pending, queued --received--> pending --resolved--> freed
+ *	       |
+ *	    resolved
+ *	       v
+ *	    queued --received--> freed
+ *
+ * A resolved one whose request is still queued waits in a list of the requester,
+ * against which it counts.  When the requester goes away it becomes nobody's, and
+ * the queue entry of the request has the last reference.
+ *
+ * Several replies may share a cookie.  The newest that fits is the one that is
+ * found; so equal ones are sorted newest first.
+ */
+#include "kernel/core/connection.h"
+#include "kernel/core/notify.h"
+#include "kernel/core/reply.h"
+
+static struct kmem_cache *reply_cache;
+
+int kdbus_reply_init_cache(void)
+{
+	reply_cache = KMEM_CACHE(kdbus_reply, SLAB_ACCOUNT);
+	return reply_cache ? 0 : -ENOMEM;
+}
+
+void kdbus_reply_exit_cache(void)
+{
+	kmem_cache_destroy(reply_cache);
+	reply_cache = NULL;
+}
+
+/* order in requester.requests: cookie, replier, newest first */
+static int reply_compare(u64 cookie, const struct kdbus_conn *replier,
+			 const struct kdbus_reply *other)
+{
+	if (cookie != other->cookie)
+		return cookie < other->cookie ? -1 : 1;
+	if (replier->id != other->replier->id)
+		return replier->id < other->replier->id ? -1 : 1;
+	return 0;
+}
+
+static struct kdbus_reply *reply_find(struct kdbus_conn *requester,
+				      const struct kdbus_conn *replier, u64 cookie)
+{
+	struct rb_node *node = requester->requests.rb_node;
+	struct kdbus_reply *reply, *found = NULL;
+	int order;
+
+	while (node) {
+		reply = rb_entry(node, struct kdbus_reply, by_cookie);
+		order = reply_compare(cookie, replier, reply);
+		if (order == 0)
+			found = reply;
+		node = order <= 0 ? node->rb_left : node->rb_right;
+	}
+	return found;
+}
+
+static void reply_insert(struct kdbus_reply *reply)
+{
+	struct rb_root *root = &reply->requester->requests;
+	struct rb_node **link = &root->rb_node, *parent = NULL;
+	struct kdbus_reply *other;
+
+	while (*link) {
+		parent = *link;
+		other = rb_entry(parent, struct kdbus_reply, by_cookie);
+		if (reply_compare(reply->cookie, reply->replier, other) <= 0)
+			link = &parent->rb_left;
+		else
+			link = &parent->rb_right;
+	}
+	rb_link_node(&reply->by_cookie, parent, link);
+	rb_insert_color(&reply->by_cookie, root);
+}
+
+static void reply_insert_deadline(struct kdbus_bus *bus, struct kdbus_reply *reply)
+{
+	struct rb_node **link = &bus->deadlines.rb_root.rb_node, *parent = NULL;
+	bool is_first = true;
+
+	while (*link) {
+		parent = *link;
+		if (reply->deadline_ns <
+		    rb_entry(parent, struct kdbus_reply, by_deadline)->deadline_ns) {
+			link = &parent->rb_left;
+		} else {
+			link = &parent->rb_right;
+			is_first = false;
+		}
+	}
+	rb_link_node(&reply->by_deadline, parent, link);
+	rb_insert_color_cached(&reply->by_deadline, &bus->deadlines, is_first);
+}
+
+/* tells the host when the earliest deadline has changed */
+static void reply_announce_deadline(struct kdbus_bus *bus)
+{
+	struct rb_node *first = rb_first_cached(&bus->deadlines);
+	u64 deadline = U64_MAX;
+
+	if (first)
+		deadline = rb_entry(first, struct kdbus_reply, by_deadline)->deadline_ns;
+	if (deadline == bus->next_deadline)
+		return;
+	bus->next_deadline = deadline;
+	bus->domain->host->deadline_changed(bus, deadline);
+}
+
+/* after one of the two reasons to keep it has gone */
+static void reply_free_unused(struct kdbus_reply *reply)
+{
+	if (reply->is_pending || reply->is_queued)
+		return;
+	list_del_init(&reply->owed_link);
+	if (reply->requester)
+		reply->requester->n_requests--;
+	kmem_cache_free(reply_cache, reply);
+}
+
+/* @reply may be gone afterwards */
+static void reply_resolve(struct kdbus_bus *bus, struct kdbus_reply *reply)
+{
+	rb_erase(&reply->by_cookie, &reply->requester->requests);
+	list_move_tail(&reply->owed_link, &reply->requester->unread);
+	if (reply->has_deadline) {
+		rb_erase_cached(&reply->by_deadline, &bus->deadlines);
+		reply_announce_deadline(bus);
+	}
+	reply->replier = NULL;
+	reply->is_pending = false;
+	reply_free_unused(reply);
+}
+
+int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie,
+		    u64 deadline_ns, struct kdbus_reply **reply_out)
+{
+	struct kdbus_bus *bus = requester->bus;
+	struct kdbus_reply *reply;
+	int r;
+
+	reply = kmem_cache_zalloc(reply_cache, GFP_KERNEL_ACCOUNT);
+	if (!reply)
+		return -ENOMEM;
+	reply->requester = requester;
+	reply->replier = replier;
+	reply->cookie = cookie;
+	reply->deadline_ns = deadline_ns;
+	reply->has_deadline = deadline_ns < KDBUS_REPLY_NEVER;
+	reply->is_pending = true;
+	reply->is_queued = true;
+
+	mutex_lock(&bus->reply_lock);
+	if (!bus->domain->strict && reply_find(requester, replier, cookie)) {
+		r = -EEXIST;
+		goto exit_unlock;
+	}
+	if (requester->n_requests >= bus->domain->limits.n_replies_conn) {
+		r = -EMLINK;
+		goto exit_unlock;
+	}
+	requester->n_requests++;
+	reply_insert(reply);
+	list_add_tail(&reply->owed_link, &replier->owed);
+	if (reply->has_deadline) {
+		reply_insert_deadline(bus, reply);
+		reply_announce_deadline(bus);
+	}
+	mutex_unlock(&bus->reply_lock);
+
+	*reply_out = reply;
+	return 0;
+
+exit_unlock:
+	mutex_unlock(&bus->reply_lock);
+	kmem_cache_free(reply_cache, reply);
+	return r;
+}
+
+void kdbus_reply_cancel(struct kdbus_bus *bus, struct kdbus_reply *reply)
+{
+	mutex_lock(&bus->reply_lock);
+	reply->is_queued = false;
+	if (reply->is_pending)
+		reply_resolve(bus, reply);
+	else
+		reply_free_unused(reply);
+	mutex_unlock(&bus->reply_lock);
+}
+
+void kdbus_reply_received(struct kdbus_bus *bus, struct kdbus_reply *reply)
+{
+	if (!reply)
+		return;
+	mutex_lock(&bus->reply_lock);
+	reply->is_queued = false;
+	reply_free_unused(reply);
+	mutex_unlock(&bus->reply_lock);
+}
+
+void kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply)
+{
+	struct kdbus_conn *requester = NULL;
+	u64 cookie = 0;
+
+	if (!reply)
+		return;
+	mutex_lock(&bus->reply_lock);
+	reply->is_queued = false;
+	if (reply->is_pending) {
+		requester = reply->requester;
+		cookie = reply->cookie;
+		reply_resolve(bus, reply);
+	} else {
+		reply_free_unused(reply);
+	}
+	mutex_unlock(&bus->reply_lock);
+
+	if (requester)
+		kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_DEAD, cookie);
+}
+
+bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie)
+{
+	struct kdbus_bus *bus = requester->bus;
+	struct kdbus_reply *reply;
+
+	mutex_lock(&bus->reply_lock);
+	reply = reply_find(requester, replier, cookie);
+	if (reply)
+		reply_resolve(bus, reply);
+	mutex_unlock(&bus->reply_lock);
+	return reply;
+}
+
+void kdbus_reply_forget(struct kdbus_conn *conn)
+{
+	struct kdbus_bus *bus = conn->bus;
+	struct kdbus_reply *reply, *tmp;
+	struct rb_node *node;
+
+	mutex_lock(&bus->reply_lock);
+	while ((node = rb_first(&conn->requests))) {
+		reply = rb_entry(node, struct kdbus_reply, by_cookie);
+		reply_resolve(bus, reply);
+	}
+	list_for_each_entry_safe(reply, tmp, &conn->unread, owed_link) {
+		list_del_init(&reply->owed_link);
+		reply->requester = NULL;
+	}
+	mutex_unlock(&bus->reply_lock);
+}
+
+void kdbus_reply_disconnect(struct kdbus_conn *conn)
+{
+	bool is_strict = kdbus_conn_is_strict(conn);
+	struct kdbus_bus *bus = conn->bus;
+	struct kdbus_conn *requester;
+	struct kdbus_reply *reply;
+	u64 cookie;
+
+	for (;;) {
+		mutex_lock(&bus->reply_lock);
+		if (list_empty(&conn->owed)) {
+			mutex_unlock(&bus->reply_lock);
+			return;
+		}
+		if (is_strict)
+			reply = list_first_entry(&conn->owed, struct kdbus_reply, owed_link);
+		else
+			reply = list_last_entry(&conn->owed, struct kdbus_reply, owed_link);
+		requester = reply->requester;
+		cookie = reply->cookie;
+		reply_resolve(bus, reply);
+		mutex_unlock(&bus->reply_lock);
+
+		kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_DEAD, cookie);
+	}
+}
+
+void kdbus_reply_expire(struct kdbus_bus *bus, u64 now_ns)
+{
+	struct kdbus_conn *requester;
+	struct kdbus_reply *reply;
+	struct rb_node *node;
+	u64 cookie;
+
+	for (;;) {
+		mutex_lock(&bus->reply_lock);
+		node = rb_first_cached(&bus->deadlines);
+		reply = node ? rb_entry(node, struct kdbus_reply, by_deadline) : NULL;
+		if (!reply || reply->deadline_ns > now_ns) {
+			mutex_unlock(&bus->reply_lock);
+			return;
+		}
+		requester = reply->requester;
+		cookie = reply->cookie;
+		reply_resolve(bus, reply);
+		mutex_unlock(&bus->reply_lock);
+
+		kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_TIMEOUT, cookie);
+	}
+}

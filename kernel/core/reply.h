@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Expected replies
+ *
+ * A reply is made with a message that expects one, and tracks it until it is
+ * resolved: answered, timed out, or the replier is gone.  It counts against the
+ * requester until, besides, the request has left the queue of the replier.
+ * Everything is under bus.reply_lock, which the functions take.
+ */
+#ifndef KDBUS_REPLY_H
+#define KDBUS_REPLY_H
+
+#include "kernel/core/os.h"
+
+struct kdbus_bus;
+struct kdbus_conn;
+struct kdbus_name_entry;
+
+/* a deadline so far away is none: no timer is kept for it */
+#define KDBUS_REPLY_NEVER (1ULL << 62)
+
+/**
+ * struct kdbus_reply - an expected reply
+ * @by_cookie: in requester.requests while pending
+ * @owed_link: in replier.owed while pending, then in requester.unread
+ * @by_deadline: in bus.deadlines while pending with a deadline
+ * @requester: who waits; NULL when it has gone
+ * @replier: who has to answer, while pending
+ * @cookie: of the request
+ * @deadline_ns: when it is too late
+ * @is_pending: not resolved
+ * @is_queued: the request was not received yet
+ * @has_deadline: there is a moment to wait for
+ */
+struct kdbus_reply {
+	struct rb_node by_cookie;
+	struct list_head owed_link;
+	struct rb_node by_deadline;
+	struct kdbus_conn *requester;
+	struct kdbus_conn *replier;
+	u64 cookie;
+	u64 deadline_ns;
+	bool is_pending;
+	bool is_queued;
+	bool has_deadline;
+};
+
+int kdbus_reply_init_cache(void);
+void kdbus_reply_exit_cache(void);
+
+/**
+ * kdbus_reply_new() - expect a reply, with the request counted as queued
+ * @requester: who waits
+ * @replier: who has to answer
+ * @cookie: of the request
+ * @deadline_ns: absolute
+ *
+ * Return: 0, -EMLINK, -EEXIST (the same pair has the same cookie pending; not in
+ * a strict domain) or -ENOMEM.
+ */
+int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie,
+		    u64 deadline_ns, struct kdbus_reply **reply_out);
+/* the request could not be queued */
+void kdbus_reply_cancel(struct kdbus_bus *bus, struct kdbus_reply *reply);
+/* the request was taken out of the queue, to be received; @reply may be NULL */
+void kdbus_reply_received(struct kdbus_bus *bus, struct kdbus_reply *reply);
+/* the request was thrown away: if somebody still waits he gets REPLY_DEAD; with the registry */
+void kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply);
+
+/**
+ * kdbus_reply_take() - @replier answers
+ *
+ * Return: whether @requester waited for that; from now on it does not.
+ */
+bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie);
+
+/* nobody waits for what @conn asked for */
+void kdbus_reply_forget(struct kdbus_conn *conn);
+/* REPLY_DEAD to all who wait for @conn: the latest first, unless the domain is strict */
+void kdbus_reply_disconnect(struct kdbus_conn *conn);
+/* REPLY_TIMEOUT to those whose deadline is not after @now_ns; with the registry held */
+void kdbus_reply_expire(struct kdbus_bus *bus, u64 now_ns);
+
+#endif
