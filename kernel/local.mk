@@ -92,3 +92,14 @@ libkdbus_a_SOURCES += \
 	%D%/core/reply.h \
 	%D%/core/table.c \
 	%D%/core/table.h
+
+# its host in userspace
+libkdbus_a_SOURCES += \
+	%D%/embedded/embedded.c \
+	%D%/embedded/embedded.h \
+	%D%/embedded/host.h \
+	%D%/embedded/memory.c \
+	%D%/embedded/meta.c \
+	%D%/embedded/payload.c \
+	%D%/embedded/payload.h \
+	%D%/embedded/pool.c

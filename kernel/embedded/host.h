@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside the userspace host: what its parts know of each other */
+#pragma once
+
+#include "kernel/core/domain.h"
+#include "kernel/embedded/embedded.h"
+
+/**
+ * struct embedded_caller - "caller" of the host operations
+ * @embedded: where
+ * @cred: who; borrowed
+ * @is_direct: a connection of this process, with hooks; else a handle
+ *
+ * First member of a handle, and of whatever makes direct connections.
+ */
+struct embedded_caller {
+	struct kdbus_embedded *embedded;
+	const struct kdbus_cred *cred;
+	bool is_direct;
+};
+
+/* credentials of this process: what direct connections have */
+const struct kdbus_cred *embedded_self_cred(struct kdbus_embedded *embedded);
+const struct kdbus_host_ops *embedded_host_ops(struct kdbus_embedded *embedded);
+
+/* memory.c: another address space, for all the core knows */
+int embedded_user_read(void *caller, void *dst, u64 address, size_t size);
+int embedded_user_write(void *caller, u64 address, const void *src, size_t size);
+
+/* pool.c */
+int embedded_pool_create(void *caller, u64 size, const char *description, void **pool_out);
+void embedded_pool_destroy(void *pool);
+int embedded_pool_write(void *pool, u64 offset, const void *src, size_t size);
+/* maps the pool a second time, read-only: 0 or an errno of mmap() */
+int embedded_pool_map(void *pool, const void **address_out, size_t *size_out);
+
+/* payload.c */
+int embedded_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts,
+			    struct kdbus_payload **payload_out);
+struct kdbus_payload *embedded_payload_get(struct kdbus_payload *payload);
+void embedded_payload_put(struct kdbus_payload *payload);
+int embedded_payload_copy(struct kdbus_payload *payload, void *pool, u64 offset);
+unsigned int embedded_payload_install(void *caller, struct kdbus_payload *payload, s32 *memfds_out,
+				      s32 *fds_out);
+
+/* meta.c */
+int embedded_meta_capture(void *caller, u64 mask, struct kdbus_meta **meta_out);
+int embedded_meta_fake(void *caller, const struct kdbus_fake *fake, struct kdbus_meta **meta_out);
+struct kdbus_meta *embedded_meta_get(struct kdbus_meta *meta);
+void embedded_meta_put(struct kdbus_meta *meta);
+void embedded_meta_export(struct kdbus_meta *meta, struct kdbus_conn *to, u64 granted, u64 visible,
+			  struct kdbus_buffer *buffer);

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Metadata of tasks, in this process
+ *
+ * Kept in the form in which it will be handed out: a list of items, in the order
+ * of the ABI.  All peers of an embedded bus share its namespaces, so nothing is
+ * translated and all of procfs is visible.
+ *
+ * The task behind a handle is this process, with the credentials of whoever
+ * opened the handle.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel/core/connection.h"
+#include "kernel/core/item.h"
+#include "kernel/embedded/host.h"
+
+struct kdbus_meta {
+	struct kref kref;
+	size_t size;
+	struct kdbus_item items[];
+};
+
+static int meta_new(struct kdbus_buffer *buffer, struct kdbus_meta **meta_out)
+{
+	struct kdbus_meta *meta;
+	int r = buffer->error;
+
+	if (r < 0)
+		goto exit_buffer;
+	meta = kvmalloc(sizeof(*meta) + buffer->size, GFP_KERNEL_ACCOUNT);
+	if (!meta) {
+		r = -ENOMEM;
+		goto exit_buffer;
+	}
+	kref_init(&meta->kref);
+	meta->size = buffer->size;
+	if (buffer->size > 0)
+		memcpy(meta->items, kdbus_buffer_data(buffer), buffer->size);
+	*meta_out = meta;
+exit_buffer:
+	kdbus_buffer_deinit(buffer);
+	return r;
+}
+
+static void meta_release(struct kref *kref)
+{
+	kvfree(container_of(kref, struct kdbus_meta, kref));
+}
+
+struct kdbus_meta *embedded_meta_get(struct kdbus_meta *meta)
+{
+	kref_get(&meta->kref);
+	return meta;
+}
+
+void embedded_meta_put(struct kdbus_meta *meta)
+{
+	if (meta)
+		kref_put(&meta->kref, meta_release);
+}
+
+static bool id_is_valid(u64 id)
+{
+	return id <= UINT32_MAX;
+}
+
+static bool creds_are_valid(const struct kdbus_creds *creds)
+{
+	return id_is_valid(creds->uid) && id_is_valid(creds->euid) && id_is_valid(creds->suid) &&
+	       id_is_valid(creds->fsuid) && id_is_valid(creds->gid) && id_is_valid(creds->egid) &&
+	       id_is_valid(creds->sgid) && id_is_valid(creds->fsgid);
+}
+
+/* a peer of ours may be gone by the time we speak for it; only the ABI as published insists */
+static bool pid_is_valid(u64 pid, bool is_strict)
+{
+	if (pid > INT32_MAX)
+		return false;
+	return pid == 0 || !is_strict || kill(pid, 0) == 0 || errno == EPERM;
+}
+
+int embedded_meta_fake(void *data, const struct kdbus_fake *fake, struct kdbus_meta **meta_out)
+{
+	const struct embedded_caller *caller = data;
+	bool is_strict = kdbus_embedded_domain(caller->embedded)->strict;
+	struct kdbus_buffer buffer = KDBUS_BUFFER_INIT;
+
+	if (fake->creds && !creds_are_valid(fake->creds))
+		return -EINVAL;
+	if (fake->pids &&
+	    !(pid_is_valid(fake->pids->pid, is_strict) && pid_is_valid(fake->pids->tid, is_strict) &&
+	      pid_is_valid(fake->pids->ppid, is_strict)))
+		return -EINVAL;
+	for (size_t i = 0; i < fake->n_groups; i++)
+		if (!id_is_valid(fake->groups[i]))
+			return -EINVAL;
+
+	if (fake->creds)
+		kdbus_buffer_add_item(&buffer, KDBUS_ITEM_CREDS, fake->creds, sizeof(*fake->creds));
+	if (fake->pids)
+		kdbus_buffer_add_item(&buffer, KDBUS_ITEM_PIDS, fake->pids, sizeof(*fake->pids));
+	if (fake->has_groups)
+		kdbus_buffer_add_item(&buffer, KDBUS_ITEM_AUXGROUPS, fake->groups,
+				      fake->n_groups * sizeof(u64));
+	if (fake->seclabel)
+		kdbus_buffer_add_item(&buffer, KDBUS_ITEM_SECLABEL, fake->seclabel,
+				      strlen(fake->seclabel) + 1);
+	return meta_new(&buffer, meta_out);
+}
+
+/* @size is what fits; a file that cannot be read is empty */
+static size_t read_proc(const char *path, char *dst, size_t size)
+{
+	size_t done = 0;
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	while (done < size && (n = read(fd, dst + done, size - done)) > 0)
+		done += n;
+	close(fd);
+	return done;
+}
+
+/* the first line of a file as a string; without it, no item */
+static void add_line(struct kdbus_buffer *buffer, u64 type, const char *path)
+{
+	char line[1024];
+	size_t n = read_proc(path, line, sizeof(line) - 1);
+
+	n = strnlen(line, n);
+	while (n > 0 && line[n - 1] == '\n')
+		n--;
+	line[n] = '\0';
+	if (n > 0)
+		kdbus_buffer_add_item(buffer, type, line, n + 1);
+}
+
+static void add_creds(struct kdbus_buffer *buffer, const struct kdbus_cred *cred)
+{
+	u32 uid = __kuid_val(cred->uid), euid = __kuid_val(cred->euid);
+	const struct kdbus_embedded_cred *more = cred->host;
+	struct kdbus_creds creds = {
+		.uid = uid, .euid = euid, .suid = euid, .fsuid = euid,
+		.gid = more->gid, .egid = more->egid, .sgid = more->egid, .fsgid = more->egid,
+	};
+
+	kdbus_buffer_add_item(buffer, KDBUS_ITEM_CREDS, &creds, sizeof(creds));
+}
+
+static void add_pids(struct kdbus_buffer *buffer)
+{
+	struct kdbus_pids pids = {
+		.pid = getpid(), .tid = syscall(SYS_gettid), .ppid = getppid(),
+	};
+
+	kdbus_buffer_add_item(buffer, KDBUS_ITEM_PIDS, &pids, sizeof(pids));
+}
+
+static void add_groups(struct kdbus_buffer *buffer, const struct kdbus_cred *cred)
+{
+	const struct kdbus_embedded_cred *more = cred->host;
+	struct kdbus_item *item;
+
+	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_AUXGROUPS, NULL,
+				     more->n_groups * sizeof(u64));
+	if (!item)
+		return;
+	for (uint32_t i = 0; i < more->n_groups; i++)
+		item->data64[i] = more->groups[i];
+}
+
+static void add_exe(struct kdbus_buffer *buffer)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	kdbus_buffer_add_item(buffer, KDBUS_ITEM_EXE, path, n + 1);
+}
+
+static void add_cmdline(struct kdbus_buffer *buffer)
+{
+	char args[4096];
+	size_t n = read_proc("/proc/self/cmdline", args, sizeof(args));
+
+	if (n == 0)
+		return;
+	/* one that was too long ends where there was no more room */
+	args[n - 1] = '\0';
+	kdbus_buffer_add_item(buffer, KDBUS_ITEM_CMDLINE, args, n);
+}
+
+static void add_cgroup(struct kdbus_buffer *buffer)
+{
+	char line[4096], *end, *path;
+	size_t n = read_proc("/proc/self/cgroup", line, sizeof(line) - 1);
+
+	/* hierarchy:controllers:path, the first line of which is the hierarchy that counts */
+	line[n] = '\0';
+	end = strchr(line, '\n');
+	if (end)
+		*end = '\0';
+	path = strchr(line, ':');
+	path = path ? strchr(path + 1, ':') : NULL;
+	if (path)
+		kdbus_buffer_add_item(buffer, KDBUS_ITEM_CGROUP, path + 1, strlen(path + 1) + 1);
+}
+
+/* one set of /proc/self/status as two words; of 64 bits, whatever the last capability is */
+static bool read_caps(const char *status, const char *key, u32 *words)
+{
+	const char *pos = strstr(status, key);
+	unsigned long long set;
+
+	if (!pos || sscanf(pos + strlen(key), "%llx", &set) != 1)
+		return false;
+	words[0] = set;
+	words[1] = set >> 32;
+	return true;
+}
+
+static void add_caps(struct kdbus_buffer *buffer)
+{
+	static const char *const keys[] = { "CapInh:", "CapPrm:", "CapEff:", "CapBnd:" };
+	char status[8192], last[16];
+	struct kdbus_item *item;
+	u32 last_cap, n_words, words[2];
+	size_t n;
+
+	n = read_proc("/proc/self/status", status, sizeof(status) - 1);
+	status[n] = '\0';
+	n = read_proc("/proc/sys/kernel/cap_last_cap", last, sizeof(last) - 1);
+	last[n] = '\0';
+	last_cap = n > 0 ? strtoul(last, NULL, 10) : 0;
+	n_words = last_cap / 32 + 1;
+	if (n == 0 || n_words > 2)
+		return;
+
+	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_CAPS, NULL,
+				     sizeof(u32) + 4 * n_words * sizeof(u32));
+	if (!item)
+		return;
+	item->caps.last_cap = last_cap;
+	for (size_t i = 0; i < 4; i++)
+		if (read_caps(status, keys[i], words))
+			memcpy(&item->caps.caps[i * n_words], words, n_words * sizeof(u32));
+}
+
+static void add_audit(struct kdbus_buffer *buffer)
+{
+	struct kdbus_audit audit;
+	char session[16], login[16];
+	size_t n;
+
+	n = read_proc("/proc/self/sessionid", session, sizeof(session) - 1);
+	session[n] = '\0';
+	if (n == 0)
+		return;
+	n = read_proc("/proc/self/loginuid", login, sizeof(login) - 1);
+	login[n] = '\0';
+	if (n == 0)
+		return;
+	audit.sessionid = strtoul(session, NULL, 10);
+	audit.loginuid = strtoul(login, NULL, 10);
+	kdbus_buffer_add_item(buffer, KDBUS_ITEM_AUDIT, &audit, sizeof(audit));
+}
+
+int embedded_meta_capture(void *data, u64 mask, struct kdbus_meta **meta_out)
+{
+	const struct embedded_caller *caller = data;
+	struct kdbus_buffer buffer = KDBUS_BUFFER_INIT;
+
+	if (mask & KDBUS_ATTACH_CREDS)
+		add_creds(&buffer, caller->cred);
+	if (mask & KDBUS_ATTACH_PIDS)
+		add_pids(&buffer);
+	if (mask & KDBUS_ATTACH_AUXGROUPS)
+		add_groups(&buffer, caller->cred);
+	if (mask & KDBUS_ATTACH_TID_COMM)
+		add_line(&buffer, KDBUS_ITEM_TID_COMM, "/proc/thread-self/comm");
+	if (mask & KDBUS_ATTACH_PID_COMM)
+		add_line(&buffer, KDBUS_ITEM_PID_COMM, "/proc/self/comm");
+	if (mask & KDBUS_ATTACH_EXE)
+		add_exe(&buffer);
+	if (mask & KDBUS_ATTACH_CMDLINE)
+		add_cmdline(&buffer);
+	if (mask & KDBUS_ATTACH_CGROUP)
+		add_cgroup(&buffer);
+	if (mask & KDBUS_ATTACH_CAPS)
+		add_caps(&buffer);
+	if (mask & KDBUS_ATTACH_SECLABEL)
+		add_line(&buffer, KDBUS_ITEM_SECLABEL, "/proc/self/attr/current");
+	if (mask & KDBUS_ATTACH_AUDIT)
+		add_audit(&buffer);
+	return meta_new(&buffer, meta_out);
+}
+
+/* attach item 0x1000 + n goes with attach flag bit n; both lists differ in order, not in that,
+ * except for OWNED_NAME, which no task has */
+void embedded_meta_export(struct kdbus_meta *meta, struct kdbus_conn *to, u64 granted, u64 visible,
+			  struct kdbus_buffer *buffer)
+{
+	const struct kdbus_item *item;
+
+	kdbus_items_for_each(item, meta->items, (const u8 *)meta->items + meta->size) {
+		if ((granted | visible) & (1ULL << (item->type - _KDBUS_ITEM_ATTACH_BASE)))
+			kdbus_buffer_add_item(buffer, item->type, item->data,
+					      kdbus_item_payload_size(item));
+	}
+}

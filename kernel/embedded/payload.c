@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Payload of messages in this process
+ *
+ * An imported payload keeps the image that goes to pools (see payload_copy() in
+ * kernel/core/host.h), duplicates of the descriptors, and the list of its parts,
+ * from which the bytes in one piece can be made.  Memory that could not be read
+ * makes it a faulty one: the message still finds out first whether there is
+ * anybody to deliver it to.
+ */
+#include "kernel/embedded/payload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "kernel/embedded/host.h"
+
+#define SEALS_NEEDED (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+#define TMPFS_MAGIC_ 0x01021994
+
+struct imported_part {
+	enum kdbus_part_type type;
+	int fd;
+	uint64_t start;
+	uint64_t size;
+};
+
+struct imported {
+	struct engine_payload payload; /* data: the image */
+	bool is_faulty;
+	bool is_flat; /* the image is all there is */
+	size_t n_parts;
+	struct imported_part *parts;
+	uint8_t *image;
+};
+
+static struct engine_payload *to_engine(struct kdbus_payload *payload)
+{
+	return (struct engine_payload *)payload;
+}
+
+static void imported_free(struct imported *imported)
+{
+	for (size_t i = 0; i < imported->n_parts; i++)
+		if (imported->parts[i].type == KDBUS_PART_MEMFD && imported->parts[i].fd >= 0)
+			close(imported->parts[i].fd);
+	for (uint32_t i = 0; i < imported->payload.n_fds; i++)
+		close(imported->payload.fds[i]);
+	kfree(imported->payload.fds);
+	kvfree(imported->parts);
+	kvfree(imported->image);
+	kfree(imported);
+}
+
+static void imported_release(struct engine_payload *payload)
+{
+	imported_free(container_of(payload, struct imported, payload));
+}
+
+static struct imported *to_imported(struct engine_payload *payload)
+{
+	if (payload->release != imported_release)
+		return NULL;
+	return container_of(payload, struct imported, payload);
+}
+
+/* reference 3.12 row 18, for a memory file */
+static int import_memfd(const struct kdbus_part *part, int *fd_out)
+{
+	struct statfs fs;
+	struct stat st;
+	int fd, seals;
+
+	if (fcntl(part->fd, F_GETFL) < 0 || (fcntl(part->fd, F_GETFL) & O_PATH))
+		return -EBADF;
+	seals = fcntl(part->fd, F_GET_SEALS);
+	if (seals < 0) {
+		/* a file that is in memory but knows no seals counts as sealed with SEAL only */
+		if (fstatfs(part->fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC_)
+			return -EMEDIUMTYPE;
+		return -ETXTBSY;
+	}
+	if ((seals & SEALS_NEEDED) != SEALS_NEEDED)
+		return -ETXTBSY;
+	if (fstat(part->fd, &st) < 0)
+		return -EBADF;
+	if (part->start + part->size > (uint64_t)st.st_size)
+		return -EFAULT;
+	fd = fcntl(part->fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return errno == EBADF ? -EBADF : -EMFILE;
+	*fd_out = fd;
+	return 0;
+}
+
+/* a strict domain does not pass what can carry descriptors itself */
+static bool fd_is_refused(const struct embedded_caller *caller, int fd)
+{
+	int domain;
+	socklen_t size = sizeof(domain);
+
+	if (!kdbus_embedded_domain(caller->embedded)->strict)
+		return false;
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
+static int import_fds(const struct embedded_caller *caller, const struct kdbus_part *part,
+		      struct engine_payload *payload)
+{
+	int fd, flags;
+
+	if (part->n_fds == 0)
+		return 0;
+	payload->fds = kmalloc_array(part->n_fds, sizeof(*payload->fds), GFP_KERNEL_ACCOUNT);
+	if (!payload->fds)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < part->n_fds; i++) {
+		flags = part->fds[i] < 0 ? -1 : fcntl(part->fds[i], F_GETFL);
+		if (flags < 0)
+			return -EBADF;
+		if (!(flags & O_PATH) && fd_is_refused(caller, part->fds[i]))
+			return -EOPNOTSUPP;
+		fd = fcntl(part->fds[i], F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return errno == EBADF ? -EBADF : -EMFILE;
+		payload->fds[payload->n_fds++] = fd;
+	}
+	return 0;
+}
+
+static size_t image_size(const struct kdbus_part *part)
+{
+	switch (part->type) {
+	case KDBUS_PART_BYTES:
+		return part->size;
+	case KDBUS_PART_ZERO:
+	case KDBUS_PART_MEMFD:
+		return part->size % 8;
+	case KDBUS_PART_FDS:
+		break;
+	}
+	return 0;
+}
+
+static int import_part(struct embedded_caller *caller, struct imported *imported,
+		       const struct kdbus_part *part, size_t *pos)
+{
+	struct imported_part *mine = &imported->parts[imported->n_parts];
+	int r = 0;
+
+	*mine = (struct imported_part){ .type = part->type, .fd = -1, .start = part->start,
+					.size = part->size };
+	switch (part->type) {
+	case KDBUS_PART_BYTES:
+		if (embedded_user_read(caller, imported->image + *pos, part->address,
+				       part->size) < 0)
+			imported->is_faulty = true;
+		break;
+	case KDBUS_PART_ZERO:
+		imported->is_flat = false;
+		break;
+	case KDBUS_PART_MEMFD:
+		imported->is_flat = false;
+		r = import_memfd(part, &mine->fd);
+		break;
+	case KDBUS_PART_FDS:
+		r = import_fds(caller, part, &imported->payload);
+		break;
+	}
+	if (r < 0)
+		return r;
+	*pos += image_size(part);
+	imported->n_parts++;
+	return 0;
+}
+
+int embedded_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts,
+			    struct kdbus_payload **payload_out)
+{
+	struct imported *imported;
+	size_t size = 0, pos = 0;
+	int r = 0;
+
+	imported = kzalloc(sizeof(*imported), GFP_KERNEL_ACCOUNT);
+	if (!imported)
+		return -ENOMEM;
+	imported->payload.refcount = 1;
+	imported->payload.release = imported_release;
+	imported->is_flat = true;
+
+	for (size_t i = 0; i < n_parts; i++)
+		size += image_size(&parts[i]);
+	imported->parts = kvcalloc(n_parts, sizeof(*imported->parts), GFP_KERNEL_ACCOUNT);
+	imported->image = size > 0 ? kvzalloc(size, GFP_KERNEL_ACCOUNT) : NULL;
+	if (!imported->parts || (size > 0 && !imported->image)) {
+		r = -ENOMEM;
+		goto exit_imported;
+	}
+	imported->payload.data = imported->image;
+	imported->payload.size = size;
+	for (size_t i = 0; i < n_parts; i++) {
+		r = import_part(caller, imported, &parts[i], &pos);
+		if (r < 0)
+			goto exit_imported;
+	}
+	*payload_out = embedded_payload(&imported->payload);
+	return 0;
+
+exit_imported:
+	imported_free(imported);
+	return r;
+}
+
+struct kdbus_payload *embedded_payload_get(struct kdbus_payload *payload)
+{
+	return embedded_payload(engine_payload_ref(to_engine(payload)));
+}
+
+void embedded_payload_put(struct kdbus_payload *payload)
+{
+	engine_payload_unref(to_engine(payload));
+}
+
+int embedded_payload_copy(struct kdbus_payload *opaque, void *pool, u64 offset)
+{
+	struct engine_payload *payload = to_engine(opaque);
+	struct imported *imported = to_imported(payload);
+
+	if (imported && imported->is_faulty)
+		return -EFAULT;
+	if (!pool)
+		return 0;
+	return embedded_pool_write(pool, offset, payload->data, payload->size);
+}
+
+/* a duplicate of @fd at the lowest free number, or -1 */
+static int install_fd(int fd, unsigned int *n_missing)
+{
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		(*n_missing)++;
+	return fd;
+}
+
+unsigned int embedded_payload_install(void *caller, struct kdbus_payload *opaque, s32 *memfds_out,
+				      s32 *fds_out)
+{
+	struct engine_payload *payload = to_engine(opaque);
+	struct imported *imported = to_imported(payload);
+	unsigned int n_missing = 0;
+	size_t n_memfds = 0;
+
+	if (memfds_out && imported)
+		for (size_t i = 0; i < imported->n_parts; i++)
+			if (imported->parts[i].type == KDBUS_PART_MEMFD)
+				memfds_out[n_memfds++] = install_fd(imported->parts[i].fd,
+								    &n_missing);
+	if (fds_out)
+		for (uint32_t i = 0; i < payload->n_fds; i++)
+			fds_out[i] = install_fd(payload->fds[i], &n_missing);
+	return n_missing;
+}
+
+/* for direct receivers */
+
+struct flat {
+	struct engine_payload payload;
+	struct engine_payload *origin; /* has the descriptors */
+	uint8_t data[];
+};
+
+static void flat_release(struct engine_payload *payload)
+{
+	struct flat *flat = container_of(payload, struct flat, payload);
+
+	engine_payload_unref(flat->origin);
+	kvfree(flat);
+}
+
+static int read_memfd(const struct imported_part *part, uint8_t *dst)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < part->size) {
+		n = pread(part->fd, dst + done, part->size - done, part->start + done);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		done += n;
+	}
+	return 0;
+}
+
+/* the bytes of all parts, which the image has without those of zeros and files */
+static int flat_fill(struct flat *flat, const struct imported *imported)
+{
+	const uint8_t *image = imported->image;
+	uint8_t *dst = flat->data;
+	int r;
+
+	for (size_t i = 0; i < imported->n_parts; i++) {
+		const struct imported_part *part = &imported->parts[i];
+
+		switch (part->type) {
+		case KDBUS_PART_BYTES:
+			memcpy(dst, image, part->size);
+			image += part->size;
+			break;
+		case KDBUS_PART_ZERO:
+			memset(dst, 0, part->size);
+			image += part->size % 8;
+			break;
+		case KDBUS_PART_MEMFD:
+			r = read_memfd(part, dst);
+			if (r < 0)
+				return r;
+			image += part->size % 8;
+			break;
+		case KDBUS_PART_FDS:
+			continue;
+		}
+		dst += part->size;
+	}
+	return 0;
+}
+
+int embedded_payload_flat(struct kdbus_payload *opaque, struct engine_payload **flat_out)
+{
+	struct engine_payload *payload = to_engine(opaque);
+	struct imported *imported = payload ? to_imported(payload) : NULL;
+	size_t size = 0, total;
+	struct flat *flat;
+	int r;
+
+	if (payload && (!imported || imported->is_flat)) {
+		*flat_out = engine_payload_ref(payload);
+		return 0;
+	}
+
+	for (size_t i = 0; imported && i < imported->n_parts; i++)
+		if (imported->parts[i].type != KDBUS_PART_FDS &&
+		    check_add_overflow(size, (size_t)imported->parts[i].size, &size))
+			return -ENOMEM;
+	if (check_add_overflow(size, sizeof(*flat), &total))
+		return -ENOMEM;
+	flat = kvmalloc(total, GFP_KERNEL_ACCOUNT);
+	if (!flat)
+		return -ENOMEM;
+	r = imported ? flat_fill(flat, imported) : 0;
+	if (r < 0) {
+		kvfree(flat);
+		return r;
+	}
+	flat->origin = payload ? engine_payload_ref(payload) : NULL;
+	flat->payload = (struct engine_payload){
+		.refcount = 1,
+		.n_fds = payload ? payload->n_fds : 0,
+		.size = size,
+		.data = flat->data,
+		.fds = payload ? payload->fds : NULL,
+		.release = flat_release,
+	};
+	*flat_out = &flat->payload;
+	return 0;
+}
+
+bool embedded_payload_is_direct(struct kdbus_payload *payload)
+{
+	return !to_imported(to_engine(payload));
+}
