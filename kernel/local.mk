@@ -42,10 +42,13 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine.h \
 	%D%/engine/engine-abi.c \
 	%D%/engine/engine-carrier.h \
+	%D%/engine/engine-direct.c \
 	%D%/engine/engine-items.c \
 	%D%/engine/engine-items.h \
+	%D%/engine/engine-limits.c \
 	%D%/engine/engine-message.c \
 	%D%/engine/engine-message.h \
+	%D%/engine/engine-pool.c \
 	%D%/engine/engine-transport.h
 
 # the core

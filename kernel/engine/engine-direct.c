@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The carrier "embedded": direct connections of the core in this process
+ *
+ * A message is handed on by reference.  SEND copies its few fields to the stack,
+ * the core copies them to a queue entry, and RECV hands out that entry: the
+ * payload, and the name the message was addressed to, live as long as it.
+ *
+ * All connections are indexed: the host, asked through broadcast_candidates(),
+ * decides who gets a broadcast.  A broadcast of somebody who did not come through
+ * this engine cannot be named to it, and reaches those who have matches.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/core/connection-info.h"
+#include "kernel/core/delivery.h"
+#include "kernel/core/handle.h"
+#include "kernel/core/message.h"
+#include "kernel/core/names.h"
+#include "kernel/embedded/host.h"
+#include "kernel/embedded/payload.h"
+#include "kernel/engine/engine-carrier.h"
+
+/* of a bus that is made here; what others use as well */
+#define BLOOM_SIZE   64
+#define BLOOM_N_HASH 8
+
+struct direct_engine {
+	struct engine base;
+	struct kdbus_embedded *embedded;
+	struct kdbus_embedded_handle *owner; /* its bus goes when this is closed */
+	struct kdbus_bus *bus;
+};
+
+struct direct_conn {
+	struct engine_conn base;
+	struct embedded_caller caller;
+	struct kdbus_conn *conn;
+	bool is_closing;
+};
+
+static struct direct_engine *to_direct(const struct engine *engine)
+{
+	return container_of(engine, struct direct_engine, base);
+}
+
+static struct direct_conn *to_direct_conn(struct engine_conn *conn)
+{
+	return container_of(conn, struct direct_conn, base);
+}
+
+/* the connection of this engine that is behind one of the core; NULL for a stranger */
+static struct direct_conn *from_core(struct kdbus_conn *conn)
+{
+	if (!kdbus_conn_is_direct(conn))
+		return NULL;
+	return container_of(conn->host, struct direct_conn, caller);
+}
+
+/* hooks */
+
+static void direct_wake(struct kdbus_conn *conn)
+{
+	struct direct_conn *direct = from_core(conn);
+
+	if (!direct->is_closing)
+		engine_wake(&direct->base);
+}
+
+static void direct_lost(struct kdbus_conn *conn, uint64_t src_id)
+{
+	engine_lost(&from_core(conn)->base, src_id, 1);
+}
+
+static void direct_deadline(void *userdata, struct kdbus_bus *bus, uint64_t deadline_ns)
+{
+	struct direct_engine *direct = userdata;
+	struct engine_host *host = &direct->base.host;
+
+	if (host->deadline)
+		host->deadline(host->userdata, deadline_ns);
+}
+
+static int direct_may_deliver(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
+			      const struct kdbus_message *msg, bool is_reply)
+{
+	struct direct_conn *from = from_core(src), *to = from_core(dst);
+	struct direct_engine *direct = userdata;
+	struct engine_host *host = &direct->base.host;
+
+	/* between strangers the policy of the bus itself decides */
+	if (!from || !to)
+		return 0;
+	return host->may_deliver(host->userdata, &from->base, &to->base, msg->host, is_reply);
+}
+
+/* struct engine_candidates is what the core gives, under another name */
+static void direct_broadcast_candidates(void *userdata, struct kdbus_bus *bus,
+					const struct kdbus_message *msg,
+					struct kdbus_candidates *candidates)
+{
+	const struct kdbus_notification *n = &msg->notification;
+	struct direct_engine *direct = userdata;
+	struct engine_host *host = &direct->base.host;
+	struct engine_notification notification;
+	struct engine_broadcast broadcast = {};
+
+	if (msg->is_notification) {
+		notification = (struct engine_notification){
+			.type = n->type,
+			.old_id = n->old_id,
+			.old_flags = n->old_flags,
+			.new_id = n->new_id,
+			.new_flags = n->new_flags,
+			.name = msg->name ? msg->name->name : NULL,
+		};
+		broadcast.notification = &notification;
+	} else {
+		if (!kdbus_conn_is_direct(msg->src))
+			return;
+		broadcast.src = &from_core(msg->src)->base;
+		broadcast.send = msg->host;
+	}
+	host->broadcast_candidates(host->userdata, &broadcast,
+				   (struct engine_candidates *)candidates);
+}
+
+static void direct_candidates_add(struct engine_candidates *candidates, struct engine_conn *conn,
+				  uint64_t tag)
+{
+	kdbus_candidates_add((struct kdbus_candidates *)candidates, to_direct_conn(conn)->conn,
+			     tag);
+}
+
+/* engine */
+
+static int direct_set_limits(struct engine *engine, const struct engine_limits *limits)
+{
+	engine_limits_apply(limits, kdbus_embedded_domain(to_direct(engine)->embedded));
+	return 0;
+}
+
+/* one item, padded; where the next one goes is returned */
+static void *put_item(void *pos, uint64_t type, const void *data, size_t size)
+{
+	struct kdbus_item *item = pos;
+
+	item->size = KDBUS_ITEM_SIZE(size);
+	item->type = type;
+	memcpy(item->data, data, size);
+	return (uint8_t *)pos + KDBUS_ITEM_PADDED_SIZE(size);
+}
+
+static int make_bus(struct direct_engine *direct, const char *name)
+{
+	struct kdbus_bloom_parameter bloom = { .size = BLOOM_SIZE, .n_hash = BLOOM_N_HASH };
+	uint64_t attach_flags = _KDBUS_ATTACH_ANY;
+	union {
+		struct kdbus_cmd cmd;
+		uint64_t space[64];
+	} buf = {};
+	char full_name[KDBUS_SYSNAME_MAX_LEN + 1];
+	void *pos = buf.cmd.items;
+	int n;
+
+	n = snprintf(full_name, sizeof(full_name), "%u-%s", geteuid(), name);
+	if (n < 0 || (size_t)n >= sizeof(full_name))
+		return -ENAMETOOLONG;
+	pos = put_item(pos, KDBUS_ITEM_BLOOM_PARAMETER, &bloom, sizeof(bloom));
+	pos = put_item(pos, KDBUS_ITEM_ATTACH_FLAGS_SEND, &attach_flags, sizeof(attach_flags));
+	pos = put_item(pos, KDBUS_ITEM_MAKE_NAME, full_name, n + 1);
+	buf.cmd.size = (uint8_t *)pos - (uint8_t *)&buf;
+	buf.cmd.flags = KDBUS_MAKE_ACCESS_WORLD;
+	return kdbus_embedded_command(direct->owner, KDBUS_CMD_BUS_MAKE, &buf);
+}
+
+static void direct_close(struct engine *engine)
+{
+	struct direct_engine *direct = to_direct(engine);
+
+	kdbus_embedded_close(direct->owner);
+	kdbus_embedded_free(direct->embedded);
+	kfree(direct);
+}
+
+static bool direct_needs_bloom(const struct engine *engine)
+{
+	return kdbus_bus_needs_bloom(to_direct(engine)->bus);
+}
+
+static void direct_expire(struct engine *engine, uint64_t now_ns)
+{
+	kdbus_bus_expire(to_direct(engine)->bus, now_ns);
+}
+
+/* connections */
+
+struct hello_sizes {
+	size_t groups, seclabel, description, total;
+};
+
+static struct hello_sizes hello_measure(const struct engine_hello *hello)
+{
+	const struct creds *creds = hello->creds;
+	struct hello_sizes sizes = {
+		.groups = creds->n_groups * sizeof(uint64_t),
+		.seclabel = creds->seclabel ? strlen(creds->seclabel) + 1 : 0,
+		.description = hello->description ? strlen(hello->description) + 1 : 0,
+	};
+
+	sizes.total = sizeof(struct kdbus_cmd_hello) +
+		      KDBUS_ITEM_PADDED_SIZE(sizeof(struct kdbus_creds)) +
+		      KDBUS_ITEM_PADDED_SIZE(sizeof(struct kdbus_pids)) +
+		      KDBUS_ITEM_PADDED_SIZE(sizes.groups) +
+		      KDBUS_ITEM_PADDED_SIZE(sizes.seclabel) +
+		      KDBUS_ITEM_PADDED_SIZE(sizes.description);
+	return sizes;
+}
+
+/* HELLO with the identity of the client; what is not known is not said */
+static struct kdbus_cmd_hello *hello_make(const struct engine_hello *hello, bool strict,
+					  uint64_t pool_size)
+{
+	const struct creds *creds = hello->creds;
+	struct hello_sizes sizes = hello_measure(hello);
+	struct kdbus_cmd_hello *cmd;
+	struct kdbus_creds ids;
+	struct kdbus_pids pids = { .pid = creds->pid };
+	struct kdbus_item *item;
+	void *pos;
+
+	cmd = kzalloc(sizes.total, GFP_KERNEL_ACCOUNT);
+	if (!cmd)
+		return NULL;
+	cmd->flags = hello->flags;
+	cmd->attach_flags_send = _KDBUS_ATTACH_ANY;
+	cmd->pool_size = pool_size;
+
+	pos = cmd->items;
+	ids = (struct kdbus_creds){
+		.uid = creds->uid,
+		.euid = creds->uid,
+		.suid = CREDS_UNKNOWN,
+		.fsuid = CREDS_UNKNOWN,
+		.gid = creds->gid,
+		.egid = creds->gid,
+		.sgid = CREDS_UNKNOWN,
+		.fsgid = CREDS_UNKNOWN,
+	};
+	pos = put_item(pos, KDBUS_ITEM_CREDS, &ids, sizeof(ids));
+	if (creds->pid > 0)
+		pos = put_item(pos, KDBUS_ITEM_PIDS, &pids, sizeof(pids));
+	if (creds->n_groups > 0 && !strict) {
+		item = pos;
+		item->type = KDBUS_ITEM_AUXGROUPS;
+		item->size = KDBUS_ITEM_SIZE(sizes.groups);
+		for (uint32_t i = 0; i < creds->n_groups; i++)
+			item->data64[i] = creds->groups[i];
+		pos = (uint8_t *)pos + KDBUS_ITEM_PADDED_SIZE(sizes.groups);
+	}
+	if (creds->seclabel)
+		pos = put_item(pos, KDBUS_ITEM_SECLABEL, creds->seclabel, sizes.seclabel);
+	if (hello->description)
+		pos = put_item(pos, KDBUS_ITEM_CONN_DESCRIPTION, hello->description,
+			       sizes.description);
+	cmd->size = (uint8_t *)pos - (uint8_t *)cmd;
+	return cmd;
+}
+
+static int direct_connect(struct engine *engine, const struct engine_hello *hello,
+			  struct engine_conn **conn_out)
+{
+	struct direct_engine *direct = to_direct(engine);
+	struct kdbus_domain *domain = kdbus_embedded_domain(direct->embedded);
+	struct kdbus_cmd_hello *cmd;
+	struct direct_conn *conn;
+	int r;
+
+	conn = kzalloc(sizeof(*conn), GFP_KERNEL_ACCOUNT);
+	if (!conn)
+		return -ENOMEM;
+	conn->base.engine = engine;
+	conn->base.userdata = hello->userdata;
+	conn->caller = (struct embedded_caller){
+		.embedded = direct->embedded,
+		.cred = embedded_self_cred(direct->embedded),
+		.is_direct = true,
+	};
+
+	cmd = hello_make(hello, domain->strict, domain->limits.pool_size);
+	if (!cmd) {
+		r = -ENOMEM;
+		goto exit_conn;
+	}
+	r = kdbus_cmd_hello(direct->bus->default_ep, &conn->caller, conn->caller.cred,
+			    KDBUS_CONN_DIRECT | KDBUS_CONN_INDEXED, cmd, &conn->conn);
+	kfree(cmd);
+	if (r < 0)
+		goto exit_conn;
+	conn->base.id = conn->conn->id;
+	*conn_out = &conn->base;
+	return 0;
+
+exit_conn:
+	kfree(conn);
+	return r;
+}
+
+static void direct_conn_close(struct engine_conn *base)
+{
+	struct direct_conn *conn = to_direct_conn(base);
+
+	conn->is_closing = true;
+	kdbus_conn_disconnect(conn->conn);
+	kdbus_conn_unref(conn->conn);
+	kfree(conn);
+}
+
+static struct engine_conn *direct_find_conn(struct engine *engine, uint64_t id)
+{
+	struct kdbus_bus *bus = to_direct(engine)->bus;
+	struct direct_conn *direct;
+	struct kdbus_conn *conn;
+
+	/* also asked from within may_deliver() and broadcast_candidates(), which hold it */
+	if (rwsem_is_locked(&bus->registry)) {
+		conn = kdbus_bus_find_conn(bus, id);
+	} else {
+		down_read(&bus->registry);
+		conn = kdbus_bus_find_conn(bus, id);
+		up_read(&bus->registry);
+	}
+	direct = conn ? from_core(conn) : NULL;
+	return direct ? &direct->base : NULL;
+}
+
+static int direct_command(struct engine_conn *conn, unsigned long nr, void *cmd)
+{
+	return kdbus_conn_command(to_direct_conn(conn)->conn, nr, cmd);
+}
+
+static const void *direct_slice(struct engine_conn *conn, uint64_t offset)
+{
+	return kdbus_conn_result(to_direct_conn(conn)->conn, offset);
+}
+
+static void direct_slice_free(struct engine_conn *conn, uint64_t offset)
+{
+	struct kdbus_cmd_free cmd = { .size = sizeof(cmd), .offset = offset };
+
+	kdbus_cmd_free(to_direct_conn(conn)->conn, &cmd);
+}
+
+static int direct_names(struct engine_conn *conn,
+			int (*fn)(void *userdata, const char *name, bool queued), void *userdata)
+{
+	struct kdbus_name_owner *owner;
+	int r;
+
+	list_for_each_entry(owner, &to_direct_conn(conn)->conn->names, conn_link) {
+		r = fn(userdata, owner->entry->name, !(owner->flags & KDBUS_NAME_PRIMARY));
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+/* messages */
+
+static int direct_send(struct engine_conn *conn, const struct engine_send *send)
+{
+	bool expects_reply = send->flags & KDBUS_MSG_EXPECT_REPLY;
+	struct kdbus_message msg = {
+		.flags = send->flags,
+		.dst_id = send->dst_id,
+		.payload_type = KDBUS_PAYLOAD_DBUS,
+		.cookie = send->cookie,
+		.cookie_reply = expects_reply ? send->timeout_ns : send->cookie_reply,
+		.dst_name = send->dst_name,
+		.dst_name_len = send->dst_name ? strlen(send->dst_name) : 0,
+		.bloom = send->bloom,
+		.payload = embedded_payload(send->payload),
+		.payload_size = send->payload->size,
+		.n_fds = send->payload->n_fds,
+		.host = send,
+	};
+
+	return kdbus_conn_send(to_direct_conn(conn)->conn, &msg);
+}
+
+static uint64_t direct_position(struct engine_conn *conn)
+{
+	return to_direct_conn(conn)->conn->queue.last_position;
+}
+
+/* what is left of @entry and has to live as long as @received_out */
+static void received_set(struct engine_received *received_out, struct kdbus_queue_entry *entry,
+			 struct engine_payload *payload, bool is_shared)
+{
+	const struct kdbus_notification *n = &entry->notification;
+
+	*received_out = (struct engine_received){
+		.position = entry->position,
+		.src_id = entry->src_id,
+		.tag = entry->tag,
+		.carrier = entry,
+	};
+	if (entry->src_id == KDBUS_SRC_ID_KERNEL) {
+		received_out->notification = (struct engine_notification){
+			.type = n->type,
+			.old_id = n->old_id,
+			.old_flags = n->old_flags,
+			.new_id = n->new_id,
+			.new_flags = n->new_flags,
+			.cookie_reply = entry->cookie_reply,
+			.name = entry->name ? entry->name->name : NULL,
+		};
+		return;
+	}
+	received_out->dst_id = entry->dst_id;
+	received_out->dst_name = entry->name ? entry->name->name : NULL;
+	received_out->flags = entry->flags;
+	received_out->cookie = entry->cookie;
+	if (!(entry->flags & KDBUS_MSG_EXPECT_REPLY))
+		received_out->cookie_reply = entry->cookie_reply;
+	received_out->payload_type = entry->payload_type;
+	received_out->payload = payload;
+	received_out->is_shared = is_shared;
+}
+
+/* the payload of @entry as one piece; the reference of @entry is used up */
+static int take_payload(struct kdbus_queue_entry *entry, struct engine_payload **payload_out,
+			bool *is_shared_out)
+{
+	struct kdbus_payload *payload = entry->payload;
+	int r;
+
+	entry->payload = NULL;
+	*is_shared_out = payload && embedded_payload_is_direct(payload);
+	if (*is_shared_out) {
+		*payload_out = (struct engine_payload *)payload;
+		return 0;
+	}
+	r = embedded_payload_flat(payload, payload_out);
+	if (payload)
+		embedded_payload_put(payload);
+	return r;
+}
+
+static int direct_recv(struct engine_conn *base, struct engine_received *received_out)
+{
+	struct kdbus_conn *conn = to_direct_conn(base)->conn;
+	struct engine_payload *payload = NULL;
+	struct kdbus_queue_entry *entry;
+	bool is_shared = false;
+	int r;
+
+	for (;;) {
+		r = kdbus_conn_recv(conn, &entry);
+		if (r < 0)
+			return r;
+		if (entry->src_id == KDBUS_SRC_ID_KERNEL)
+			break;
+		r = take_payload(entry, &payload, &is_shared);
+		if (r >= 0)
+			break;
+		/* no memory to put together what came in parts */
+		engine_lost(base, entry->src_id, 1);
+		kdbus_queue_entry_free(kdbus_conn_host(conn), entry);
+	}
+	received_set(received_out, entry, payload, is_shared);
+	return 0;
+}
+
+static void direct_received_release(struct engine_received *received)
+{
+	engine_payload_unref(received->payload);
+	/* nothing of the host's is left in it */
+	kdbus_queue_entry_free(NULL, received->carrier);
+}
+
+static const struct engine_carrier direct_carrier = {
+	.close = direct_close,
+	.set_limits = direct_set_limits,
+	.needs_bloom = direct_needs_bloom,
+	.expire = direct_expire,
+	.connect = direct_connect,
+	.conn_close = direct_conn_close,
+	.find_conn = direct_find_conn,
+	.command = direct_command,
+	.slice = direct_slice,
+	.slice_free = direct_slice_free,
+	.names = direct_names,
+	.send = direct_send,
+	.position = direct_position,
+	.recv = direct_recv,
+	.received_release = direct_received_release,
+	.candidates_add = direct_candidates_add,
+};
+
+int engine_direct_open(const struct engine_options *options, struct engine **engine_out)
+{
+	struct kdbus_embedded_hooks hooks = {
+		.wake = direct_wake,
+		.lost = direct_lost,
+		.deadline = direct_deadline,
+	};
+	struct kdbus_embedded_options embedded_options = {
+		.strict = options->strict,
+		.hooks = &hooks,
+	};
+	struct direct_engine *direct;
+	int r;
+
+	direct = kzalloc(sizeof(*direct), GFP_KERNEL_ACCOUNT);
+	if (!direct)
+		return -ENOMEM;
+	engine_init(&direct->base, &direct_carrier, options);
+	if (direct->base.host.may_deliver)
+		hooks.may_deliver = direct_may_deliver;
+	if (direct->base.host.broadcast_candidates)
+		hooks.broadcast_candidates = direct_broadcast_candidates;
+	embedded_options.userdata = direct;
+
+	r = kdbus_embedded_new(&embedded_options, &direct->embedded);
+	if (r < 0)
+		goto exit_direct;
+	engine_limits_apply(&options->limits, kdbus_embedded_domain(direct->embedded));
+	r = kdbus_embedded_open(direct->embedded, "control", NULL, &direct->owner);
+	if (r < 0)
+		goto exit_embedded;
+	r = make_bus(direct, options->bus_name ?: "bus");
+	if (r < 0)
+		goto exit_owner;
+
+	direct->bus = kdbus_embedded_bus(direct->owner);
+	memcpy(direct->base.bus_id, direct->bus->id128, sizeof(direct->base.bus_id));
+	direct->base.id_offset = options->strict ? 0 : 1;
+	direct->base.bloom_size = BLOOM_SIZE;
+	direct->base.bloom_n_hash = BLOOM_N_HASH;
+	*engine_out = &direct->base;
+	return 0;
+
+exit_owner:
+	kdbus_embedded_close(direct->owner);
+exit_embedded:
+	kdbus_embedded_free(direct->embedded);
+exit_direct:
+	kfree(direct);
+	return r;
+}
