@@ -190,7 +190,7 @@ static int parse_unknown(struct wire_header *header, const uint8_t *bytes, uint3
 		.at = *at_io,
 		.limit = end,
 		.size = end,
-		.n_fds = UINT32_MAX,
+		.n_fds = UINT64_C(1) << 32,
 		.is_big_endian = header->is_big_endian,
 	};
 	int r = wire_values_check(&values, "v", 2);

@@ -97,14 +97,14 @@ const char *wire_signature_skip(const char *signature);
  * @at: where the next value is; moves
  * @limit: where the innermost array ends, or all of it: no value may pass it
  * @size: where all of it ends
- * @n_fds: every h must be below
+ * @n_fds: every h must be below; 2^32 where nothing says how many there are
  */
 struct wire_values {
 	const uint8_t *base;
 	uint32_t at;
 	uint32_t limit;
 	uint32_t size;
-	uint32_t n_fds;
+	uint64_t n_fds;
 	bool is_big_endian;
 };
 

@@ -16,7 +16,11 @@ FUZZ_LDFLAGS = $(AM_LDFLAGS)
 TESTS += $(fuzz_programs)
 endif
 
-EXTRA_DIST += %D%/corpus %D%/parsers %D%/auth.dict %D%/address.dict %D%/busconfig.dict
+EXTRA_DIST += %D%/corpus %D%/parsers
+EXTRA_DIST += %D%/address.dict
+EXTRA_DIST += %D%/auth.dict
+EXTRA_DIST += %D%/busconfig.dict
+EXTRA_DIST += %D%/wire.dict
 
 fuzz_programs += fuzz-auth
 fuzz_auth_SOURCES = %D%/fuzz-auth.c %D%/fuzz.h
@@ -32,6 +36,19 @@ fuzz_programs += fuzz-busconfig
 fuzz_busconfig_SOURCES = %D%/fuzz-busconfig.c %D%/fuzz.h
 fuzz_busconfig_LDFLAGS = $(FUZZ_LDFLAGS)
 fuzz_busconfig_LDADD = $(FUZZ_MAIN) libpolicy.a $(EXPAT_LIBS)
+
+fuzz_programs += fuzz-wire
+fuzz_wire_SOURCES = %D%/fuzz-wire.c %D%/fuzz.h
+fuzz_wire_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_wire_LDADD = $(FUZZ_MAIN) libnaive.a libwire.a libbase.a
+
+# the seeds of fuzz-wire that are messages
+EXTRA_PROGRAMS += make-seeds
+make_seeds_SOURCES = %D%/make-seeds.c
+make_seeds_LDADD = libnaive.a
+.PHONY: seeds
+seeds: make-seeds
+	$(AM_V_at)./make-seeds $(top_srcdir)/%D%/corpus/wire $(top_srcdir)/tests/data/messages/valid/*
 
 # what a run finds goes to fuzz-found/ in the build directory, and makes it fail
 FUZZ_SECONDS = 60

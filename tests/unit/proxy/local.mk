@@ -40,3 +40,22 @@ test_match_registry_SOURCES = %D%/test-match-registry.c
 test_match_registry_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
 test_match_registry_LDADD = libwire.a libbase.a libtap.a libfault.a
 TESTS += test-match-registry
+
+# a second, plain implementation of the wire format, and random messages
+check_LIBRARIES += libnaive.a
+libnaive_a_SOURCES = \
+	%D%/message-text.c %D%/message-text.h \
+	%D%/naive-wire.c %D%/naive-wire.h \
+	%D%/wire-gen.c %D%/wire-gen.h
+wire_test_ldadd = libnaive.a libwire.a libbase.a libtap.a
+
+check_PROGRAMS += test-wire-random
+test_wire_random_SOURCES = %D%/test-wire-random.c
+test_wire_random_LDADD = $(wire_test_ldadd)
+TESTS += test-wire-random
+
+check_PROGRAMS += test-wire-messages
+test_wire_messages_SOURCES = %D%/test-wire-messages.c
+test_wire_messages_LDADD = $(wire_test_ldadd)
+TESTS += test-wire-messages
+EXTRA_DIST += tests/data/messages
