@@ -7,13 +7,18 @@ conformance_programs = \
 	%D%/test-auth \
 	%D%/test-driver \
 	%D%/test-endian \
+	%D%/test-exhaustion \
 	%D%/test-fds \
 	%D%/test-hello \
 	%D%/test-large \
+	%D%/test-listen \
+	%D%/test-malformed \
 	%D%/test-match \
 	%D%/test-monitor \
 	%D%/test-names \
 	%D%/test-order \
+	%D%/test-pressure \
+	%D%/test-process \
 	%D%/test-replies \
 	%D%/test-routing
 
@@ -22,13 +27,18 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_auth_LDADD = $(conformance_ldadd)
 %C%_test_driver_LDADD = $(conformance_ldadd)
 %C%_test_endian_LDADD = $(conformance_ldadd)
+%C%_test_exhaustion_LDADD = $(conformance_ldadd)
 %C%_test_fds_LDADD = $(conformance_ldadd)
 %C%_test_hello_LDADD = $(conformance_ldadd)
 %C%_test_large_LDADD = $(conformance_ldadd)
+%C%_test_listen_LDADD = $(conformance_ldadd)
+%C%_test_malformed_LDADD = $(conformance_ldadd)
 %C%_test_match_LDADD = $(conformance_ldadd)
 %C%_test_monitor_LDADD = $(conformance_ldadd)
 %C%_test_names_LDADD = $(conformance_ldadd)
 %C%_test_order_LDADD = $(conformance_ldadd)
+%C%_test_pressure_LDADD = $(conformance_ldadd)
+%C%_test_process_LDADD = $(conformance_ldadd)
 %C%_test_replies_LDADD = $(conformance_ldadd)
 %C%_test_routing_LDADD = $(conformance_ldadd)
 

@@ -263,6 +263,21 @@ bool conn_fill(struct conn *conn, int timeout_ms)
 	return true;
 }
 
+bool conn_wait_bytes(struct conn *conn)
+{
+	int64_t deadline = now_ms() + WAIT_MS;
+
+	while (!conn->in.size && !conn->eof) {
+		int64_t left = deadline - now_ms();
+
+		if (left < 0)
+			fail("the bus sent nothing");
+		if (wait_readable(conn, left))
+			read_once(conn);
+	}
+	return conn->in.size > 0;
+}
+
 char *conn_line(struct conn *conn)
 {
 	int64_t deadline = now_ms() + WAIT_MS;

@@ -54,6 +54,8 @@ bool conn_write(struct conn *conn, const void *data, size_t size);
 bool conn_write_fds(struct conn *conn, const void *data, size_t size, const int *fds,
 		    unsigned int n_fds);
 bool conn_text(struct conn *conn, const char *text);
+/* waits until there are bytes that nobody has looked at; false: end of file */
+bool conn_wait_bytes(struct conn *conn);
 /* the next line without CRLF; NULL if the bus closed first; the caller frees */
 char *conn_line(struct conn *conn);
 #define expect_line(conn, text)                                                                    \

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *subject_name(void)
@@ -82,9 +83,9 @@ static void show_stderr(const char *dir)
 	if (!text)
 		return;
 	length = strlen(text);
-	line = length > 3000 ? text + length - 3000 : text;
+	line = length > 2000 ? text + length - 2000 : text;
 	for (line = strtok(line, "\n"); line; line = strtok(NULL, "\n"))
-		note("stderr: %s", line);
+		note("stderr: %.200s", line);
 	free(text);
 }
 
@@ -203,6 +204,19 @@ static void place_fds(const int *fds, size_t n_fds)
 		close(high[i]);
 }
 
+/* the service manager's protocol wants the process id of who gets the sockets */
+static void set_listen_pid(void)
+{
+	char pid[16];
+
+	if (!getenv("BP_LISTEN"))
+		return;
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("LISTEN_FDS", getenv("BP_LISTEN"), 1);
+	setenv("LISTEN_PID", pid, 1);
+	unsetenv("BP_LISTEN");
+}
+
 static pid_t spawn(const struct sandbox *sandbox, const char *const *argv, const int *fds,
 		   size_t n_fds, unsigned int n_files)
 {
@@ -221,6 +235,7 @@ static pid_t spawn(const struct sandbox *sandbox, const char *const *argv, const
 		dup2(out, 1);
 		dup2(err, 2);
 		place_fds(fds, n_fds);
+		set_listen_pid();
 		if (n_files)
 			setrlimit(RLIMIT_NOFILE, &(struct rlimit){n_files, n_files});
 		execvp(argv[0], (char *const *)argv);
@@ -420,4 +435,14 @@ size_t subject_rss_kib(const struct subject *subject)
 		sscanf(line, "VmRSS: %zu", &kib);
 	free(text);
 	return kib;
+}
+
+unsigned long subject_cpu_ms(const struct subject *subject)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	expect_eq(clock_getcpuclockid(subject->pid, &clock), 0);
+	expect_eq(clock_gettime(clock, &ts), 0);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }

@@ -79,6 +79,8 @@ void subject_stop(struct subject *subject);
 /* What /proc says of the daemon */
 
 size_t subject_rss_kib(const struct subject *subject);
+/* processor time that it has used */
+unsigned long subject_cpu_ms(const struct subject *subject);
 /* how many descriptors it has open, now */
 unsigned int subject_n_fds(const struct subject *subject);
 /* how many without a client; *per_client_out: how many more for each */
