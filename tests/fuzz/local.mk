@@ -20,6 +20,7 @@ EXTRA_DIST += %D%/corpus %D%/parsers
 EXTRA_DIST += %D%/address.dict
 EXTRA_DIST += %D%/auth.dict
 EXTRA_DIST += %D%/busconfig.dict
+EXTRA_DIST += %D%/match.dict
 EXTRA_DIST += %D%/wire.dict
 
 fuzz_programs += fuzz-auth
@@ -49,6 +50,10 @@ make_seeds_LDADD = libnaive.a
 .PHONY: seeds
 seeds: make-seeds
 	$(AM_V_at)./make-seeds $(top_srcdir)/%D%/corpus/wire $(top_srcdir)/tests/data/messages/valid/*
+fuzz_programs += fuzz-match
+fuzz_match_SOURCES = %D%/fuzz-match.c %D%/fuzz.h
+fuzz_match_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_match_LDADD = $(FUZZ_MAIN) libwire.a libbase.a
 
 # what a run finds goes to fuzz-found/ in the build directory, and makes it fail
 FUZZ_SECONDS = 60
