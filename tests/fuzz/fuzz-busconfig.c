@@ -24,8 +24,16 @@ struct file {
 static int read_file(void *userdata, const char *path, size_t max, char **data_out,
 		     size_t *size_out)
 {
+	static const struct {
+		const char *path;
+		int error;
+	} unreadable[] = {{"/denied", -EACCES}, {"/fifo", -EINVAL}, {"/huge", -EFBIG}};
 	const struct file *files = userdata;
 
+	for (unsigned i = 0; i < sizeof(unreadable) / sizeof(unreadable[0]); i++) {
+		if (!strcmp(path, unreadable[i].path))
+			return unreadable[i].error;
+	}
 	for (unsigned i = 0; i < N_FILES; i++) {
 		if (strcmp(path, paths[i]) || !files[i].bytes)
 			continue;
