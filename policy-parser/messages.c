@@ -61,8 +61,10 @@ static char *format_message(const char *file, unsigned line, unsigned column, co
 	char *line_out;
 	int r;
 
-	if (line)
+	if (line && column)
 		snprintf(place, sizeof(place), ":%u:%u", line, column);
+	else if (line)
+		snprintf(place, sizeof(place), ":%u", line);
 	r = asprintf(&line_out, "%s%s%s%s%s%s%s", file ? file : "", place, file || line ? ": " : "",
 		     element ? "<" : "", element ? element : "", element ? ">: " : "", text);
 	if (r < 0)

@@ -18,7 +18,7 @@ enum config_severity {
  * @severity: how bad
  * @line: where; 0: about the file as a whole
  * @text: the whole line without a newline, "FILE:LINE:COLUMN: <ELEMENT>: what"
- *	or "FILE: what"; UTF-8, no control characters
+ *	or "FILE: what"; no control characters
  */
 struct config_message {
 	enum config_severity severity;
@@ -50,6 +50,7 @@ void config_messages_deinit(struct config_messages *messages);
  * config_messages_add() - add one
  * @file: or NULL
  * @line: 0: leave out line and column
+ * @column: 0: leave out the column
  * @element: name of the element, or NULL
  * @format: what there is to say; control characters are replaced
  *

@@ -39,3 +39,8 @@ test_config_fault_SOURCES = %D%/test-config-fault.c
 test_config_fault_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
 test_config_fault_LDADD = $(POLICY_TEST_LIBS) libfault.a
 TESTS += test-config-fault
+
+check_PROGRAMS += test-config-parts
+test_config_parts_SOURCES = %D%/test-config-parts.c
+test_config_parts_LDADD = $(POLICY_TEST_LIBS)
+TESTS += test-config-parts
