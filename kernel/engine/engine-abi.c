@@ -287,19 +287,19 @@ static int abi_subscribe(struct engine_conn *base, unsigned what)
 				   COOKIE_NOTIFICATIONS, conn_match_notifications);
 }
 
-/* identity of a client, in place of that of this process */
+/* identity of a client, in place of that of this process; what is not known is not said */
 static int hello_add_creds(struct engine_items *items, const struct creds *creds,
 			   bool with_groups)
 {
 	struct kdbus_creds ids = {
 		.uid = creds->uid,
 		.euid = creds->uid,
-		.suid = creds->uid,
-		.fsuid = creds->uid,
+		.suid = CREDS_UNKNOWN,
+		.fsuid = CREDS_UNKNOWN,
 		.gid = creds->gid,
 		.egid = creds->gid,
-		.sgid = creds->gid,
-		.fsgid = creds->gid,
+		.sgid = CREDS_UNKNOWN,
+		.fsgid = CREDS_UNKNOWN,
 	};
 	struct kdbus_pids pids = { .pid = creds->pid };
 	uint64_t *groups;

@@ -396,18 +396,18 @@ int engine_message_parse(const void *address, size_t size, struct engine_receive
 	}
 	received = (struct engine_received){
 		.src_id = msg->src_id,
-		.dst_id = msg->dst_id,
-		.flags = msg->flags,
-		.cookie = msg->cookie,
-		.payload_type = msg->payload_type,
 		.carrier = message,
 	};
-	if (!(msg->flags & KDBUS_MSG_EXPECT_REPLY))
-		received.cookie_reply = msg->cookie_reply;
 	if (msg->src_id == KDBUS_SRC_ID_KERNEL) {
 		r = slice_notification(&slice, message, &received.notification);
 	} else {
+		received.dst_id = msg->dst_id;
 		received.dst_name = slice_dst_name(&slice, message);
+		received.flags = msg->flags;
+		received.cookie = msg->cookie;
+		if (!(msg->flags & KDBUS_MSG_EXPECT_REPLY))
+			received.cookie_reply = msg->cookie_reply;
+		received.payload_type = msg->payload_type;
 		r = slice_take_payload(&slice, &received.payload);
 	}
 	if (r < 0) {

@@ -121,7 +121,8 @@ struct engine_notification {
 /**
  * struct engine_received - one thing taken out of a connection's queue
  * @position: see above
- * @src_id: sender, or KDBUS_SRC_ID_KERNEL: then @notification is valid
+ * @src_id: sender, or KDBUS_SRC_ID_KERNEL: then @notification is valid, and nothing
+ *	below but @tag
  * @dst_id: as the sender gave it
  * @dst_name: the name the sender gave, or NULL
  * @flags, @cookie, @cookie_reply: as in struct kdbus_msg

@@ -26,3 +26,8 @@ check_PROGRAMS += test-engine-message
 test_engine_message_SOURCES = %D%/test-engine-message.c
 test_engine_message_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine-message
+
+check_PROGRAMS += test-engine
+test_engine_SOURCES = %D%/test-engine.c %D%/engine-util.c %D%/engine-util.h
+test_engine_LDADD = $(kernel_test_ldadd)
+TESTS += test-engine
