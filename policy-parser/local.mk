@@ -20,4 +20,10 @@ libpolicy_a_SOURCES = \
 
 # rules -> verdicts
 libpolicy_a_SOURCES += \
-	%D%/policy.h %D%/policy-users.h
+	%D%/policy.c %D%/policy.h \
+	%D%/policy-eval.c \
+	%D%/policy-identity.c \
+	%D%/policy-private.h \
+	%D%/policy-symbols.c %D%/policy-symbols.h \
+	%D%/policy-users.c %D%/policy-users.h \
+	%D%/policy-users-load.c
