@@ -22,8 +22,10 @@ libpolicy_a_SOURCES = \
 libpolicy_a_SOURCES += \
 	%D%/policy.c %D%/policy.h \
 	%D%/policy-eval.c \
+	%D%/policy-explain.c %D%/policy-explain.h \
 	%D%/policy-identity.c \
 	%D%/policy-private.h \
+	%D%/policy-query.c %D%/policy-query.h \
 	%D%/policy-symbols.c %D%/policy-symbols.h \
 	%D%/policy-users.c %D%/policy-users.h \
 	%D%/policy-users-load.c

@@ -24,15 +24,15 @@
 #endif
 
 /* the states of a message; bits 0 to 4 are its type, 0 for those that do not exist */
-#define STATE_TYPE(type)    (1u << ((type) <= 4 ? (type) : 0))
-#define STATE_TYPES	    0x1fu
-#define STATE_BROADCAST	    (1u << 5)
-#define STATE_ADDRESSED	    (1u << 6)
-#define STATE_REQUESTED	    (1u << 7)
-#define STATE_UNREQUESTED   (1u << 8)
-#define STATE_EAVESDROPPED  (1u << 9)
-#define STATE_MEANT	    (1u << 10)
-#define STATE_NO_INTERFACE  (1u << 11)
+#define STATE_TYPE(type)   (1u << ((type) <= 4 ? (type) : 0))
+#define STATE_TYPES	   0x1fu
+#define STATE_BROADCAST	   (1u << 5)
+#define STATE_ADDRESSED	   (1u << 6)
+#define STATE_REQUESTED	   (1u << 7)
+#define STATE_UNREQUESTED  (1u << 8)
+#define STATE_EAVESDROPPED (1u << 9)
+#define STATE_MEANT	   (1u << 10)
+#define STATE_NO_INTERFACE (1u << 11)
 
 #define TYPE_SIGNAL 4
 

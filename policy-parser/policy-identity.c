@@ -82,8 +82,8 @@ static int identity_new(struct policy *policy, const uint32_t *tiers, uint32_t n
 			struct policy_identity **identity_out)
 {
 	size_t key_size = (n_tiers * sizeof(*tiers) + sizeof(void *) - 1) & -sizeof(void *);
-	size_t base_size = (sizeof(struct policy_identity) + key_size + sizeof(void *) - 1) &
-			   -sizeof(void *);
+	size_t base_size =
+		(sizeof(struct policy_identity) + key_size + sizeof(void *) - 1) & -sizeof(void *);
 	const struct policy_rule_set **sets;
 	struct policy_identity *identity;
 

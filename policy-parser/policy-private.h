@@ -159,8 +159,8 @@ struct policy_identity {
  *
  * Return: false if it is for a name that nobody has.
  */
-bool policy_section_resolve(const struct policy_section *section,
-			    const struct policy_users *users, uint32_t *id_out);
+bool policy_section_resolve(const struct policy_section *section, const struct policy_users *users,
+			    uint32_t *id_out);
 
 /* index of the tier, or policy->n_tiers */
 size_t policy_find_tier(const struct policy *policy, enum policy_section_kind kind, uint32_t id);

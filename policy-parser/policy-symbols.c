@@ -35,8 +35,8 @@ static struct policy_symbol_slot *slots_search(struct policy_symbol_slot *slots,
 	for (size_t i = hash;; i++) {
 		struct policy_symbol_slot *slot = &slots[i & (n_slots - 1)];
 
-		if (!slot->text || (slot->hash == hash && slot->size == size &&
-				    !memcmp(slot->text, text, size)))
+		if (!slot->text ||
+		    (slot->hash == hash && slot->size == size && !memcmp(slot->text, text, size)))
 			return slot;
 	}
 }

@@ -191,7 +191,8 @@ static bool field_is_name(const struct field *field)
 	       !memchr(field->text, '\0', field->size);
 }
 
-/* splits the text before the first @separator off @rest; what is behind the last one is all of it */
+/* splits the text before the first @separator off @rest; what is behind the last one is all of it
+ */
 static struct field field_cut(struct field *rest, char separator)
 {
 	const char *end = memchr(rest->text, separator, rest->size);
@@ -327,4 +328,39 @@ bool policy_users_is_member(const struct policy_users *users, uint32_t uid, uint
 
 	return entry && (entry->primary_gid == gid ||
 			 users_has_member(users, gid, entry->name, strlen(entry->name)));
+}
+
+static int gid_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int policy_users_get_groups(const struct policy_users *users, uint32_t uid, uint32_t *primary_out,
+			    uint32_t **groups_out, uint32_t *n_groups_out)
+{
+	const struct entry *user = directory_find_id(&users->users, uid);
+	uint32_t n = 0, n_unique = 0, *groups;
+	struct hlist_node *tmp;
+	struct member *member;
+	size_t i;
+
+	if (!user)
+		return -ENOENT;
+	groups = calloc(users->members.n_entries + 1, sizeof(*groups));
+	if (!groups)
+		return -ENOMEM;
+	groups[n++] = user->primary_gid;
+	htable_for_each_safe(member, tmp, i, &users->members, node)
+		if (!strcmp(member->name, user->name))
+			groups[n++] = member->gid;
+	qsort(groups, n, sizeof(*groups), gid_compare);
+	for (uint32_t k = 0; k < n; k++)
+		if (!k || groups[k] != groups[n_unique - 1])
+			groups[n_unique++] = groups[k];
+	*primary_out = user->primary_gid;
+	*groups_out = groups;
+	*n_groups_out = n_unique;
+	return 0;
 }

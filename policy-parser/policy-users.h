@@ -46,14 +46,23 @@ int policy_users_load(struct policy_users *users, const char *passwd_path, const
 
 /* true, and the id, if there is an entry of this name */
 bool policy_users_find_user(const struct policy_users *users, const char *name, uint32_t *uid_out);
-bool policy_users_find_group(const struct policy_users *users, const char *name,
-			     uint32_t *gid_out);
+bool policy_users_find_group(const struct policy_users *users, const char *name, uint32_t *gid_out);
 /* the first name with this id, or NULL */
 const char *policy_users_get_user_name(const struct policy_users *users, uint32_t uid);
 const char *policy_users_get_group_name(const struct policy_users *users, uint32_t gid);
 
 /* whether the user with this uid is in the group, as primary or other, by the table */
 bool policy_users_is_member(const struct policy_users *users, uint32_t uid, uint32_t gid);
+
+/**
+ * policy_users_get_groups() - all groups of a user, by the table
+ * @primary_out: of its entry
+ * @groups_out: to be freed; the primary one included, sorted, each once
+ *
+ * Return: 0, -ENOENT (no such uid in the table), or -ENOMEM.
+ */
+int policy_users_get_groups(const struct policy_users *users, uint32_t uid, uint32_t *primary_out,
+			    uint32_t **groups_out, uint32_t *n_groups_out);
 
 /**
  * policy_users_parse_id() - a number in the place of a name

@@ -97,8 +97,8 @@ bool policy_section_resolve(const struct policy_section *section, const struct p
 	if (section->kind != POLICY_SECTION_GROUP && section->kind != POLICY_SECTION_USER)
 		return true;
 	/* "*" is nobody's name */
-	return section->name && resolve(section->name, section->kind == POLICY_SECTION_GROUP,
-					users, id_out);
+	return section->name &&
+	       resolve(section->name, section->kind == POLICY_SECTION_GROUP, users, id_out);
 }
 
 size_t policy_find_tier(const struct policy *policy, enum policy_section_kind kind, uint32_t id)
@@ -205,9 +205,8 @@ static void policy_prune_items(struct policy *policy, struct items *items)
 	for (struct item *first = items->items, *next; first < end; first = next) {
 		const struct item *closing = NULL;
 
-		for (next = first; next < end && next->tier == first->tier &&
-				   next->set == first->set;
-		     next++)
+		for (next = first;
+		     next < end && next->tier == first->tier && next->set == first->set; next++)
 			if (next->list == LIST_ANY && policy_test_is_unconditional(&next->test))
 				closing = next;
 		if (closing)
@@ -253,8 +252,8 @@ static int policy_make_lists(struct policy *policy, const struct items *items)
 		struct policy_rule_set *set = &policy->tiers[first->tier].sets[first->set];
 		struct policy_list *list = &policy->lists[n_lists++];
 
-		for (next = i; next < items->n_items &&
-			       item_is_same_list(first, &items->items[next]);
+		for (next = i;
+		     next < items->n_items && item_is_same_list(first, &items->items[next]);
 		     next++) {
 			const struct policy_test *test = &items->items[next].test;
 

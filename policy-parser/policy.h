@@ -183,8 +183,8 @@ struct policy *policy_identity_get_policy(const struct policy_identity *identity
  *
  * Anonymous peers are refused: whether they may connect is no matter of rules.
  */
-bool policy_may_connect(const struct policy *policy, const struct creds *creds,
-			uint32_t owner_uid, struct policy_verdict *verdict_out);
+bool policy_may_connect(const struct policy *policy, const struct creds *creds, uint32_t owner_uid,
+			struct policy_verdict *verdict_out);
 
 /* whether @name may be owned, or waited for in its queue */
 bool policy_may_own(const struct policy_identity *identity, const char *name,

@@ -44,3 +44,14 @@ check_PROGRAMS += test-config-parts
 test_config_parts_SOURCES = %D%/test-config-parts.c
 test_config_parts_LDADD = $(POLICY_TEST_LIBS)
 TESTS += test-config-parts
+
+# verdicts
+check_LIBRARIES += libpolicyfixture.a
+libpolicyfixture_a_SOURCES = %D%/policy-fixture.c %D%/policy-fixture.h
+POLICY_EVAL_TEST_LIBS = libpolicyfixture.a libpolicytest.a libpolicy.a libbase.a libtap.a \
+	$(EXPAT_LIBS)
+
+check_PROGRAMS += test-policy-eval
+test_policy_eval_SOURCES = %D%/test-policy-eval.c
+test_policy_eval_LDADD = $(POLICY_EVAL_TEST_LIBS)
+TESTS += test-policy-eval
