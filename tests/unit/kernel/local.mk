@@ -31,3 +31,8 @@ check_PROGRAMS += test-engine
 test_engine_SOURCES = %D%/test-engine.c %D%/engine-util.c %D%/engine-util.h
 test_engine_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine
+
+check_PROGRAMS += test-engine-soak
+test_engine_soak_SOURCES = %D%/test-engine-soak.c %D%/engine-util.c %D%/engine-util.h
+test_engine_soak_LDADD = $(kernel_test_ldadd)
+TESTS += test-engine-soak
