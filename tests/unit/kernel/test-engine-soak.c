@@ -314,10 +314,10 @@ static void soak(unsigned seed, unsigned n_steps, unsigned long n_at_least)
 
 TEST_TIMEOUT(carriers_deliver_the_same, 60)
 {
-	soak(1, 420000, 100000);
+	soak(1, 420000, 90000);
 }
 
 TEST_TIMEOUT(carriers_deliver_the_same_another_time, 60)
 {
-	soak(2, 420000, 100000);
+	soak(2, 420000, 90000);
 }
