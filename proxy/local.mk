@@ -46,3 +46,8 @@ libproxy_a_SOURCES = \
 	%D%/process.c %D%/process.h \
 	%D%/reload.c \
 	%D%/translate.c %D%/translate.h
+
+bin_PROGRAMS += bus-proxyd
+bus_proxyd_SOURCES = %D%/main.c
+bus_proxyd_LDADD = libproxy.a libdriver.a libkdbus.a libpolicy.a libwire.a libbase.a \
+	$(EXPAT_LIBS) $(LIBSYSTEMD_LIBS)

@@ -69,7 +69,7 @@ static int load_config(const struct options *options, struct config **config_out
 	config_environment_init(&environment);
 	r = config_load(path, &config_options, &config, &messages);
 	if (!r)
-		r = config_check_bus(config, &messages);
+		r = config_check_bus(config, &config_options, &messages);
 	if (!r)
 		r = config_unsupported(config, &messages);
 	config_log(&messages);

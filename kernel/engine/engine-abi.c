@@ -425,6 +425,77 @@ static void abi_conn_close(struct engine_conn *base)
 
 /* commands and their results */
 
+/* names: looked up in the bus each time */
+
+static struct engine_conn *abi_find_owner(struct engine *base, const char *name)
+{
+	struct rb_node *node = rb_first(&abi_engine(base)->conns);
+	const struct kdbus_info *info;
+	struct engine_items items;
+	struct abi_conn *conn;
+	union {
+		struct kdbus_cmd_info cmd;
+		uint64_t room[(sizeof(struct kdbus_cmd_info) + 16 + 256) / sizeof(uint64_t)];
+	} query;
+	uint64_t id;
+
+	/* any connection can ask */
+	if (!node)
+		return NULL;
+	conn = rb_entry(node, struct abi_conn, by_id);
+	engine_items_init(&items, &query, sizeof(query.cmd), sizeof(query));
+	if (!engine_items_add(&items, KDBUS_ITEM_NAME, name, strlen(name) + 1) ||
+	    conn_command(conn, KDBUS_CMD_CONN_INFO, &query.cmd) < 0)
+		return NULL;
+	info = (const void *)(conn->pool + query.cmd.offset);
+	id = info->id;
+	conn_free_slice(conn, query.cmd.offset);
+	return abi_find_conn(base, id);
+}
+
+/* names of the connections' records at @list: those of @id to @fn */
+static int list_names(const void *list, size_t size, uint64_t id,
+		      int (*fn)(void *userdata, const char *name, bool queued), void *userdata)
+{
+	const struct kdbus_info *info;
+	struct engine_item item;
+	size_t at, next;
+	int r;
+
+	for (at = 0; at < size; at += info->size) {
+		info = (const void *)((const char *)list + at);
+		next = offsetof(struct kdbus_info, items);
+		while (info->id == id && engine_items_next(info, info->size, &next, &item)) {
+			const struct kdbus_name *name = item.data;
+
+			if (item.type != KDBUS_ITEM_OWNED_NAME)
+				continue;
+			r = fn(userdata, name->name, name->flags & KDBUS_NAME_IN_QUEUE);
+			if (r)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int abi_names(struct engine_conn *base,
+		     int (*fn)(void *userdata, const char *name, bool queued), void *userdata)
+{
+	struct abi_conn *conn = abi_conn(base);
+	struct kdbus_cmd_list cmd = {
+		.size = sizeof(cmd),
+		.flags = KDBUS_LIST_NAMES | KDBUS_LIST_QUEUED,
+	};
+	int r;
+
+	r = conn_command(conn, KDBUS_CMD_LIST, &cmd);
+	if (r < 0)
+		return r;
+	r = list_names(conn->pool + cmd.offset, cmd.list_size, base->id, fn, userdata);
+	conn_free_slice(conn, cmd.offset);
+	return r;
+}
+
 static int abi_command(struct engine_conn *base, unsigned long nr, void *cmd)
 {
 	return conn_command(abi_conn(base), nr, cmd);
@@ -634,7 +705,9 @@ static const struct engine_carrier abi_carrier = {
 	.connect = abi_connect,
 	.conn_close = abi_conn_close,
 	.find_conn = abi_find_conn,
+	.find_owner = abi_find_owner,
 	.subscribe = abi_subscribe,
+	.names = abi_names,
 	.command = abi_command,
 	.slice = abi_slice,
 	.slice_free = abi_slice_free,

@@ -38,6 +38,7 @@ struct engine_carrier {
 		       struct engine_conn **conn_out);
 	void (*conn_close)(struct engine_conn *conn);
 	struct engine_conn *(*find_conn)(struct engine *engine, uint64_t id);
+	struct engine_conn *(*find_owner)(struct engine *engine, const char *name);
 	int (*subscribe)(struct engine_conn *conn, unsigned what);
 
 	int (*command)(struct engine_conn *conn, unsigned long nr, void *cmd);

@@ -336,6 +336,25 @@ static struct engine_conn *direct_find_conn(struct engine *engine, uint64_t id)
 	return direct ? &direct->base : NULL;
 }
 
+static struct engine_conn *direct_find_owner(struct engine *engine, const char *name)
+{
+	struct kdbus_bus *bus = to_direct(engine)->bus;
+	struct kdbus_name_owner *holder = NULL;
+	struct kdbus_name_entry *entry;
+	bool is_held = rwsem_is_locked(&bus->registry);
+	struct direct_conn *direct;
+
+	if (!is_held)
+		down_read(&bus->registry);
+	entry = kdbus_name_find(bus, name, strlen(name));
+	if (entry)
+		holder = kdbus_name_holder(entry);
+	direct = holder ? from_core(holder->conn) : NULL;
+	if (!is_held)
+		up_read(&bus->registry);
+	return direct ? &direct->base : NULL;
+}
+
 static int direct_command(struct engine_conn *conn, unsigned long nr, void *cmd)
 {
 	return kdbus_conn_command(to_direct_conn(conn)->conn, nr, cmd);
@@ -489,6 +508,7 @@ static const struct engine_carrier direct_carrier = {
 	.connect = direct_connect,
 	.conn_close = direct_conn_close,
 	.find_conn = direct_find_conn,
+	.find_owner = direct_find_owner,
 	.command = direct_command,
 	.slice = direct_slice,
 	.slice_free = direct_slice_free,

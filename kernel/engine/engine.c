@@ -188,6 +188,11 @@ void engine_slice_free(struct engine_conn *conn, uint64_t offset)
 
 /* names */
 
+struct engine_conn *engine_find_owner(struct engine *engine, const char *name)
+{
+	return engine->carrier->find_owner(engine, name);
+}
+
 int engine_conn_names(struct engine_conn *conn,
 		      int (*fn)(void *userdata, const char *name, bool queued), void *userdata)
 {
