@@ -34,7 +34,7 @@ enum client_state {
 };
 
 /**
- * struct client
+ * struct client - one classic D-Bus connection
  * @source: the socket
  * @daemon: whose client it is
  * @link: in daemon->clients, or daemon->dead once CLOSED
@@ -97,6 +97,7 @@ void client_close(struct client *client, const char *why);
 /* frees what client_close() left; the daemon calls it at the end of a turn */
 void client_free(struct client *client);
 
+/* the one place where the state changes; asserts that the change is one of the diagram */
 void client_set_state(struct client *client, enum client_state state);
 
 static inline struct client *client_from_matches(struct match_owner *matches)

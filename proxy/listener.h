@@ -7,7 +7,7 @@
 struct daemon;
 
 /**
- * struct listener
+ * struct listener - a socket that accepts clients
  * @link: in daemon->listeners, in the order of the configuration
  * @source: the socket
  * @daemon: set by daemon_listen()

@@ -135,6 +135,7 @@ struct wire_header {
 	struct wire_span signature;
 };
 
+/* what is wrong, for the log; static */
 const char *wire_outcome_text(int outcome);
 
 /* validation */

@@ -105,6 +105,7 @@ void engine_lost(struct engine_conn *conn, uint64_t src_id, uint64_t n);
 /* for carriers with a domain in this process */
 
 struct kdbus_domain;
+/* the limits of @domain become those of @limits */
 void engine_limits_apply(const struct engine_limits *limits, struct kdbus_domain *domain);
 
 /* the carriers */

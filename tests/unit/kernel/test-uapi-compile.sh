@@ -14,6 +14,7 @@ compile()
     name=$1 language=$2
     shift 2
     n=$((n + 1))
+    # shellcheck disable=SC2086 # $flags is a list of words
     if ! command -v "$1" >/dev/null 2>&1; then
         echo "ok $n - $name # SKIP no $1"
     elif printf '%s\n' '#include "tests/unit/kernel/uapi-check.h"' |
