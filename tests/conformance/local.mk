@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What a D-Bus client sees, checked on bus-proxyd with both kinds of engine
-# connection and on dbus-daemon (make check-reference).  A program is run once
-# per subject: "test-x.SUBJECT.bus" is a link to it, and run-subject turns the
-# name of the link into the environment.
+# connection and on dbus-daemon (make check-reference).  A test is run once per
+# subject: "test-x.SUBJECT.bus" is a link to it, and run-subject turns the name
+# of the link into the environment.
 conformance_programs = \
 	%D%/test-auth \
 	%D%/test-driver \
@@ -21,6 +21,10 @@ conformance_programs = \
 	%D%/test-process \
 	%D%/test-replies \
 	%D%/test-routing
+# by the client libraries and tools of others
+conformance_scripts = %D%/test-libraries %D%/test-tools
+dist_check_SCRIPTS += $(conformance_scripts)
+EXTRA_DIST += %D%/run-subject %D%/subject.py %D%/peer-dbus.py %D%/peer-gio.py
 
 check_PROGRAMS += $(conformance_programs)
 conformance_ldadd = libharness.a libtap.a
@@ -42,15 +46,26 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_replies_LDADD = $(conformance_ldadd)
 %C%_test_routing_LDADD = $(conformance_ldadd)
 
+if HAVE_LIBDBUS
+check_PROGRAMS += %D%/peer-libdbus
+%C%_peer_libdbus_CFLAGS = $(AM_CFLAGS) $(DBUS_CFLAGS)
+%C%_peer_libdbus_LDADD = $(DBUS_LIBS)
+endif
+
 TEST_EXTENSIONS += .bus
 BUS_LOG_DRIVER = $(LOG_DRIVER)
 BUS_LOG_COMPILER = $(SHELL) $(top_srcdir)/%D%/run-subject
-EXTRA_DIST += %D%/run-subject
 
 conformance_embedded = $(conformance_programs:=.embedded.bus)
+conformance_embedded_scripts = $(conformance_scripts:=.embedded.bus)
 conformance_pool = $(conformance_programs:=.pool.bus)
+conformance_pool_scripts = $(conformance_scripts:=.pool.bus)
 conformance_reference = $(conformance_programs:=.reference.bus)
-MOSTLYCLEANFILES += $(conformance_embedded) $(conformance_pool) $(conformance_reference)
+conformance_reference_scripts = $(conformance_scripts:=.reference.bus)
+MOSTLYCLEANFILES += \
+	$(conformance_embedded) $(conformance_embedded_scripts) \
+	$(conformance_pool) $(conformance_pool_scripts) \
+	$(conformance_reference) $(conformance_reference_scripts)
 
 $(conformance_embedded): %.embedded.bus: %$(EXEEXT)
 	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
@@ -58,9 +73,17 @@ $(conformance_pool): %.pool.bus: %$(EXEEXT)
 	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
 $(conformance_reference): %.reference.bus: %$(EXEEXT)
 	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
+$(conformance_embedded_scripts): %.embedded.bus: %
+	$(AM_V_at)$(LN_S) -f $(abs_top_srcdir)/$* $@
+$(conformance_pool_scripts): %.pool.bus: %
+	$(AM_V_at)$(LN_S) -f $(abs_top_srcdir)/$* $@
+$(conformance_reference_scripts): %.reference.bus: %
+	$(AM_V_at)$(LN_S) -f $(abs_top_srcdir)/$* $@
 
 .PHONY: check-conformance check-reference
 check-conformance:
-	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(conformance_embedded) $(conformance_pool)'
+	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(conformance_embedded) \
+		$(conformance_embedded_scripts) $(conformance_pool) $(conformance_pool_scripts)'
 check-reference:
-	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(conformance_reference)'
+	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) check \
+		TESTS='$(conformance_reference) $(conformance_reference_scripts)'
