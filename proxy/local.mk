@@ -51,3 +51,4 @@ bin_PROGRAMS += bus-proxyd
 bus_proxyd_SOURCES = %D%/main.c
 bus_proxyd_LDADD = libproxy.a libdriver.a libkdbus.a libpolicy.a libwire.a libbase.a \
 	$(EXPAT_LIBS) $(LIBSYSTEMD_LIBS)
+dist_man_MANS += %D%/bus-proxyd.8

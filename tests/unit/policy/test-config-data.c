@@ -277,7 +277,7 @@ TEST(installed_equiv_configs)
 	for_each_equiv();
 }
 
-static void check_stock(const char *path, int unsupported)
+static struct config *load_stock(const char *path)
 {
 	struct config_messages messages = CONFIG_MESSAGES_NULL;
 	struct config *config;
@@ -287,17 +287,70 @@ static void check_stock(const char *path, int unsupported)
 	config = load(path, 0, &messages);
 	for (size_t i = 0; i < messages.n_items; i++)
 		note("%s", messages.items[i].text);
-	expect_eq(config_unsupported(config, &messages), unsupported);
-	config_free(config);
 	config_messages_deinit(&messages);
+	return config;
 }
 
 TEST(stock_session_config)
 {
-	check_stock("/usr/share/dbus-1/session.conf", 0);
+	struct config *config = load_stock("/usr/share/dbus-1/session.conf");
+
+	expect_eq(config->type, CONFIG_TYPE_SESSION);
+	expect_ge(config->policy.n_rules, 3);
+	config_free(config);
 }
 
 TEST(stock_system_config)
 {
-	check_stock("/usr/share/dbus-1/system.conf", CONFIG_REFUSED);
+	struct config *config = load_stock("/usr/share/dbus-1/system.conf");
+	struct config_messages messages = CONFIG_MESSAGES_NULL;
+
+	expect_eq(config->type, CONFIG_TYPE_SYSTEM);
+	expect_gt(config->policy.n_rules, 20);
+	expect_eq(config_unsupported(config, &messages), CONFIG_REFUSED);
+	config_free(config);
+	config_messages_deinit(&messages);
+}
+
+/* ours, with what this machine adds to it */
+static struct config *load_session_config(void)
+{
+	struct config_messages messages = CONFIG_MESSAGES_NULL;
+	const char *top = getenv("top_srcdir");
+	struct config *config;
+
+	snprintf(directory, sizeof(directory), "%s/conf/session.conf", top ? top : ".");
+	config = load(directory, 0, &messages);
+	config_messages_deinit(&messages);
+	return config;
+}
+
+TEST(session_config)
+{
+	struct config *config = load_session_config();
+
+	expect_eq(config->type, CONFIG_TYPE_SESSION);
+	expect(config->keep_umask && !config->fork && !config->syslog && !config->allow_anonymous);
+	expect_eq(config->auth, CONFIG_AUTH_EXTERNAL);
+	expect_eq(config->n_listen, 1);
+	expect_gt(config->n_servicedirs, 0);
+	expect_str(config->servicehelper, NULL);
+	expect_str(rule_dump(&config->policy.rules[0]), "allow own");
+	expect_str(rule_dump(&config->policy.rules[1]), "allow send eavesdrop=true");
+	expect_str(rule_dump(&config->policy.rules[2]), "allow receive eavesdrop=true");
+	config_free(config);
+}
+
+TEST(session_config_has_the_limits_of_the_stock_one)
+{
+	struct config *stock = load_stock("/usr/share/dbus-1/session.conf");
+	struct config *ours = load_session_config();
+
+	for (unsigned i = 0; i < CONFIG_LIMIT_N; i++) {
+		if (ours->limits[i].value != stock->limits[i].value)
+			fail("%s: %lld, not %lld", config_limit_name(i),
+			     (long long)ours->limits[i].value, (long long)stock->limits[i].value);
+	}
+	config_free(stock);
+	config_free(ours);
 }
