@@ -59,3 +59,40 @@ test_wire_messages_SOURCES = %D%/test-wire-messages.c
 test_wire_messages_LDADD = $(wire_test_ldadd)
 TESTS += test-wire-messages
 EXTRA_DIST += tests/data/messages
+
+check_PROGRAMS += test-wire-names
+test_wire_names_SOURCES = %D%/test-wire-names.c
+test_wire_names_LDADD = $(wire_test_ldadd)
+TESTS += test-wire-names
+
+check_PROGRAMS += test-wire-signature
+test_wire_signature_SOURCES = %D%/test-wire-signature.c
+test_wire_signature_LDADD = $(wire_test_ldadd)
+TESTS += test-wire-signature
+
+check_PROGRAMS += test-wire-utf8
+test_wire_utf8_SOURCES = %D%/test-wire-utf8.c
+test_wire_utf8_LDADD = $(wire_test_ldadd)
+TESTS += test-wire-utf8
+
+check_PROGRAMS += test-wire-relay
+test_wire_relay_SOURCES = %D%/test-wire-relay.c
+test_wire_relay_LDADD = $(wire_test_ldadd)
+TESTS += test-wire-relay
+
+check_PROGRAMS += test-wire-reader
+test_wire_reader_SOURCES = %D%/test-wire-reader.c
+test_wire_reader_LDADD = $(wire_test_ldadd)
+TESTS += test-wire-reader
+
+check_PROGRAMS += test-wire-writer
+test_wire_writer_SOURCES = %D%/test-wire-writer.c
+test_wire_writer_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_wire_writer_LDADD = $(wire_test_ldadd) libfault.a
+TESTS += test-wire-writer
+
+check_PROGRAMS += test-message
+test_message_SOURCES = %D%/test-message.c
+test_message_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_message_LDADD = $(wire_test_ldadd) libfault.a
+TESTS += test-message
