@@ -101,7 +101,7 @@ struct config_listen {
 
 /**
  * struct config_servicedir - a directory of service files, the first one wins
- * @path: as written; a relative one in front of it the directory of its file
+ * @path: where; what was written as a relative path has the directory of its file in front
  * @flags: CONFIG_SERVICEDIR_*
  */
 struct config_servicedir {
