@@ -56,6 +56,7 @@ static int compare_gids(const void *a, const void *b)
 
 static int read_groups(struct creds *creds, int fd)
 {
+	bool has_primary = false;
 	socklen_t size;
 	void *value;
 	int r;
@@ -66,7 +67,10 @@ static int read_groups(struct creds *creds, int fd)
 		return r;
 	creds->groups = value;
 	creds->n_groups = size / sizeof(uint32_t);
-	creds->groups[creds->n_groups++] = creds->gid;
+	for (uint32_t i = 0; i < creds->n_groups && !has_primary; i++)
+		has_primary = creds->groups[i] == creds->gid;
+	if (!has_primary)
+		creds->groups[creds->n_groups++] = creds->gid;
 	qsort(creds->groups, creds->n_groups, sizeof(uint32_t), compare_gids);
 	return 0;
 }

@@ -96,3 +96,15 @@ test_message_SOURCES = %D%/test-message.c
 test_message_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
 test_message_LDADD = $(wire_test_ldadd) libfault.a
 TESTS += test-message
+
+check_PROGRAMS += test-auth
+test_auth_SOURCES = %D%/test-auth.c
+test_auth_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_auth_LDADD = libwire.a libbase.a libtap.a libfault.a
+TESTS += test-auth
+
+check_PROGRAMS += test-address
+test_address_SOURCES = %D%/test-address.c
+test_address_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_address_LDADD = libwire.a libbase.a libtap.a libfault.a
+TESTS += test-address
