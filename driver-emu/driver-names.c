@@ -39,15 +39,21 @@ union name_command {
 	uint8_t room[sizeof(struct kdbus_cmd) + 16 + WIRE_MAX_NAME + 1];
 };
 
-static void name_command_init(union name_command *command, uint64_t flags, const char *name)
+/* returns its size */
+static uint64_t name_item_init(struct kdbus_item *item, const char *name)
 {
 	size_t len = strlen(name);
 
-	command->cmd = (struct kdbus_cmd){.flags = flags};
-	command->cmd.items[0].size = 16 + len + 1;
-	command->cmd.items[0].type = KDBUS_ITEM_NAME;
-	memcpy(command->cmd.items[0].str, name, len + 1);
-	command->cmd.size = sizeof(command->cmd) + command->cmd.items[0].size;
+	item->size = 16 + len + 1;
+	item->type = KDBUS_ITEM_NAME;
+	memcpy(item->str, name, len + 1);
+	return item->size;
+}
+
+static void name_command_init(union name_command *command, uint64_t flags, const char *name)
+{
+	command->cmd = (struct kdbus_cmd){.size = sizeof(command->cmd), .flags = flags};
+	command->cmd.size += name_item_init(command->cmd.items, name);
 }
 
 int driver_run_hello(struct driver_call *call)
@@ -89,29 +95,44 @@ int driver_run_hello(struct driver_call *call)
 /* one record of LIST: a connection, or one of its names */
 struct list_entry {
 	uint64_t id;
-	uint64_t flags;	  /* KDBUS_NAME_*, with a name */
 	const char *name; /* or NULL */
 };
 
-/* calls @fn for each record about an ordinary connection, until it returns non-zero, and
- * returns that; or a negative errno */
-static int list(struct driver_call *call, uint64_t flags,
+union list_command {
+	struct kdbus_cmd_list cmd;
+	uint8_t room[sizeof(struct kdbus_cmd_list) + 16 + WIRE_MAX_NAME + 1];
+};
+
+/**
+ * list() - records about ordinary connections
+ * @flags: KDBUS_LIST_*
+ * @name: only those about this name, in the order of its queue; NULL: all
+ * @fn: called for each until it returns non-zero
+ *
+ * Return: 0, what @fn returned, or a negative errno: -EINVAL for a @name on a bus
+ * that can list all names only.
+ */
+static int list(struct driver_call *call, uint64_t flags, const char *name,
 		int (*fn)(void *userdata, const struct list_entry *entry), void *userdata)
 {
 	const uint64_t special =
 		KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR;
 	struct engine_conn *conn = call->caller->conn;
-	struct kdbus_cmd_list cmd = {.size = sizeof(cmd), .flags = flags};
+	union list_command command;
 	const struct kdbus_info *info;
 	const struct kdbus_item *item;
 	const char *records;
 	int r;
 
-	r = engine_command(conn, KDBUS_CMD_LIST, &cmd);
+	command.cmd = (struct kdbus_cmd_list){.size = sizeof(command.cmd), .flags = flags};
+	if (name)
+		command.cmd.size += name_item_init(command.cmd.items, name);
+	r = engine_command(conn, KDBUS_CMD_LIST, &command.cmd);
 	if (r)
 		return r;
-	records = cmd.list_size ? engine_slice(conn, cmd.offset) : NULL;
-	for (uint64_t at = 0; at < cmd.list_size && !r; at += (info->size + 7) & ~UINT64_C(7)) {
+	records = command.cmd.list_size ? engine_slice(conn, command.cmd.offset) : NULL;
+	for (uint64_t at = 0; at < command.cmd.list_size && !r;
+	     at += (info->size + 7) & ~UINT64_C(7)) {
 		struct list_entry entry = {0};
 
 		info = (const void *)(records + at);
@@ -119,14 +140,12 @@ static int list(struct driver_call *call, uint64_t flags,
 			continue;
 		entry.id = info->id;
 		driver_item_for_each(item, info) {
-			if (item->type != KDBUS_ITEM_OWNED_NAME)
-				continue;
-			entry.flags = item->name.flags;
-			entry.name = item->name.name;
+			if (item->type == KDBUS_ITEM_OWNED_NAME)
+				entry.name = item->name.name;
 		}
 		r = fn(userdata, &entry);
 	}
-	engine_slice_free(conn, cmd.offset);
+	engine_slice_free(conn, command.cmd.offset);
 	return r;
 }
 
@@ -162,7 +181,7 @@ int driver_run_list_names(struct driver_call *call)
 	driver_reply_init(call, &writer);
 	mark = wire_put_array(&writer, 4);
 	wire_put_string(&writer, DRIVER_NAME);
-	r = list(call, KDBUS_LIST_UNIQUE | KDBUS_LIST_NAMES, put_entry, &names);
+	r = list(call, KDBUS_LIST_UNIQUE | KDBUS_LIST_NAMES, NULL, put_entry, &names);
 	if (r) {
 		wire_writer_deinit(&writer);
 		return r;
@@ -209,7 +228,7 @@ static int has_all_names(struct driver_call *call)
 	names = (struct own_names){engine_conn_id(conn), n_left};
 	r = engine_conn_names(conn, count_name, &n_left);
 	if (r == -EOPNOTSUPP)
-		r = list(call, KDBUS_LIST_NAMES | KDBUS_LIST_QUEUED, count_entry, &names);
+		r = list(call, KDBUS_LIST_NAMES | KDBUS_LIST_QUEUED, NULL, count_entry, &names);
 	return r;
 }
 
@@ -400,7 +419,10 @@ int driver_run_list_queued_owners(struct driver_call *call)
 	}
 	if (!record.is_driver && name[0] != ':') {
 		queue.owner = record.id;
-		r = list(call, KDBUS_LIST_QUEUED, put_queued, &queue);
+		r = list(call, KDBUS_LIST_QUEUED, name, put_queued, &queue);
+		/* a bus as it was published does not tell the order */
+		if (r == -EINVAL)
+			r = list(call, KDBUS_LIST_QUEUED, NULL, put_queued, &queue);
 		if (r) {
 			wire_writer_deinit(&writer);
 			return r;

@@ -173,9 +173,28 @@ static void list_conn(struct kdbus_conn *conn, struct kdbus_conn *of, u64 flags,
 		info_end(buffer, info_begin(buffer, of->id, of->flags));
 }
 
+/* an addition of ours: one name, its queue in order */
+static void list_queue(struct kdbus_conn *conn, const char *name, u64 flags,
+		       struct kdbus_buffer *buffer)
+{
+	struct kdbus_name_entry *entry = kdbus_name_find(conn->bus, name, strlen(name));
+	const struct kdbus_name_owner *owner;
+
+	if (!entry)
+		return;
+	list_for_each_entry(owner, &entry->owners, entry_link) {
+		if (list_wants(flags, owner))
+			list_name(conn, owner, buffer);
+	}
+	if (entry->activator && list_wants(flags, entry->activator))
+		list_name(conn, entry->activator, buffer);
+}
+
 static const struct kdbus_args_rule list_rule = {
 	.size = sizeof(struct kdbus_cmd_list),
 	.flags = KDBUS_LIST_UNIQUE | KDBUS_LIST_NAMES | KDBUS_LIST_ACTIVATORS | KDBUS_LIST_QUEUED,
+	.n_args = 1,
+	.args = { { KDBUS_ITEM_NAME, KDBUS_ARG_ADDITION } },
 };
 
 int kdbus_cmd_list(struct kdbus_conn *conn, struct kdbus_cmd_list *cmd)
@@ -191,11 +210,13 @@ int kdbus_cmd_list(struct kdbus_conn *conn, struct kdbus_cmd_list *cmd)
 		return r < 0 ? r : 0;
 
 	down_read(&bus->registry);
-	if (conn->is_connected) {
+	if (!conn->is_connected) {
+		r = -ECONNRESET;
+	} else if (args.found[0]) {
+		list_queue(conn, args.found[0]->str, args.flags, &buffer);
+	} else {
 		list_for_each_entry(of, &bus->conns, bus_link)
 			list_conn(conn, of, args.flags, &buffer);
-	} else {
-		r = -ECONNRESET;
 	}
 	up_read(&bus->registry);
 	if (r < 0)

@@ -132,10 +132,10 @@ static bool host_accepts(void *userdata, struct engine_conn *conn,
 
 static const struct engine_host host = {.accepts = host_accepts};
 
-struct bus *bus_new(const char *address, const struct driver_limits *limits)
+static struct bus *new_bus(const char *address, const struct driver_limits *limits, bool strict)
 {
 	static uint32_t groups[] = {5, 5, 100};
-	const struct engine_options options = {.host = &host};
+	const struct engine_options options = {.host = &host, .strict = strict};
 	struct bus *bus = calloc(1, sizeof(*bus));
 	struct driver_options driver_options;
 
@@ -159,9 +159,10 @@ struct bus *bus_new(const char *address, const struct driver_limits *limits)
 		member->creds = (struct creds){
 			.uid = 1000 + i,
 			.gid = 100,
-			.pid = 4000 + i,
+			.pid = strict ? getpid() : 4000 + i,
 			.pidfd = -1,
-			.n_groups = sizeof(groups) / sizeof(groups[0]),
+			/* a strict bus takes no groups, nor a process that does not exist */
+			.n_groups = strict ? 0 : sizeof(groups) / sizeof(groups[0]),
 			.groups = groups,
 			.seclabel = "label",
 		};
@@ -169,6 +170,16 @@ struct bus *bus_new(const char *address, const struct driver_limits *limits)
 		match_owner_init(&member->caller.matches);
 	}
 	return bus;
+}
+
+struct bus *bus_new(const char *address, const struct driver_limits *limits)
+{
+	return new_bus(address, limits, false);
+}
+
+struct bus *bus_new_strict(const char *address)
+{
+	return new_bus(address, NULL, true);
 }
 
 void bus_free(struct bus *bus)
@@ -341,10 +352,12 @@ static void dump_message(FILE *out, const struct message *message)
 	const char *signature = message_signature(message);
 	struct wire_reader reader;
 
-	expect_eq(wire_body_check(&message->header, message->bytes, message_body(message)), WIRE_OK);
+	expect_eq(wire_body_check(&message->header, message->bytes, message_body(message)),
+		  WIRE_OK);
 	fprintf(out, "%s", types[message->header.type]);
 	if (message_error_name(message))
-		fprintf(out, " %s", message_error_name(message) + strlen("org.freedesktop.DBus.Error."));
+		fprintf(out, " %s",
+			message_error_name(message) + strlen("org.freedesktop.DBus.Error."));
 	if (message_member(message))
 		fprintf(out, " %s", message_member(message));
 	if (message->header.type != WIRE_ERROR && *signature)
@@ -377,8 +390,9 @@ static void check_answer(const struct message *message, const char *destination,
 	if (!(message->header.flags & WIRE_NO_REPLY_EXPECTED) || !message->header.serial)
 		fail_at(file, line, "flags or serial of an answer");
 	if (message->header.type == WIRE_RETURN || message->header.type == WIRE_ERROR)
-		tap_expect_int(file, line, "reply serial", "77", "==",
-			       message->header.reply_serial == 77, message->header.reply_serial, 77);
+		tap_expect_int(file, line, "reply serial", "77",
+			       "==", message->header.reply_serial == 77,
+			       message->header.reply_serial, 77);
 	tap_expect_str(file, line, "destination", "caller", message_destination(message),
 		       is_peer ? NULL : destination);
 	tap_expect_str(file, line, "sender", "driver", message_sender(message),

@@ -51,8 +51,10 @@ struct request {
 	} args[4];
 };
 
-/* @address: of the engine */
+/* @address: of the engine; @limits: or NULL */
 struct bus *bus_new(const char *address, const struct driver_limits *limits);
+/* on an engine without additions to the ABI */
+struct bus *bus_new_strict(const char *address);
 void bus_free(struct bus *bus);
 /* members are early (before Hello) until this */
 void bus_hello(struct bus *bus, unsigned n_members);

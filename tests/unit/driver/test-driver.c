@@ -26,7 +26,8 @@ static void expect_all(struct bus *bus, struct member *member, const struct expe
 {
 	for (size_t i = 0; i < n; i++) {
 		note("%s %s", cases[i].request.interface ?: "", cases[i].request.member ?: "");
-		expect_request(bus, member, &cases[i].request, cases[i].expected, __FILE__, __LINE__);
+		expect_request(bus, member, &cases[i].request, cases[i].expected, __FILE__,
+			       __LINE__);
 	}
 }
 
@@ -90,9 +91,10 @@ CARRIER_TEST(hello_may_be_refused_and_tried_again)
 		      "error LimitsExceeded \"The maximum number of active connections has been "
 		      "reached\"");
 	bus->hello_outcome = DRIVER_HELLO_USER_LIMIT;
-	expect_answer(bus, a, "Hello", "",
-		      "error LimitsExceeded \"The maximum number of active connections for UID 1000 "
-		      "has been reached\"");
+	expect_answer(
+		bus, a, "Hello", "",
+		"error LimitsExceeded \"The maximum number of active connections for UID 1000 "
+		"has been reached\"");
 	bus->hello_outcome = -ENOMEM;
 	expect_eq(bus_dispatch(bus, a, &(struct request){.member = "Hello"}), -ENOMEM);
 	bus->hello_outcome = 0;
@@ -176,7 +178,8 @@ CARRIER_TEST(calls_to_nobody_are_for_the_peer)
 		  .args = {{.text = "ignored"}}},
 		 "return"},
 		{{.destination = "", .member = "Ping", .interface = ""},
-		 "error UnknownMethod \"Method \"Ping\" with signature \"\" on interface \"(null)\" "
+		 "error UnknownMethod \"Method \"Ping\" with signature \"\" on interface "
+		 "\"(null)\" "
 		 "doesn't exist\n\""},
 		{{.destination = "", .member = "GetId"},
 		 "error UnknownMethod \"Method \"GetId\" with signature \"\" on interface "
@@ -229,7 +232,8 @@ CARRIER_TEST(names_that_cannot_be_owned)
 	static const char *const invalid[] = {"", "bad", "a..b", ".a", "a.1b", "a.b ", NULL};
 	for (int i = 0; invalid[i]; i++) {
 		snprintf(expected, sizeof(expected),
-			 "error InvalidArgs \"Requested bus name \"%s\" is not valid\"", invalid[i]);
+			 "error InvalidArgs \"Requested bus name \"%s\" is not valid\"",
+			 invalid[i]);
 		expect_answer(bus, a, "RequestName", "su", expected, invalid[i], 0);
 		snprintf(expected, sizeof(expected),
 			 "error InvalidArgs \"Given bus name \"%s\" is not valid\"", invalid[i]);
@@ -256,10 +260,11 @@ CARRIER_TEST(names_that_cannot_be_owned)
 		 "\"org.freedesktop.DBus\" because it is reserved for D-Bus' use only\"",
 		 a->unique_name);
 	expect_answer(bus, a, "RequestName", "su", expected, DRIVER_NAME, 0);
-	expect_answer(bus, a, "ReleaseName", "s",
-		      "error InvalidArgs \"Cannot release the org.freedesktop.DBus service because it "
-		      "is owned by the bus\"",
-		      DRIVER_NAME);
+	expect_answer(
+		bus, a, "ReleaseName", "s",
+		"error InvalidArgs \"Cannot release the org.freedesktop.DBus service because it "
+		"is owned by the bus\"",
+		DRIVER_NAME);
 	bus_free(bus);
 }
 
@@ -273,8 +278,8 @@ static void expect_owners(struct bus *bus, const char *name, const struct member
 	char expected[256] = "return as [";
 
 	for (int i = 0; owners[i]; i++)
-		snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "%s\"%s\"",
-			 i ? ", " : "", owners[i]->unique_name);
+		snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected),
+			 "%s\"%s\"", i ? ", " : "", owners[i]->unique_name);
 	strcat(expected, "]");
 	if (!first)
 		snprintf(expected, sizeof(expected),
@@ -348,6 +353,18 @@ CARRIER_TEST(replacement)
 	bus_free(bus);
 }
 
+CARRIER_TEST(queue_of_a_strict_bus)
+{
+	struct bus *bus = bus_new_strict(address);
+	struct member *a = &bus->members[0], *b = &bus->members[1];
+
+	bus_hello(bus, 6);
+	REQUEST(b, 0, 1);
+	REQUEST(a, 0, 2);
+	expect_owners(bus, "a.b", b, a, NULL);
+	bus_free(bus);
+}
+
 CARRIER_TEST(limit_of_names)
 {
 	static const struct driver_limits limits = {4, 512};
@@ -378,9 +395,10 @@ CARRIER_TEST(limit_of_names)
 
 CARRIER_TEST(look_ups)
 {
-	static const char *const unknown[] = {"",	  "bad",      "no.such", ":",
-					      ":1",	  ":1.01",    ":1.999",  ":1.18446744073709551615",
-					      "a b",	  "x.y\xc3\xa9", NULL};
+	static const char *const unknown[] = {
+		"",    "bad",	      "no.such", ":",
+		":1",  ":1.01",	      ":1.999",	 ":1.18446744073709551615",
+		"a b", "x.y\xc3\xa9", NULL};
 	struct bus *bus = bus_new(address, NULL);
 	struct member *a = &bus->members[0], *b = &bus->members[1];
 	char expected[256];
@@ -588,15 +606,14 @@ CARRIER_TEST(become_monitor)
 		       &(struct request){.member = "BecomeMonitor",
 					 MONITORING,
 					 .args = {{.texts = NULL}, {.number = 1}}},
-		       "error InvalidArgs \"BecomeMonitor does not support any flags yet\"", __FILE__,
-		       __LINE__);
-	expect_request(bus, a,
-		       &(struct request){.member = "BecomeMonitor",
-					 MONITORING,
-					 .args = {{.texts = bad}}},
-		       "error MatchRuleInvalid \"Match rule has a key with no subsequent '=' "
-		       "character\"",
+		       "error InvalidArgs \"BecomeMonitor does not support any flags yet\"",
 		       __FILE__, __LINE__);
+	expect_request(
+		bus, a,
+		&(struct request){.member = "BecomeMonitor", MONITORING, .args = {{.texts = bad}}},
+		"error MatchRuleInvalid \"Match rule has a key with no subsequent '=' "
+		"character\"",
+		__FILE__, __LINE__);
 	expect(!bus->answer.is_monitor);
 	expect_eq(bus->answer.n_rules, 0);
 
@@ -660,8 +677,8 @@ CARRIER_TEST(environment)
 CARRIER_TEST(start_service)
 {
 	static const char *const activatable[] = {"s.running", "s.idle", NULL};
-	static const char *const unknown[] = {"", "no.such", ":1.999", DRIVER_NAME, "a.b", "s.idle",
-					      NULL};
+	static const char *const unknown[] = {"",    "no.such", ":1.999", DRIVER_NAME,
+					      "a.b", "s.idle",	NULL};
 	struct bus *bus = bus_new(address, NULL);
 	struct member *a = &bus->members[0];
 	char expected[256];
