@@ -372,17 +372,16 @@ TEST(start_service_by_name)
 	struct fixture f = fixture_start();
 
 	request_name(f.other, "org.example.One", 0);
-	/* the reference looks for a service file first: DIFFERENCES start-running */
-	if (subject_is_reference()) {
-		expect_error(driver_call(f.conn, "StartServiceByName", "su", "org.example.One", 0),
-			     "ServiceUnknown");
-	} else {
-		expect_eq(driver_u32(f.conn, "StartServiceByName", "su", "org.example.One", 0), 2);
-		expect_eq(driver_u32(f.conn, "StartServiceByName", "su", "org.example.One", 77), 2);
-	}
+	/* the service file is looked for first, and a running name has none here */
+	expect_error(driver_call(f.conn, "StartServiceByName", "su", "org.example.One", 0),
+		     "ServiceUnknown");
 	expect_error(driver_call(f.conn, "StartServiceByName", "su", "org.example.None", 0),
 		     "ServiceUnknown");
 	expect_error(driver_call(f.conn, "StartServiceByName", "su", "bad", 0), "ServiceUnknown");
+	expect_error(driver_call(f.conn, "StartServiceByName", "su", f.other->unique, 0),
+		     "ServiceUnknown");
+	expect_error(driver_call(f.conn, "StartServiceByName", "su", DRIVER_NAME, 77),
+		     "ServiceUnknown");
 	fixture_stop(&f);
 }
 
@@ -724,10 +723,13 @@ TEST(reload_config)
 {
 	struct fixture f = fixture_start();
 	char *good = file_read(sandbox_path(&f.subject->sandbox, "bus.conf"));
+	struct msg *reply;
 
 	expect_return(conn_call(f.conn, driver_msg("ReloadConfig")));
 	file_write(sandbox_path(&f.subject->sandbox, "bus.conf"), "<busconfig><nonsense/>");
-	expect_eq(conn_call(f.conn, driver_msg("ReloadConfig"))->type, MSG_ERROR);
+	reply = conn_call(f.conn, driver_msg("ReloadConfig"));
+	expect_eq(reply->type, MSG_ERROR);
+	msg_free(reply);
 	file_write(sandbox_path(&f.subject->sandbox, "bus.conf"), good);
 	expect_return(conn_call(f.conn, driver_msg("ReloadConfig")));
 	free(good);

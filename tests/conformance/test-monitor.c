@@ -168,6 +168,16 @@ TEST(names_and_matches_are_lost)
 	fixture_stop(&f);
 }
 
+/* busctl shows nothing until it has seen this */
+TEST(first_thing_seen_is_the_loss_of_its_own_name)
+{
+	struct fixture f = fixture_start();
+
+	become_monitor(f.monitor, NULL);
+	expect_driver_signal(f.monitor, "NameLost", f.monitor->unique);
+	fixture_stop(&f);
+}
+
 TEST(monitor_that_speaks_is_disconnected)
 {
 	struct fixture f = fixture_start();

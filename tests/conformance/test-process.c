@@ -22,6 +22,20 @@ struct run {
 	char *out, *err;
 };
 
+/* %C replaced; valid until the next one */
+static const char *with_config(const struct sandbox *sandbox, const char *arg)
+{
+	const char *mark = strstr(arg, "%C");
+	static char text[2][256];
+	static unsigned int next;
+	char *p = text[next++ % 2];
+
+	if (!mark)
+		return arg;
+	snprintf(p, sizeof(text[0]), "%.*s%s/bus.conf", (int)(mark - arg), arg, sandbox->dir);
+	return p;
+}
+
 static struct run run_subject(struct sandbox *sandbox, const char *const *args, const int *fds,
 			      size_t n_fds)
 {
@@ -33,20 +47,8 @@ static struct run run_subject(struct sandbox *sandbox, const char *const *args, 
 	/* without the engine's option: --version must be the only one */
 	n = n > 1 && args[0] && !args[1] ? 1 : n;
 	unlink(sandbox_path(sandbox, "stderr"));
-	for (; *args; args++) {
-		const char *mark = strstr(*args, "%C");
-
-		if (!mark) {
-			argv[n++] = *args;
-			continue;
-		}
-		char *arg;
-
-		expect_ge(
-			asprintf(&arg, "%.*s%s/bus.conf", (int)(mark - *args), *args, sandbox->dir),
-			0);
-		argv[n++] = arg;
-	}
+	for (; *args; args++)
+		argv[n++] = with_config(sandbox, *args);
 	argv[n] = NULL;
 	status = sandbox_wait(sandbox, sandbox_spawn(sandbox, argv, fds, n_fds));
 	expect(WIFEXITED(status));
