@@ -12,6 +12,7 @@ conformance_programs = \
 	%D%/test-hello \
 	%D%/test-large \
 	%D%/test-listen \
+	%D%/test-log \
 	%D%/test-malformed \
 	%D%/test-match \
 	%D%/test-monitor \
@@ -36,6 +37,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_hello_LDADD = $(conformance_ldadd)
 %C%_test_large_LDADD = $(conformance_ldadd)
 %C%_test_listen_LDADD = $(conformance_ldadd)
+%C%_test_log_LDADD = $(conformance_ldadd)
 %C%_test_malformed_LDADD = $(conformance_ldadd)
 %C%_test_match_LDADD = $(conformance_ldadd)
 %C%_test_monitor_LDADD = $(conformance_ldadd)

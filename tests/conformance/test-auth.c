@@ -9,6 +9,7 @@
 #include "tests/harness/daemon.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,6 +348,68 @@ TEST(guid_is_the_listening_address_guid)
 	free(line);
 	free(guid);
 	conn_close(conn);
+	subject_stop(subject);
+}
+
+/* Other users; only root can be one */
+
+enum { NOBODY = 65534 };
+
+/* In a child that is somebody else: a conversation up to BEGIN, then Hello. */
+static int as_nobody(const struct subject *subject, const char *auth, const char *answer,
+		     bool registers)
+{
+	pid_t pid = fork();
+	struct conn *conn;
+
+	expect_ge(pid, 0);
+	if (pid)
+		return sandbox_wait(&subject->sandbox, pid);
+	if (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY))
+		_exit(77);
+	conn = connect_nul(subject);
+	say(conn, auth);
+	hear(conn, auth, answer);
+	if (strncmp(answer, "OK", 2))
+		_exit(0);
+	say(conn, "BEGIN");
+	if (registers) {
+		conn_hello(conn);
+		if (driver_u32(conn, "GetConnectionUnixUser", "s", conn->unique) != NOBODY)
+			fail("taken for another user");
+	} else {
+		expect_eof(conn);
+	}
+	_exit(0);
+}
+
+static void skip_unless_root(void)
+{
+	if (getuid())
+		skip("only root can become another user");
+}
+
+TEST(another_user_is_closed_after_begin)
+{
+	struct subject *subject;
+
+	skip_unless_root();
+	subject = subject_start(EXTERNAL_ONLY);
+	expect_eq(as_nobody(subject, "AUTH EXTERNAL 3635353334", "OK *", false), 0);
+	expect_eq(as_nobody(subject, "AUTH EXTERNAL 30", "REJECTED EXTERNAL", false), 0);
+	conn_close(conn_new(subject->address));
+	subject_stop(subject);
+}
+
+TEST(another_user_may_be_allowed)
+{
+	struct subject *subject;
+
+	skip_unless_root();
+	subject = subject_start(EXTERNAL_ONLY
+				"<policy context=\"default\"><allow user=\"*\"/></policy>");
+	expect_eq(as_nobody(subject, "AUTH EXTERNAL 3635353334", "OK *", true), 0);
+	expect_eq(as_nobody(subject, "AUTH EXTERNAL 30", "REJECTED EXTERNAL", false), 0);
 	subject_stop(subject);
 }
 

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -380,6 +382,47 @@ TEST(sighup_reloads)
 	add_match(conn, "interface='a.b'");
 	conn_close(conn);
 	subject_stop(subject);
+}
+
+/* What a service manager is told */
+
+static void expect_notified(int fd, const char *want)
+{
+	struct pollfd p = {fd, POLLIN, 0};
+	char data[512];
+	ssize_t n;
+
+	for (;;) {
+		if (poll(&p, 1, WAIT_MS) != 1)
+			fail("no %s", want);
+		n = recv(fd, data, sizeof(data) - 1, 0);
+		expect_gt(n, 0);
+		data[n] = 0;
+		if (strstr(data, want))
+			return;
+	}
+}
+
+TEST(service_manager_is_notified)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	struct sandbox where;
+	struct subject *subject;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	sandbox_open(&where);
+	strcpy(sa.sun_path, sandbox_path(&where, "notify"));
+	expect_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	setenv("NOTIFY_SOCKET", sa.sun_path, 1);
+	subject = subject_start(NULL);
+	expect_notified(fd, "READY=1");
+	expect_eq(kill(subject->pid, SIGHUP), 0);
+	expect_notified(fd, "RELOADING=1");
+	expect_notified(fd, "READY=1");
+	subject_stop(subject);
+	expect_notified(fd, "STOPPING=1");
+	close(fd);
+	sandbox_close(&where);
 }
 
 /* Pid files */
