@@ -108,3 +108,6 @@ test_address_SOURCES = %D%/test-address.c
 test_address_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
 test_address_LDADD = libwire.a libbase.a libtap.a libfault.a
 TESTS += test-address
+
+dist_check_SCRIPTS += %D%/test-wire-symbols.sh
+TESTS += %D%/test-wire-symbols.sh
