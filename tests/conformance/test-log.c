@@ -120,7 +120,14 @@ TEST(lost_broadcast_names_both_sides)
 			conn_sync(from);
 	}
 	conn_sync(from);
-	n = count_lines(subject, (const char *[]){from->unique, stuck->unique, NULL});
+	if (!strcmp(subject_name(), "pool")) {
+		/* a pool only counts, and is asked when its owner reads on */
+		while (conn_fill(stuck, 200))
+			;
+		n = count_lines(subject, (const char *[]){stuck->unique, NULL});
+	} else {
+		n = count_lines(subject, (const char *[]){from->unique, stuck->unique, NULL});
+	}
 	expect_ge(n, 1);
 	expect_le(n, 60);
 	blob_free(&body);

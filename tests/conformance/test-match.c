@@ -640,10 +640,11 @@ TEST(eavesdropping_shows_others_messages)
 	conn_send(f.from,
 		  msg_flags(msg_call(f.other->unique, "/", "a.b", "Private"), MSG_NO_REPLY));
 	msg_free(conn_find_call(f.other, "Private"));
-	/* DIFFERENCES eavesdrop: ours shows broadcasts alone */
-	conn_sync(f.to);
+	/* ours shows broadcasts alone: DIFFERENCES eavesdrop */
 	if (subject_is_reference())
 		msg_free(conn_find_call(f.to, "Private"));
+	else
+		expect_quiet(f.to);
 	conn_drop(f.to);
 	conn_send(f.from, msg_signal("/", "a.b", "Public"));
 	conn_sync(f.from);

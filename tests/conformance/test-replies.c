@@ -226,15 +226,33 @@ TEST(reply_serial_on_a_signal_or_call_means_nothing)
 	back->reply_serial = 998;
 	conn_send(f.b, back);
 	expect_next(f.a, MSG_CALL, "Back");
-	/* the pending call is untouched by a field that names it: the reference
-	 * takes it for the reply (DIFFERENCES reply-serial) */
-	signal = msg_to(msg_signal("/", "a.b", "C"), f.a->unique);
-	signal->reply_serial = serial;
-	conn_send(f.b, signal);
-	expect_next(f.a, MSG_SIGNAL, "C");
 	conn_send(f.b, msg_return(call));
 	expect_return(conn_reply(f.a, serial));
 	msg_free(call);
+	fixture_stop(&f);
+}
+
+/* The reference takes it for the reply, and tells nobody when the real one does
+ * not come: DIFFERENCES reply-serial. */
+TEST(reply_serial_on_a_signal_leaves_the_call_pending)
+{
+	struct fixture f = fixture_start(NULL);
+	uint32_t serial = conn_send(f.a, ask(&f));
+	struct msg *signal = msg_to(msg_signal("/", "a.b", "C"), f.a->unique);
+	char *owner;
+
+	msg_free(conn_find_call(f.b, "Ask"));
+	signal->reply_serial = serial;
+	conn_send(f.b, signal);
+	expect_next(f.a, MSG_SIGNAL, "C");
+	while ((owner = name_owner(f.c, ":1.1"))) {
+		free(owner);
+		f.b = conn_close(f.b);
+	}
+	if (subject_is_reference())
+		expect_quiet(f.a);
+	else
+		expect_error(conn_reply(f.a, serial), "NoReply");
 	fixture_stop(&f);
 }
 
