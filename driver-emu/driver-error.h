@@ -19,8 +19,8 @@ enum driver_error {
 	DRIVER_ERROR_NAME_HAS_NO_OWNER,
 	DRIVER_ERROR_NO_MEMORY,
 	DRIVER_ERROR_NOT_SUPPORTED,
-	DRIVER_ERROR_PEER_GONE,	 /* NoReply: the callee disconnected */
-	DRIVER_ERROR_TIMED_OUT,	 /* NoReply: the configured time passed */
+	DRIVER_ERROR_PEER_GONE, /* NoReply: the callee disconnected */
+	DRIVER_ERROR_TIMED_OUT, /* NoReply: the configured time passed */
 	DRIVER_ERROR_PROPERTY_READ_ONLY,
 	DRIVER_ERROR_SELINUX_CONTEXT_UNKNOWN,
 	DRIVER_ERROR_SERVICE_UNKNOWN,

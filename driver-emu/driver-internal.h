@@ -138,6 +138,14 @@ int driver_look_up(struct driver_call *call, const char *name, uint64_t attach_f
 		   struct driver_record *record_out);
 void driver_record_release(struct driver_record *record);
 
+/**
+ * driver_count_names() - unique and well-known names on the bus
+ * @id: those of one connection only; or NULL
+ *
+ * Return: 0 or a negative errno.
+ */
+int driver_count_names(struct driver_call *call, const uint64_t *id, uint32_t *n_out);
+
 #define driver_item_for_each(item, info)                                                           \
 	for ((item) = (info)->items; (const char *)(item) < (const char *)(info) + (info)->size;   \
 	     (item) = (const void *)((const char *)(item) + (((item)->size + 7) & ~UINT64_C(7))))

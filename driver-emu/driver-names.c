@@ -190,6 +190,38 @@ int driver_run_list_names(struct driver_call *call)
 	return driver_reply_finish(call, &writer);
 }
 
+struct name_count {
+	const uint64_t *id;
+	uint64_t last_id;
+	uint32_t n;
+};
+
+static int count_names(void *userdata, const struct list_entry *entry)
+{
+	struct name_count *count = userdata;
+
+	if (count->id && *count->id != entry->id)
+		return 0;
+	if (count->last_id != entry->id)
+		count->n++;
+	count->last_id = entry->id;
+	if (entry->name)
+		count->n++;
+	return 0;
+}
+
+int driver_count_names(struct driver_call *call, const uint64_t *id, uint32_t *n_out)
+{
+	struct name_count count = {.id = id};
+	int r;
+
+	r = list(call, KDBUS_LIST_UNIQUE | KDBUS_LIST_NAMES, NULL, count_names, &count);
+	if (r)
+		return r;
+	*n_out = count.n;
+	return 0;
+}
+
 /* RequestName and ReleaseName */
 
 static int count_name(void *userdata, const char *name, bool queued)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Debug.Stats: counters
  *
- * The standard keys that the proxy can tell, and three of the engine: how many
+ * The standard keys that somebody here knows, and three of the engine: how many
  * messages between clients passed SEND and RECV, and how many broadcasts a receiver
- * could not take.
+ * could not take.  Keys whose value is not known are left out.
  *
  * See the specification, "org.freedesktop.DBus.Debug.Stats".
  */
@@ -28,28 +28,29 @@ static void put_u64(struct wire_writer *writer, const char *key, uint64_t value)
 int driver_run_get_stats(struct driver_call *call)
 {
 	const struct driver *driver = call->driver;
+	struct driver_stats stats = {0};
+	struct match_counts matches;
 	struct engine_stats engine;
 	struct wire_writer writer;
+	uint32_t n_names;
 	size_t mark;
+	int r;
 
+	r = driver_count_names(call, NULL, &n_names);
+	if (r)
+		return r;
+	driver->ops->stats(driver->userdata, &stats);
+	match_registry_get_counts(driver->matches, &matches);
 	engine_get_stats(driver->engine, &engine);
 	driver_reply_init(call, &writer);
 	mark = wire_put_array(&writer, 8);
 	put_u32(&writer, "Serial", SYNTHETIC_SERIAL);
-	if (driver->ops->stats) {
-		struct driver_stats stats = {0};
-
-		driver->ops->stats(driver->userdata, &stats);
-		put_u32(&writer, "ActiveConnections", stats.n_active);
-		put_u32(&writer, "IncompleteConnections", stats.n_incomplete);
-		put_u32(&writer, "MatchRules", stats.n_match_rules);
-		put_u32(&writer, "PeakMatchRules", stats.peak_match_rules);
-		put_u32(&writer, "PeakMatchRulesPerConnection",
-			stats.peak_match_rules_per_connection);
-		put_u32(&writer, "BusNames", stats.n_names);
-		put_u32(&writer, "PeakBusNames", stats.peak_names);
-		put_u32(&writer, "PeakBusNamesPerConnection", stats.peak_names_per_connection);
-	}
+	put_u32(&writer, "ActiveConnections", stats.n_active);
+	put_u32(&writer, "IncompleteConnections", stats.n_incomplete);
+	put_u32(&writer, "MatchRules", matches.n_rules);
+	put_u32(&writer, "PeakMatchRules", matches.peak_rules);
+	put_u32(&writer, "PeakMatchRulesPerConnection", matches.peak_rules_owner);
+	put_u32(&writer, "BusNames", n_names);
 	put_u64(&writer, OUR_KEY("Sends"), engine.n_sends);
 	put_u64(&writer, OUR_KEY("Receives"), engine.n_recvs);
 	put_u64(&writer, OUR_KEY("Lost"), engine.n_lost);
@@ -57,14 +58,31 @@ int driver_run_get_stats(struct driver_call *call)
 	return driver_reply_finish(call, &writer);
 }
 
+/* the client with that connection, if it is one of the proxy's */
+struct caller_search {
+	uint64_t id;
+	const struct driver_caller *found;
+};
+
+static int is_caller(void *userdata, const struct driver_caller *caller)
+{
+	struct caller_search *search = userdata;
+
+	if (!caller->conn || engine_conn_id(caller->conn) != search->id)
+		return 0;
+	search->found = caller;
+	return 1;
+}
+
 int driver_run_get_connection_stats(struct driver_call *call)
 {
 	__cleanup(driver_record_release) struct driver_record record = {0};
 	const char *name = wire_read_string(&call->args, NULL);
 	const struct driver *driver = call->driver;
-	struct driver_connection_stats stats = {0};
 	char unique_name[UNIQUE_NAME_SIZE];
+	struct caller_search search;
 	struct wire_writer writer;
+	uint32_t n_names;
 	size_t mark;
 	int r;
 
@@ -75,11 +93,13 @@ int driver_run_get_connection_stats(struct driver_call *call)
 		return driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
 				   "Could not get statistics of name '%s': no such name", name);
 	if (record.is_driver)
-		return driver_fail(
-			call, DRIVER_ERROR_INVALID_ARGS,
-			"GetConnectionStats is not meaningful for the message bus \"%s\" "
-			"itself",
-			DRIVER_NAME);
+		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
+				   "GetConnectionStats is not meaningful for the message bus "
+				   "\"%s\" itself",
+				   DRIVER_NAME);
+	r = driver_count_names(call, &record.id, &n_names);
+	if (r)
+		return r;
 
 	driver_reply_init(call, &writer);
 	mark = wire_put_array(&writer, 8);
@@ -87,22 +107,12 @@ int driver_run_get_connection_stats(struct driver_call *call)
 	driver_put_key(&writer, "UniqueName", "s");
 	unique_name_format(record.id, driver->id_offset, unique_name);
 	wire_put_string(&writer, unique_name);
-	if (driver->ops->connection_stats &&
-	    driver->ops->connection_stats(driver->userdata, record.id, &stats)) {
-		put_u32(&writer, "MatchRules", stats.n_match_rules);
-		put_u32(&writer, "PeakMatchRules", stats.peak_match_rules);
-		put_u32(&writer, "BusNames", stats.n_names);
-		put_u32(&writer, "PeakBusNames", stats.peak_names);
-		put_u32(&writer, "IncomingMessages", stats.n_incoming_messages);
-		put_u32(&writer, "IncomingBytes", stats.n_incoming_bytes);
-		put_u32(&writer, "IncomingFDs", stats.n_incoming_fds);
-		put_u32(&writer, "PeakIncomingBytes", stats.peak_incoming_bytes);
-		put_u32(&writer, "PeakIncomingFDs", stats.peak_incoming_fds);
-		put_u32(&writer, "OutgoingMessages", stats.n_outgoing_messages);
-		put_u32(&writer, "OutgoingBytes", stats.n_outgoing_bytes);
-		put_u32(&writer, "OutgoingFDs", stats.n_outgoing_fds);
-		put_u32(&writer, "PeakOutgoingBytes", stats.peak_outgoing_bytes);
-		put_u32(&writer, "PeakOutgoingFDs", stats.peak_outgoing_fds);
+	put_u32(&writer, "BusNames", n_names);
+	search = (struct caller_search){.id = record.id};
+	driver->ops->connections(driver->userdata, is_caller, &search);
+	if (search.found) {
+		put_u32(&writer, "MatchRules", search.found->matches.n_rules);
+		put_u32(&writer, "PeakMatchRules", search.found->matches.peak_rules);
 	}
 	wire_end_array(&writer, mark, 8);
 	return driver_reply_finish(call, &writer);
@@ -135,8 +145,7 @@ int driver_run_get_all_match_rules(struct driver_call *call)
 
 	driver_reply_init(call, &writer);
 	mark = wire_put_array(&writer, 8);
-	if (driver->ops->connections)
-		driver->ops->connections(driver->userdata, put_rules, &writer);
+	driver->ops->connections(driver->userdata, put_rules, &writer);
 	wire_end_array(&writer, mark, 8);
 	return driver_reply_finish(call, &writer);
 }

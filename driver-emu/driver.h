@@ -55,21 +55,14 @@ struct driver_limits {
 	uint32_t n_matches;
 };
 
-/* counters of the proxy, for Debug.Stats */
+/**
+ * struct driver_stats - counters of the proxy, for Debug.Stats
+ * @n_active: connections after Hello, monitors included
+ * @n_incomplete: before it
+ */
 struct driver_stats {
-	uint32_t n_active;     /* connections after Hello, monitors included */
-	uint32_t n_incomplete; /* before it */
-	uint32_t n_match_rules, peak_match_rules, peak_match_rules_per_connection;
-	uint32_t n_names, peak_names, peak_names_per_connection;
-};
-
-struct driver_connection_stats {
-	uint32_t n_match_rules, peak_match_rules;
-	uint32_t n_names, peak_names;
-	uint32_t n_incoming_messages, n_incoming_bytes, n_incoming_fds;
-	uint32_t peak_incoming_bytes, peak_incoming_fds;
-	uint32_t n_outgoing_messages, n_outgoing_bytes, n_outgoing_fds;
-	uint32_t peak_outgoing_bytes, peak_outgoing_fds;
+	uint32_t n_active;
+	uint32_t n_incomplete;
 };
 
 /* what driver_ops.hello() may answer, besides 0 and a negative errno */
@@ -81,7 +74,7 @@ enum driver_hello {
 /**
  * struct driver_ops - what only the proxy can do
  *
- * @userdata is that of driver_options.  Optional ones may be NULL.
+ * @userdata is that of driver_options.  What is optional may be NULL.
  */
 struct driver_ops {
 	/* Connects the caller to the engine: sets ->conn and ->unique_name.
@@ -100,13 +93,9 @@ struct driver_ops {
 	 * that.  Without the driver's own.  Optional: there are none. */
 	int (*activatable)(void *userdata, int (*fn)(void *fn_userdata, const char *name),
 			   void *fn_userdata);
-	/* Debug.Stats; all optional, NULL: the keys are left out */
 	void (*stats)(void *userdata, struct driver_stats *stats_out);
-	/* false: @id is not one of ours */
-	bool (*connection_stats)(void *userdata, uint64_t id,
-				 struct driver_connection_stats *stats_out);
-	/* calls @fn for each connection that has a unique name, until it returns
-	 * non-zero, and returns that */
+	/* Calls @fn for each client that has a unique name, until it returns non-zero,
+	 * and returns that. */
 	int (*connections)(void *userdata,
 			   int (*fn)(void *fn_userdata, const struct driver_caller *caller),
 			   void *fn_userdata);
@@ -144,7 +133,10 @@ struct driver_answer {
 	size_t n_rules;
 };
 
-#define DRIVER_ANSWER_NULL { .n_messages = 0 }
+#define DRIVER_ANSWER_NULL                                                                         \
+	{                                                                                          \
+		.n_messages = 0                                                                    \
+	}
 
 /* idempotent */
 void driver_answer_deinit(struct driver_answer *answer);
@@ -173,8 +165,8 @@ void driver_set_limits(struct driver *driver, const struct driver_limits *limits
  * Return: 0.  A negative errno: the caller must be disconnected, as the message
  * may have had its effect and the answer cannot be told.
  */
-int driver_dispatch(struct driver *driver, struct driver_caller *caller,
-		    const struct message *call, struct driver_answer *answer_out);
+int driver_dispatch(struct driver *driver, struct driver_caller *caller, const struct message *call,
+		    struct driver_answer *answer_out);
 
 /* the introspection data of the canonical path; NULL when out of memory; from malloc() */
 char *driver_introspect(void);

@@ -15,8 +15,8 @@
 #include "proxy/message.h"
 #include "proxy/unique-name.h"
 
-#define DRIVER_NAME "org.freedesktop.DBus"
-#define DRIVER_PATH "/org/freedesktop/DBus"
+#define DRIVER_NAME	 "org.freedesktop.DBus"
+#define DRIVER_PATH	 "/org/freedesktop/DBus"
 #define DRIVER_INTERFACE "org.freedesktop.DBus"
 
 #define SYNTHETIC_SERIAL UINT32_MAX

@@ -195,7 +195,6 @@ static void ops_stats(void *userdata, struct driver_stats *stats_out)
 	*stats_out = (struct driver_stats){
 		.n_active = daemon->counts.n_active,
 		.n_incomplete = daemon->counts.n_incomplete,
-		.n_match_rules = match_registry_n_nodes(daemon->matches),
 	};
 }
 

@@ -50,13 +50,23 @@ find_subscription(struct match_node *node, struct match_owner *owner, bool is_ea
 	return NULL;
 }
 
+static uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 static void count_rule(struct match_registry *registry, struct match_subscription *subscription,
 		       int by)
 {
 	struct match_owner *owner = subscription->owner;
+	struct match_counts *counts = &registry->counts;
 
 	subscription->count += by;
 	owner->n_rules += by;
+	counts->n_rules += by;
+	owner->peak_rules = max_u32(owner->peak_rules, owner->n_rules);
+	counts->peak_rules = max_u32(counts->peak_rules, counts->n_rules);
+	counts->peak_rules_owner = max_u32(counts->peak_rules_owner, owner->n_rules);
 	if (subscription->wants & MATCH_WANTS_SIGNALS)
 		owner->n_signals += by;
 	if (subscription->wants & MATCH_WANTS_NOTIFICATIONS)
@@ -127,7 +137,7 @@ void match_registry_clear(struct match_registry *registry, struct match_owner *o
 {
 	struct match_subscription *subscription, *tmp;
 
-	list_for_each_entry_safe (subscription, tmp, &owner->rules, owner_link) {
+	list_for_each_entry_safe(subscription, tmp, &owner->rules, owner_link) {
 		count_rule(registry, subscription, -(int)subscription->count);
 		free_subscription(registry, subscription);
 	}
@@ -143,7 +153,7 @@ int match_owner_for_each(const struct match_owner *owner,
 	char text[MATCH_MAX_FORMAT];
 	int r;
 
-	list_for_each_entry (subscription, &owner->rules, owner_link) {
+	list_for_each_entry(subscription, &owner->rules, owner_link) {
 		match_values_format(values, match_node_values(subscription->node, values),
 				    subscription->is_eavesdropping, text);
 		for (uint32_t i = 0; i < subscription->count; i++) {
@@ -188,4 +198,10 @@ struct match_registry *match_registry_free(struct match_registry *registry)
 uint32_t match_registry_n_nodes(const struct match_registry *registry)
 {
 	return registry->n_subscribed;
+}
+
+void match_registry_get_counts(const struct match_registry *registry,
+			       struct match_counts *counts_out)
+{
+	*counts_out = registry->counts;
 }

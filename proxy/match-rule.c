@@ -185,9 +185,10 @@ static int read_arg(struct match_rule *rule, const struct pair *pair, char *reas
 			 key);
 		return MATCH_INVALID;
 	}
-	/* COMPAT: signs and leading zeros are fine, a negative number wraps around */
+	/* COMPAT: a number as in C, octal, hexadecimal or signed, and a negative one wraps around
+	 */
 	errno = 0;
-	arg = strtoul(key + 3, &junk, 10);
+	arg = strtoul(key + 3, &junk, 0);
 	if (junk == key + 3 || errno) {
 		snprintf(reason, MATCH_MAX_REASON,
 			 "Key '%s' in match rule starts with 'arg' but could not parse arg "
@@ -200,7 +201,7 @@ static int read_arg(struct match_rule *rule, const struct pair *pair, char *reas
 		kind = MATCH_ARG;
 	} else if (strcmp(junk, "path") == 0) {
 		kind = MATCH_ARG_PATH;
-	} else if (strcmp(junk, "namespace") == 0 && arg == 0) {
+	} else if (strcmp(key, "arg0namespace") == 0) {
 		kind = MATCH_ARG_NAMESPACE;
 		if (!namespace_is_valid(value, pair->len)) {
 			snprintf(reason, MATCH_MAX_REASON,
@@ -442,15 +443,35 @@ static char *put_value(char *p, const struct match_value *value)
 	return p;
 }
 
+/* the order in which people write keys; arguments by their number */
+static unsigned written_order(const struct match_value *value)
+{
+	static const uint8_t order[_MATCH_KEY_MAX] = {
+		[MATCH_TYPE] = 0,	 [MATCH_SENDER] = 1, [MATCH_INTERFACE] = 2,
+		[MATCH_MEMBER] = 3,	 [MATCH_PATH] = 4,   [MATCH_PATH_NAMESPACE] = 4,
+		[MATCH_DESTINATION] = 5,
+	};
+
+	return value->key >= MATCH_ARG ? 6u + value->arg : order[value->key];
+}
+
 size_t match_values_format(const struct match_value *values, unsigned n_values,
 			   bool is_eavesdropping, char text_out[MATCH_MAX_FORMAT])
 {
+	const struct match_value *sorted[MATCH_MAX_TERMS];
 	char *p = text_out;
 
 	for (unsigned i = 0; i < n_values; i++) {
+		unsigned at = i;
+
+		for (; at && written_order(sorted[at - 1]) > written_order(&values[i]); at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = &values[i];
+	}
+	for (unsigned i = 0; i < n_values; i++) {
 		if (i)
 			*p++ = ',';
-		p = put_value(p, &values[i]);
+		p = put_value(p, sorted[i]);
 	}
 	if (is_eavesdropping) {
 		if (p != text_out)

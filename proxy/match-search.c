@@ -49,7 +49,7 @@ static void search_node(struct search *search, struct match_node *node)
 		if (!match_subject_has(search->subject, &value))
 			return;
 	}
-	list_for_each_entry (subscription, &node->subscriptions, node_link) {
+	list_for_each_entry(subscription, &node->subscriptions, node_link) {
 		struct match_owner *owner = subscription->owner;
 
 		if (owner->hit == search->number ||

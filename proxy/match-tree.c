@@ -137,7 +137,7 @@ struct match_node *match_find_child(const struct match_registry *registry,
 {
 	struct match_node *node;
 
-	hlist_for_each_entry (node, bucket_of(registry, level, hash), hash_link) {
+	hlist_for_each_entry(node, bucket_of(registry, level, hash), hash_link) {
 		struct match_value value;
 
 		if (node->hash != hash || node->level != level)
@@ -163,7 +163,7 @@ static void resize_table(struct match_registry *registry, uint32_t n_buckets)
 	registry->buckets = buckets;
 	registry->n_buckets = n_buckets;
 	for (uint32_t i = 0; i < n_old; i++) {
-		hlist_for_each_entry_safe (node, tmp, &old[i], hash_link) {
+		hlist_for_each_entry_safe(node, tmp, &old[i], hash_link) {
 			hlist_del(&node->hash_link);
 			hlist_add_head(&node->hash_link,
 				       bucket_of(registry, node->level, node->hash));

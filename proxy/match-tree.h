@@ -73,6 +73,7 @@ struct match_subscription {
  * @n_subscribed: nodes with subscriptions
  * @n_eavesdropping: rules that eavesdrop
  * @n_finds: look-ups so far
+ * @counts: for those who are curious
  */
 struct match_registry {
 	struct siphash_key key;
@@ -82,6 +83,7 @@ struct match_registry {
 	uint32_t n_subscribed;
 	uint32_t n_eavesdropping;
 	uint64_t n_finds;
+	struct match_counts counts;
 	struct hlist_head *buckets;
 	struct match_node *root;
 };

@@ -138,12 +138,14 @@ void match_subject_init_change(struct match_subject *subject, const char *name,
 /**
  * struct match_owner - the rules of one client
  * @n_rules: rules added and not removed, each as often as it was added
+ * @peak_rules: the most there ever were
  * @n_signals: those with MATCH_WANTS_SIGNALS
  * @n_notifications: those with MATCH_WANTS_NOTIFICATIONS
  */
 struct match_owner {
 	struct list_head rules; /* struct match_subscription.owner_link */
 	uint32_t n_rules;
+	uint32_t peak_rules;
 	uint32_t n_signals;
 	uint32_t n_notifications;
 	uint64_t hit; /* the look-up that found this owner last */
@@ -183,6 +185,16 @@ void match_registry_clear(struct match_registry *registry, struct match_owner *o
 
 /* distinct rules, each counted once however many added it */
 uint32_t match_registry_n_nodes(const struct match_registry *registry);
+
+/* rules of all owners, now and at most, and the most that one of them ever had */
+struct match_counts {
+	uint32_t n_rules;
+	uint32_t peak_rules;
+	uint32_t peak_rules_owner;
+};
+
+void match_registry_get_counts(const struct match_registry *registry,
+			       struct match_counts *counts_out);
 
 /**
  * match_registry_find() - who wants it?

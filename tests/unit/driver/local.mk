@@ -8,3 +8,15 @@ check_PROGRAMS += test-driver
 test_driver_SOURCES = %D%/test-driver.c
 test_driver_LDADD = $(driver_test_LIBS)
 TESTS += test-driver
+
+check_PROGRAMS += test-driver-info
+test_driver_info_SOURCES = %D%/test-driver-info.c
+test_driver_info_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_driver_info_LDADD = $(driver_test_LIBS) libfault.a
+TESTS += test-driver-info
+
+check_PROGRAMS += test-synthetic
+test_synthetic_SOURCES = %D%/test-synthetic.c
+test_synthetic_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_synthetic_LDADD = $(driver_test_LIBS) libfault.a
+TESTS += test-synthetic

@@ -24,11 +24,9 @@ struct expectation {
 static void expect_all(struct bus *bus, struct member *member, const struct expectation *cases,
 		       size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		note("%s %s", cases[i].request.interface ?: "", cases[i].request.member ?: "");
+	for (size_t i = 0; i < n; i++)
 		expect_request(bus, member, &cases[i].request, cases[i].expected, __FILE__,
 			       __LINE__);
-	}
 }
 
 /* Hello */

@@ -123,6 +123,7 @@ TEST(rules_are_counted)
 {
 	struct match_registry *registry = must_new(0);
 	struct message *message = make_signal("M", NULL);
+	struct match_counts counts;
 	struct match_owner owner;
 
 	match_owner_init(&owner);
@@ -132,6 +133,8 @@ TEST(rules_are_counted)
 	expect_eq(add(registry, &owner, "member=M"), 0);
 	expect_eq(owner.n_rules, 3);
 	expect_eq(match_registry_n_nodes(registry), 2);
+	match_registry_get_counts(registry, &counts);
+	expect_eq(counts.n_rules, 3);
 	expect_eq(drop(registry, &owner, "type='signal',member='M'"), MATCH_OK);
 	expect_eq(drop(registry, &owner, "member='M'"), MATCH_OK);
 	expect(accepts(registry, &owner, message));
@@ -141,6 +144,11 @@ TEST(rules_are_counted)
 	expect_eq(owner.n_rules, 0);
 	expect_eq(owner.n_signals, 0);
 	expect_eq(owner.n_notifications, 0);
+	match_registry_get_counts(registry, &counts);
+	expect_eq(counts.n_rules, 0);
+	expect_eq(counts.peak_rules, 3);
+	expect_eq(counts.peak_rules_owner, 3);
+	expect_eq(owner.peak_rules, 3);
 	match_registry_free(registry);
 	message_unref(message);
 }
@@ -229,13 +237,13 @@ TEST(rules_can_be_listed)
 	add(registry, &owner, "interface='i.I',member='M'");
 	add(registry, &owner, "");
 	expect_eq(match_owner_for_each(&owner, append_text, text), 0);
-	expect_str(text, "interface='i.I',member='M',type='signal',arg0='x';;;"
+	expect_str(text, "type='signal',interface='i.I',member='M',arg0='x';;;"
 			 "eavesdrop='true';interface='i.I',member='M';");
 	expect_eq(match_owner_for_each(&owner, stop_at_once, NULL), 42);
 	match_registry_clear(registry, &owner);
 	text[0] = '\0';
 	match_owner_for_each(&other, append_text, text);
-	expect_str(text, "interface='i.I',member='M',type='signal',arg0='y';"
+	expect_str(text, "type='signal',interface='i.I',member='M',arg0='y';"
 			 "interface='i.I',member='N';");
 	match_registry_clear(registry, &other);
 	match_registry_free(registry);

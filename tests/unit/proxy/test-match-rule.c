@@ -35,7 +35,7 @@ static const struct {
 	{"type='error'", "type='error'"},
 	{"type='signal',", "type='signal'"},
 	{"type='signal', ", "type='signal'"},
-	{"type='signal',  member='x'", "member='x',type='signal'"},
+	{"type='signal',  member='x'", "type='signal',member='x'"},
 	{"\tmember='x'", "member='x'"},
 	{"member ='x'", "member='x'"},
 	{"member\r='x'", "member='x'"},
@@ -58,7 +58,9 @@ static const struct {
 	{"arg-0='x'", "arg0='x'"},
 	{"arg01path='x'", "arg1path='x'"},
 	{"arg63='x'", "arg63='x'"},
-	{"arg2='b',arg1='a',arg0path='/'", "arg1='a',arg2='b',arg0path='/'"},
+	{"arg010='x'", "arg8='x'"},
+	{"arg0x3f='x'", "arg63='x'"},
+	{"arg2='b',arg1='a',arg0path='/'", "arg0path='/',arg1='a',arg2='b'"},
 	{"arg0namespace='foo'", "arg0namespace='foo'"},
 	{"arg0namespace='a.b'", "arg0namespace='a.b'"},
 	{"arg0namespace=':1'", "arg0namespace=':1'"},
@@ -76,7 +78,7 @@ static const struct {
 	{"eavesdrop='true',eavesdrop='false'", ""},
 	{"member='x',eavesdrop=true", "member='x',eavesdrop='true'"},
 	{"type='signal',sender='a.b',interface='i.i',member='m',path='/p',destination='c.d'",
-	 "sender='a.b',destination='c.d',interface='i.i',member='m',path='/p',type='signal'"},
+	 "type='signal',sender='a.b',interface='i.i',member='m',path='/p',destination='c.d'"},
 	/* an empty key is the end of the rule */
 	{"=", ""},
 	{" ='x'", ""},
@@ -148,6 +150,12 @@ static const struct {
 	{"arg18446744073709551616='x'",
 	 "Key 'arg18446744073709551616' in match rule starts with 'arg' but could not parse arg "
 	 "number. Should be 'arg0' or 'arg7' for example.\n"},
+	{"arg08='x'", "Key 'arg08' in match rule contains junk after argument number (0). Only "
+		      "'arg0path' (for example) or 'arg0namespace' are valid"},
+	{"arg00namespace='a'", "Key 'arg00namespace' in match rule contains junk after argument "
+			       "number (0). Only 'arg0path' (for example) or 'arg0namespace' are "
+			       "valid"},
+	{"arg0100='x'", "Key 'arg0100' in match rule has arg number 64 but the maximum is 63.\n"},
 	{"arg64='x'", "Key 'arg64' in match rule has arg number 64 but the maximum is 63.\n"},
 	{"arg-1='x'", "Key 'arg-1' in match rule has arg number 18446744073709551615 but the "
 		      "maximum is 63.\n"},
