@@ -511,10 +511,11 @@ static bool ends_in_slash(const char *text)
 
 static bool arg_matches(int kind, const char *wanted, char type, const char *value)
 {
-	size_t len = strlen(wanted);
+	size_t len;
 
 	if (kind == KEY_NONE)
 		return true;
+	len = strlen(wanted);
 	if (type != 's' && !(kind == KEY_PATH && type == 'o'))
 		return false;
 	if (strcmp(value, wanted) == 0)
