@@ -88,7 +88,7 @@ static inline uint32_t wire_alignment(char code)
  */
 int wire_signature_count(const char *signature, size_t len);
 
-/* the first character behind the complete type at @signature, which is valid */
+/* the first character behind the complete type at @signature; its end if that is not complete */
 const char *wire_signature_skip(const char *signature);
 
 /**

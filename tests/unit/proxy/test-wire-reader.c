@@ -146,8 +146,15 @@ TEST(skipping_what_a_body_does_not_have_poisons)
 		const char *bytes;
 		uint32_t size;
 	} cases[] = {
-		{"(uu)", "\0\0\0\0", 4}, {"v", "\1s\0", 3}, {"v", "\1", 1},
-		{"as", "\7\0\0\0", 4},	 {"v", "\0\0", 2}, /* a variant without a type */
+		{"(uu)", "\0\0\0\0", 4},
+		{"v", "\1s\0", 3},
+		{"v", "\1", 1},
+		{"as", "\7\0\0\0", 4},
+		{"v", "\0\0", 2}, /* a variant without a type */
+		/* signatures of variants that nobody checked */
+		{"v", "\2(y\0\0\0\0\0\0", 9},
+		{"v", "\1)\0\0\0\0\0", 7},
+		{"v", "\1!\0\0", 4},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -159,6 +166,18 @@ TEST(skipping_what_a_body_does_not_have_poisons)
 		expect_str(signature, "");
 		expect_poisoned(&reader);
 	}
+}
+
+/* nor is the end of a signature passed that nobody checked */
+TEST(skipping_an_array_without_element)
+{
+	const char *signature = "v";
+	struct wire_reader reader;
+
+	reader_of(&reader, "\2a{\0\0\0\0\0", 8, false);
+	wire_read_skip(&reader, &signature);
+	expect_str(signature, "");
+	expect_eq(reader.at, 8);
 }
 
 /* a variant that holds a variant, and so on: more than a valid body has */

@@ -127,4 +127,9 @@ TEST(skipping_a_type)
 		snprintf(text, sizeof(text), "%s(rest)", types[i]);
 		expect_str(wire_signature_skip(text), "(rest)");
 	}
+	/* never behind the end */
+	expect_str(wire_signature_skip(""), "");
+	expect_str(wire_signature_skip("a"), "");
+	expect_str(wire_signature_skip("a{s"), "");
+	expect_str(wire_signature_skip(")"), "");
 }
