@@ -301,6 +301,29 @@ TEST(state_waiting_for_begin)
 	subject_stop(subject);
 }
 
+TEST(descriptors_stay_negotiated_over_a_cancelled_attempt)
+{
+	struct subject *subject = subject_start(NULL);
+	struct conn *conn =
+		converse(subject, (struct line[]){WAIT_BEGIN,
+						  {"NEGOTIATE_UNIX_FD", "AGREE_UNIX_FD"},
+						  {"CANCEL", "REJECTED *"},
+						  WAIT_BEGIN,
+						  {"BEGIN", NULL},
+						  {NULL, NULL}});
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct msg *msg;
+
+	conn_hello(conn);
+	conn_send(conn, msg_attach(msg_to(msg_signal("/", "a.b", "Fd"), conn->unique), fd));
+	msg = conn_find_signal(conn, "Fd");
+	expect_eq(msg->n_fds, 1);
+	msg_free(msg);
+	close(fd);
+	conn_close(conn);
+	subject_stop(subject);
+}
+
 /* Lines */
 
 TEST(line_feed_alone_ends_no_line)

@@ -268,3 +268,39 @@ TEST(coming_and_going_is_announced)
 	conn_close(watch);
 	subject_stop(subject);
 }
+
+/* They come, take names, match, call and go: nothing of them stays. */
+TEST(clients_leave_nothing_behind)
+{
+	enum { N_ROUNDS = 40, N_AT_ONCE = 25 };
+	struct subject *subject = subject_start(NULL);
+	unsigned int n_fds = subject_idle_fds(subject, NULL);
+	struct conn *watch = conn_new(subject->address);
+	size_t first = 0;
+
+	for (int i = 0; i < N_ROUNDS; i++) {
+		struct conn *conns[N_AT_ONCE];
+		char name[32];
+
+		for (int j = 0; j < N_AT_ONCE; j++) {
+			conns[j] = conn_new(subject->address);
+			snprintf(name, sizeof(name), "leave.n%d.m%d", i, j);
+			request_name(conns[j], name, 0);
+			request_name(conns[j], "leave.common", 0);
+			add_match(conns[j], "type='signal',interface='a.b',arg0='x'");
+			add_match(conns[j], "type='signal',member='NameOwnerChanged'");
+			conn_send(conns[j], msg_call(watch->unique, "/", "a.b", "Unanswered"));
+		}
+		for (int j = 0; j < N_AT_ONCE; j++)
+			conn_close(conns[j]);
+		conn_sync(watch);
+		conn_drop(watch);
+		if (i == N_ROUNDS / 4)
+			first = subject_rss_kib(subject);
+	}
+	conn_close(watch);
+	expect_eq(subject_settle_fds(subject, n_fds), n_fds);
+	if (!subject_is_sanitized())
+		expect_lt(subject_rss_kib(subject), first + 1024);
+	subject_stop(subject);
+}

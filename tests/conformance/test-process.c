@@ -302,6 +302,21 @@ TEST(prints_nothing_unless_asked)
 	bus_stop(&bus, bus_address(&bus));
 }
 
+TEST(options_that_change_nothing_here)
+{
+	struct bus bus;
+	char *text;
+
+	bus_start(&bus,
+		  (const char *[]){"--fork", "--nofork", "--nosyslog", "--nopidfile",
+				   "--systemd-activation", "--print-address=20", NULL},
+		  NULL);
+	text = bus_printed(&bus, 0);
+	expect_address(text, &bus);
+	bus_stop(&bus, text);
+	free(text);
+}
+
 TEST(address_option_overrides_listen)
 {
 	struct sandbox where;
