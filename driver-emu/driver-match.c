@@ -57,15 +57,15 @@ int driver_run_add_match(struct driver_call *call)
 	unsigned wants, new_wants;
 	int r;
 
-	r = read_rule(call, &rule);
-	if (!rule)
-		return r;
 	if (caller->matches.n_rules >= call->driver->limits.n_matches)
 		return driver_fail(call, DRIVER_ERROR_LIMITS_EXCEEDED,
 				   "Connection \"%s\" is not allowed to add more match rules "
 				   "(increase limits in configuration file if required; "
 				   "max_match_rules_per_connection=%u)",
 				   caller->unique_name, call->driver->limits.n_matches);
+	r = read_rule(call, &rule);
+	if (!rule)
+		return r;
 
 	wants = match_owner_wants(&caller->matches);
 	new_wants = wants | match_rule_wants(rule);

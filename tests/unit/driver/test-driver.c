@@ -551,6 +551,8 @@ CARRIER_TEST(limit_of_matches)
 		 "max_match_rules_per_connection=2)\"",
 		 a->unique_name);
 	expect_answer(bus, a, "AddMatch", "s", expected, "member='M'");
+	/* whatever the rule is */
+	expect_answer(bus, a, "AddMatch", "s", expected, "bogus");
 	expect_answer(bus, a, "RemoveMatch", "s", "return", "member='M'");
 	expect_answer(bus, a, "AddMatch", "s", "return", "member='M'");
 	bus_free(bus);
