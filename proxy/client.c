@@ -157,19 +157,29 @@ void client_set_ready(struct client *client)
 		list_add_tail(&client->ready_link, &client->daemon->ready);
 }
 
+/* position up to which the bus has queued to the client by now */
+static uint64_t client_queued(struct client *client)
+{
+	return client->caller.conn ? engine_conn_position(client->caller.conn) : 0;
+}
+
 void client_answer(struct client *client, struct message *message)
 {
-	uint64_t position = 0;
-
 	if (client->state == CLIENT_CLOSED)
 		return;
-	if (client->caller.conn)
-		position = engine_conn_position(client->caller.conn);
-	if (outbound_answer(&client->out, message, position) < 0) {
+	if (outbound_answer(&client->out, message, client_queued(client)) < 0) {
 		client_close(client, "out of memory");
 		return;
 	}
 	client_set_ready(client);
+}
+
+void client_signal(struct client *client, struct message *message)
+{
+	if (outbound_answer(&client->out, message, client_queued(client)) < 0)
+		client->daemon->counts.n_lost++;
+	else
+		client_set_ready(client);
 }
 
 void client_copy(struct client *client, struct message *message)

@@ -120,6 +120,9 @@ void client_flush(struct client *client);
  */
 void client_answer(struct client *client, struct message *message);
 
+/* a signal of the bus that the client's rules want: lost and counted without memory */
+void client_signal(struct client *client, struct message *message);
+
 /* a copy for a monitor: dropped and counted where the monitor does not keep up */
 void client_copy(struct client *client, struct message *message);
 

@@ -113,7 +113,11 @@ static bool host_accepts(void *userdata, struct engine_conn *conn,
 		return false;
 	match_subject_init_message(&subject, &message);
 	unique_name_format(received->src_id, daemon->id_offset, sender);
-	parties_init(daemon, &subject, sender, NULL);
+	subject.sender = (struct match_party){.unique_name = sender};
+	if (received->src_names) {
+		subject.sender.names = parties_listed_names;
+		subject.sender.context = (void *)received->src_names;
+	}
 	*tag_out = TRANSLATE_TAG_MATCHED;
 	return match_owner_accepts(daemon->matches, &client->caller.matches, &subject);
 }
@@ -188,6 +192,13 @@ static int ops_reload(void *userdata, char **text_out)
 	return daemon_reload(userdata, text_out);
 }
 
+static int ops_set_environment(void *userdata, const char *name, const char *value)
+{
+	struct daemon *daemon = userdata;
+
+	return environment_set(&daemon->environment, name, value);
+}
+
 static void ops_stats(void *userdata, struct driver_stats *stats_out)
 {
 	const struct daemon *daemon = userdata;
@@ -220,6 +231,7 @@ const struct driver_ops daemon_driver_ops = {
 	.hello = ops_hello,
 	.pidfd = ops_pidfd,
 	.reload = ops_reload,
+	.set_environment = ops_set_environment,
 	.stats = ops_stats,
 	.connections = ops_connections,
 };

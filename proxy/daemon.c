@@ -13,6 +13,8 @@
 
 #include "proxy/daemon-host.h"
 #include "proxy/listener.h"
+#include "proxy/monitor.h"
+#include "proxy/parties.h"
 
 enum {
 	CHUNK_SIZE = 256 * 1024,
@@ -139,6 +141,23 @@ static int daemon_init_signals(struct daemon *daemon)
 	return r;
 }
 
+/* signals of the bus' own */
+
+static void daemon_broadcast_hit(void *userdata, struct match_owner *owner)
+{
+	client_signal(client_from_matches(owner), userdata);
+}
+
+void daemon_broadcast(struct daemon *daemon, struct message *message)
+{
+	struct match_subject subject;
+
+	monitor_feed(daemon, message);
+	match_subject_init_message(&subject, message);
+	parties_init(daemon, &subject, message_sender(message), NULL);
+	match_registry_find(daemon->matches, &subject, daemon_broadcast_hit, message);
+}
+
 /* limits */
 
 static uint64_t limit_value(const struct config *config, enum config_limit_id id, uint64_t max)
@@ -252,7 +271,6 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	daemon->signal_source.fd = -1;
 	daemon->engine_source.fd = -1;
 	daemon->owner_uid = geteuid();
-	daemon->is_strict = options->strict;
 	daemon->loop.epoll_fd = -1;
 	daemon->loop.timer_fd = -1;
 	daemon->config = config;
@@ -268,6 +286,8 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 		r = -ENOMEM;
 	else
 		r = loop_init(&daemon->loop);
+	if (!r)
+		r = environment_init(&daemon->environment, environ);
 	if (!r)
 		r = daemon_init_signals(daemon);
 	if (!r)
@@ -320,6 +340,7 @@ struct daemon *daemon_free(struct daemon *daemon)
 	if (daemon->signal_source.fd >= 0)
 		close(daemon->signal_source.fd);
 	loop_deinit(&daemon->loop);
+	environment_deinit(&daemon->environment);
 	free(daemon->chunk.bytes);
 	config_free(daemon->config);
 	free(daemon);

@@ -17,6 +17,7 @@
 #include "policy-parser/config.h"
 #include "proxy/base/log.h"
 #include "proxy/client.h"
+#include "proxy/environment.h"
 #include "proxy/inbound.h"
 #include "proxy/loop.h"
 #include "proxy/match.h"
@@ -42,13 +43,13 @@ struct daemon_limits {
 struct daemon {
 	struct loop loop;
 	struct config *config;
-	bool is_strict;
 	unsigned mechanisms; /* AUTH_*; as they were at start, whatever a reload says */
 	uint32_t owner_uid;
 	char guid[33]; /* of the bus */
 	uint64_t id_offset;
 	struct daemon_limits limits;
 	struct daemon_counts counts;
+	struct environment environment;
 
 	struct engine_host host;
 	struct engine *engine;
@@ -71,6 +72,7 @@ struct daemon {
 	struct loop_timer auth_timer;
 	struct loop_timer retry_timer;
 
+	struct message *hello; /* being dispatched: see monitor_await_hello() */
 	struct loop_source signal_source;
 	struct inbound_chunk chunk; /* what sockets are read into */
 
@@ -84,7 +86,6 @@ struct daemon {
  */
 struct daemon_options {
 	const char *engine;
-	bool strict;
 };
 
 /**
@@ -120,6 +121,9 @@ int daemon_reload(struct daemon *daemon, char **text_out);
 void daemon_set_limits(struct daemon *daemon, const struct config *config);
 /* what they mean for the engine's domain */
 void daemon_get_engine_limits(const struct config *config, struct engine_limits *limits_out);
+
+/* a signal of the bus itself, to everybody whose rules want it */
+void daemon_broadcast(struct daemon *daemon, struct message *message);
 
 /* the client is flushed again after a while */
 void daemon_retry_later(struct daemon *daemon, struct client *client);

@@ -38,41 +38,23 @@ static void dispatch_error(struct client *client, const struct message *message,
 	client_answer(client, reply);
 }
 
-/* Monitors see Hello under the name that it brought. */
-static void dispatch_feed_hello(struct client *client, const struct message *message)
-{
-	__cleanup(message_unrefp) struct message *named = NULL;
-	uint32_t size;
-
-	if (!match_registry_n_nodes(client->daemon->monitor_matches))
-		return;
-	size = wire_relay_size(message->bytes, &message->header, client->unique_name_len);
-	if (message_new(size + message->header.body_size, 0, &named) < 0)
-		return;
-	wire_relay_header(message->bytes, &message->header, client->unique_name,
-			  client->unique_name_len, named->bytes, &named->header);
-	memcpy(named->bytes + size, message_body(message), message->header.body_size);
-	monitor_feed(client->daemon, named);
-}
-
 static void dispatch_driver(struct client *client, struct message *message)
 {
 	struct daemon *daemon = client->daemon;
 	__cleanup(driver_answer_deinit) struct driver_answer answer = DRIVER_ANSWER_NULL;
 	bool is_addressed = message->header.destination.at;
-	bool is_early = client->state == CLIENT_HELLO;
+	int r;
 
-	if (is_addressed && !is_early)
+	/* what is addressed to nobody is a matter between the client and the bus */
+	if (is_addressed && client->state == CLIENT_HELLO)
+		monitor_await_hello(daemon, message);
+	else if (is_addressed)
 		monitor_feed(daemon, message);
-	if (driver_dispatch(daemon->driver, &client->caller, message, &answer) < 0) {
+	r = driver_dispatch(daemon->driver, &client->caller, message, &answer);
+	monitor_end_hello(daemon);
+	if (r < 0) {
 		client_close(client, "out of memory");
 		return;
-	}
-	if (is_addressed && is_early) {
-		if (client->state == CLIENT_ACTIVE)
-			dispatch_feed_hello(client, message);
-		else
-			monitor_feed(daemon, message);
 	}
 	for (unsigned i = 0; i < answer.n_messages; i++) {
 		if (is_addressed)

@@ -35,6 +35,7 @@ libproxy_a_SOURCES = \
 	%D%/daemon-host.c %D%/daemon-host.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/dispatch.c %D%/dispatch.h \
+	%D%/environment.c %D%/environment.h \
 	%D%/inbound.c %D%/inbound.h \
 	%D%/listener.c %D%/listener.h \
 	%D%/loop.c %D%/loop.h \

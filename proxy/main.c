@@ -61,9 +61,15 @@ static int load_config(const struct options *options, struct config **config_out
 	__cleanup(config_freep) struct config *config = NULL;
 	struct config_environment environment;
 	struct config_options config_options = {.environment = &environment};
-	const char *path = options_config_file(options);
+	__cleanup(freep) char *path = NULL;
 	int r;
 
+	/* absolute: a reload may come after a chdir() */
+	path = realpath(options_config_file(options), NULL);
+	if (!path)
+		path = strdup(options_config_file(options));
+	if (!path)
+		return -ENOMEM;
 	if (options->strict)
 		config_options.flags |= CONFIG_STRICT;
 	config_environment_init(&environment);
@@ -128,8 +134,7 @@ static int print_start(const struct options *options, const struct list_head *li
 static int serve(const struct options *options, struct config *config, const char *pidfile,
 		 struct list_head *listeners, int *ready_fd)
 {
-	struct daemon_options daemon_options = {.engine = options->bus,
-						.strict = options->strict};
+	struct daemon_options daemon_options = {.engine = options->bus};
 	__cleanup(daemon_freep) struct daemon *daemon = NULL;
 	int r;
 

@@ -2,6 +2,8 @@
 /* Monitors: see monitor.h. */
 #include "proxy/monitor.h"
 
+#include <string.h>
+
 #include "proxy/daemon.h"
 #include "proxy/parties.h"
 
@@ -27,6 +29,38 @@ void monitor_feed(struct daemon *daemon, struct message *message)
 	match_registry_find(daemon->monitor_matches, &subject, monitor_hit, message);
 }
 
+void monitor_await_hello(struct daemon *daemon, struct message *message)
+{
+	daemon->hello = message;
+}
+
+void monitor_end_hello(struct daemon *daemon)
+{
+	if (daemon->hello)
+		monitor_feed(daemon, daemon->hello);
+	daemon->hello = NULL;
+}
+
+/* the Hello that made the connection @id */
+static void monitor_feed_hello(struct daemon *daemon, uint64_t id)
+{
+	const struct message *hello = daemon->hello;
+	__cleanup(message_unrefp) struct message *named = NULL;
+	char unique_name[UNIQUE_NAME_SIZE];
+	uint32_t size;
+	size_t len;
+
+	daemon->hello = NULL;
+	len = unique_name_format(id, daemon->id_offset, unique_name);
+	size = wire_relay_size(hello->bytes, &hello->header, len);
+	if (message_new(size + hello->header.body_size, 0, &named) < 0)
+		return;
+	wire_relay_header(hello->bytes, &hello->header, unique_name, len, named->bytes,
+			  &named->header);
+	memcpy(named->bytes + size, message_body(hello), hello->header.body_size);
+	monitor_feed(daemon, named);
+}
+
 static void monitor_feed_made(struct daemon *daemon, int r, struct message *message)
 {
 	/* without memory a monitor misses something; the bus goes on */
@@ -47,6 +81,8 @@ void monitor_feed_notification(struct daemon *daemon,
 
 	if (!match_registry_n_nodes(daemon->monitor_matches))
 		return;
+	if (daemon->hello && notification->type == KDBUS_ITEM_ID_ADD)
+		monitor_feed_hello(daemon, notification->new_id);
 	if (!synthetic_change_init(&change, notification, daemon->id_offset))
 		return;
 	if (*change.old_owner && !is_id) {

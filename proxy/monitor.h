@@ -15,6 +15,16 @@ struct engine_notification;
 /* a message that the bus accepted or made */
 void monitor_feed(struct daemon *daemon, struct message *message);
 
+/**
+ * monitor_await_hello() - a call is dispatched that may turn out to be a Hello
+ *
+ * Monitors see a Hello under the name that it brought, and before the news of that
+ * name: it is fed when the engine reports the connection, or as it is by
+ * monitor_end_hello() if none was made.
+ */
+void monitor_await_hello(struct daemon *daemon, struct message *message);
+void monitor_end_hello(struct daemon *daemon);
+
 /* a notification, as the signals that it becomes for D-Bus clients */
 void monitor_feed_notification(struct daemon *daemon,
 			       const struct engine_notification *notification);

@@ -21,6 +21,18 @@ static int parties_one_name(void *context, match_name_fn fn, void *userdata)
 	return fn(userdata, context, false);
 }
 
+int parties_listed_names(void *names, match_name_fn fn, void *userdata)
+{
+	int r;
+
+	for (const char *name = names; *name; name += strlen(name) + 1) {
+		r = fn(userdata, name, false);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 static void party_init(struct match_party *party, struct daemon *daemon, const char *name)
 {
 	struct engine_conn *conn = NULL;

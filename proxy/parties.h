@@ -14,3 +14,6 @@ struct daemon;
  */
 void parties_init(struct daemon *daemon, struct match_subject *subject, const char *sender,
 		  const char *destination);
+
+/* the names in a list of strings, the last of which is empty: match_party.names */
+int parties_listed_names(void *names, match_name_fn fn, void *userdata);

@@ -25,13 +25,14 @@ static int reload_load(struct daemon *daemon, struct config **config_out,
 {
 	__cleanup(config_freep) struct config *config = NULL;
 	struct config_environment environment;
-	struct config_options options = {.environment = &environment};
+	/* a running bus loses nothing by refusing any error */
+	struct config_options options = {.environment = &environment, .flags = CONFIG_STRICT};
 	int r;
 
-	if (daemon->is_strict)
-		options.flags |= CONFIG_STRICT;
 	config_environment_init(&environment);
 	r = config_load(daemon->config->file, &options, &config, messages);
+	if (!r)
+		r = config_check_bus(config, &options, messages);
 	if (!r)
 		r = config_unsupported(config, messages);
 	if (r)
@@ -43,6 +44,7 @@ static int reload_load(struct daemon *daemon, struct config **config_out,
 int daemon_reload(struct daemon *daemon, char **text_out)
 {
 	__cleanup(config_messages_deinit) struct config_messages messages = CONFIG_MESSAGES_NULL;
+	struct message *changed;
 	struct engine_limits limits;
 	struct config *config = NULL;
 	int r;
@@ -65,5 +67,10 @@ int daemon_reload(struct daemon *daemon, char **text_out)
 		*text_out = r < 0 ? strdup(strerror(-r)) : reload_text(&messages);
 	}
 	sd_notify(0, "READY=1");
+	/* dbus-daemon says so after a failed reload, too */
+	if (!synthetic_activatable_services_changed(&changed)) {
+		daemon_broadcast(daemon, changed);
+		message_unref(changed);
+	}
 	return r;
 }

@@ -333,6 +333,8 @@ static int handle_hello(struct abi_engine *engine, struct engine_handle *handle,
 	engine_items_init(&items, cmd, sizeof(*cmd), sizeof(engine->scratch));
 	cmd->flags = hello->flags;
 	cmd->attach_flags_send = _KDBUS_ATTACH_ALL;
+	/* match rules ask for the names of a sender at the time of sending */
+	cmd->attach_flags_recv = KDBUS_ATTACH_NAMES;
 	cmd->pool_size = engine->pool_size;
 	if (hello->description && !engine_items_add(&items, KDBUS_ITEM_CONN_DESCRIPTION,
 						    hello->description,

@@ -90,9 +90,11 @@ struct kdbus_msg *engine_message_build(const struct engine_send *send, size_t bl
 /**
  * struct message - what the pointers in a received message lead to
  * @name: a copy of its name: of the destination, or in a notification
+ * @src_names: engine_received.src_names
  */
 struct message {
 	char name[NAME_SIZE_MAX];
+	char src_names[];
 };
 
 /**
@@ -310,6 +312,39 @@ static const char *slice_dst_name(const struct slice *slice, struct message *mes
 	return NULL;
 }
 
+/* room for what slice_copy_src_names() writes, 0 where it is not wanted */
+static size_t slice_src_names_size(const struct slice *slice)
+{
+	struct engine_item item;
+	size_t at, total = 1;
+
+	if (slice->msg->dst_id != KDBUS_DST_ID_BROADCAST)
+		return 0;
+	slice_for_each_item(slice, at, item)
+		if (item.type == KDBUS_ITEM_OWNED_NAME)
+			total += item.size;
+	return total;
+}
+
+static void slice_copy_src_names(const struct slice *slice, char *names)
+{
+	struct engine_item item;
+	size_t at;
+
+	slice_for_each_item(slice, at, item) {
+		const struct kdbus_name *name = item.data;
+		size_t len;
+
+		if (item.type != KDBUS_ITEM_OWNED_NAME || item.size <= sizeof(*name))
+			continue;
+		len = strnlen(name->name, item.size - sizeof(*name));
+		if (!len || len == item.size - sizeof(*name))
+			continue;
+		names = (char *)memcpy(names, name->name, len + 1) + len + 1;
+	}
+	*names = '\0';
+}
+
 static int notification_set_id(struct engine_notification *notification,
 			       const struct engine_item *item)
 {
@@ -385,11 +420,13 @@ int engine_message_parse(const void *address, size_t size, struct engine_receive
 	const struct kdbus_msg *msg = address;
 	struct engine_received received;
 	struct message *message;
+	size_t names_size;
 	int r;
 
 	if (size < sizeof(*msg) || msg->size < sizeof(*msg) || msg->size > size)
 		return -EBADMSG;
-	message = malloc(sizeof(*message));
+	names_size = slice_src_names_size(&slice);
+	message = malloc(sizeof(*message) + names_size);
 	if (!message) {
 		slice_take_fds(&slice, NULL);
 		return -ENOMEM;
@@ -398,6 +435,10 @@ int engine_message_parse(const void *address, size_t size, struct engine_receive
 		.src_id = msg->src_id,
 		.carrier = message,
 	};
+	if (names_size) {
+		slice_copy_src_names(&slice, message->src_names);
+		received.src_names = message->src_names;
+	}
 	if (msg->src_id == KDBUS_SRC_ID_KERNEL) {
 		r = slice_notification(&slice, message, &received.notification);
 	} else {

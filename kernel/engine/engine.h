@@ -129,6 +129,9 @@ struct engine_notification {
  * @payload_type: KDBUS_PAYLOAD_*
  * @tag: what the host said about this receiver when the message was broadcast
  *	(engine_candidates_add(), or struct engine_host.accepts)
+ * @src_names: of a broadcast that accepts() is asked about: the well-known names
+ *	that the sender held when it sent it, each with its NUL, an empty one behind
+ *	the last; else NULL
  * @payload: direct carrier: the very object the sender gave, a reference is held;
  *	other carriers: an object of the engine's own, with the received bytes
  * @is_shared: @payload is the sender's object
@@ -144,6 +147,7 @@ struct engine_received {
 	uint64_t cookie_reply;
 	uint64_t payload_type;
 	uint64_t tag;
+	const char *src_names;
 	struct engine_payload *payload;
 	bool is_shared;
 	struct engine_notification notification;

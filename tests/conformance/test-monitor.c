@@ -153,9 +153,12 @@ TEST(names_and_matches_are_lost)
 	msg_free(conn_find_call(f.monitor, "Ask"));
 	conn_drop(f.monitor);
 	become_monitor(f.monitor, "interface='a.b'");
-	/* unique name first */
-	expect_driver_signal(f.a, "NameOwnerChanged", unique, unique, "");
+	/* unique name first, or as when it leaves the bus: DIFFERENCES monitor-names */
+	if (subject_is_reference())
+		expect_driver_signal(f.a, "NameOwnerChanged", unique, unique, "");
 	expect_driver_signal(f.a, "NameOwnerChanged", "org.example.One", unique, "");
+	if (!subject_is_reference())
+		expect_driver_signal(f.a, "NameOwnerChanged", unique, unique, "");
 	expect_error(conn_reply(f.a, serial), "NoReply");
 	expect_str(name_owner(f.a, unique), NULL);
 	expect_str(name_owner(f.a, "org.example.One"), NULL);

@@ -111,3 +111,8 @@ TESTS += test-address
 
 dist_check_SCRIPTS += %D%/test-wire-symbols.sh
 TESTS += %D%/test-wire-symbols.sh
+
+check_PROGRAMS += test-environment
+test_environment_SOURCES = %D%/test-environment.c
+test_environment_LDADD = libproxy.a libtap.a
+TESTS += test-environment

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Environment of what the bus starts
+ *
+ * The daemon's own, as it was at start, with what UpdateActivationEnvironment has
+ * set since.  The daemon's own is left alone.
+ */
+#pragma once
+
+#include <stddef.h>
+
+struct environment {
+	char **variables; /* "NAME=value", owned; NULL-terminated */
+	size_t n_variables;
+};
+
+/* copies @variables (NULL-terminated); 0 or -ENOMEM */
+int environment_init(struct environment *environment, char *const *variables);
+void environment_deinit(struct environment *environment); /* idempotent */
+/* sets or replaces one; 0 or -ENOMEM: then nothing has changed */
+int environment_set(struct environment *environment, const char *name, const char *value);
+/* its value, or NULL */
+const char *environment_get(const struct environment *environment, const char *name);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* proxy/environment: what UpdateActivationEnvironment changes */
+#include "proxy/environment.h"
+
+#include "tests/harness/tap.h"
+
+TEST(variables_are_copied_set_and_replaced)
+{
+	char *const variables[] = {"A=1", "AB=2", "ODD", NULL};
+	struct environment environment;
+
+	expect_eq(environment_init(&environment, variables), 0);
+	expect_str(environment_get(&environment, "A"), "1");
+	expect_eq(environment_set(&environment, "A", "x=y"), 0);
+	expect_eq(environment_set(&environment, "C", ""), 0);
+	expect_eq(environment.n_variables, 4);
+	expect_eq(environment.variables[4], NULL);
+	expect_str(environment_get(&environment, "A"), "x=y");
+	expect_str(environment_get(&environment, "AB"), "2");
+	expect_str(environment_get(&environment, "C"), "");
+	expect_str(environment_get(&environment, "ODD"), NULL);
+	expect_str(environment_get(&environment, "B"), NULL);
+	environment_deinit(&environment);
+	environment_deinit(&environment);
+}
+
+TEST(an_empty_one)
+{
+	char *const none[] = {NULL};
+	struct environment environment;
+
+	expect_eq(environment_init(&environment, none), 0);
+	expect_eq(environment_set(&environment, "A", "1"), 0);
+	expect_str(environment.variables[0], "A=1");
+	environment_deinit(&environment);
+}
