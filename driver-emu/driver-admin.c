@@ -68,14 +68,20 @@ int driver_run_list_activatable_names(struct driver_call *call)
 	return driver_reply_finish(call, &writer);
 }
 
+static int is_name(void *userdata, const char *name)
+{
+	return strcmp(userdata, name) == 0;
+}
+
 int driver_run_start_service(struct driver_call *call)
 {
 	__cleanup(driver_record_release) struct driver_record record = {0};
 	const char *name = wire_read_string(&call->args, NULL);
-	int r;
+	int r = DRIVER_NOT_FOUND;
 
-	/* COMPAT: start-running: no service file is needed to say that it runs */
-	r = driver_look_up(call, name, 0, &record);
+	/* COMPAT: a name that runs, but could not be started, is unknown here */
+	if (for_each_activatable(call, is_name, (void *)name))
+		r = driver_look_up(call, name, 0, &record);
 	if (r < 0)
 		return r;
 	if (r == DRIVER_NOT_FOUND)

@@ -72,7 +72,8 @@ struct daemon {
 	struct loop_timer auth_timer;
 	struct loop_timer retry_timer;
 
-	struct message *hello; /* being dispatched: see monitor_await_hello() */
+	struct message *hello;	    /* being dispatched: see monitor_await_hello() */
+	struct message *hello_news; /* what monitors get behind its reply */
 	struct loop_source signal_source;
 	struct inbound_chunk chunk; /* what sockets are read into */
 

@@ -53,12 +53,14 @@ static void dispatch_driver(struct client *client, struct message *message)
 	r = driver_dispatch(daemon->driver, &client->caller, message, &answer);
 	monitor_end_hello(daemon);
 	if (r < 0) {
+		monitor_end_hello_reply(daemon);
 		client_close(client, "out of memory");
 		return;
 	}
 	for (unsigned i = 0; i < answer.n_messages; i++) {
 		if (is_addressed)
 			monitor_feed(daemon, answer.messages[i]);
+		monitor_end_hello_reply(daemon);
 		client_answer(client, answer.messages[i]);
 	}
 	if (answer.is_monitor && client->state != CLIENT_CLOSED &&

@@ -41,6 +41,13 @@ void monitor_end_hello(struct daemon *daemon)
 	daemon->hello = NULL;
 }
 
+void monitor_end_hello_reply(struct daemon *daemon)
+{
+	if (daemon->hello_news)
+		monitor_feed(daemon, daemon->hello_news);
+	daemon->hello_news = message_unref(daemon->hello_news);
+}
+
 /* the Hello that made the connection @id */
 static void monitor_feed_hello(struct daemon *daemon, uint64_t id)
 {
@@ -73,26 +80,29 @@ static void monitor_feed_made(struct daemon *daemon, int r, struct message *mess
 void monitor_feed_notification(struct daemon *daemon,
 			       const struct engine_notification *notification)
 {
-	bool is_id = notification->type == KDBUS_ITEM_ID_ADD ||
-		     notification->type == KDBUS_ITEM_ID_REMOVE;
+	bool is_hello = daemon->hello && notification->type == KDBUS_ITEM_ID_ADD;
 	struct synthetic_change change;
 	struct message *message = NULL;
 	int r;
 
 	if (!match_registry_n_nodes(daemon->monitor_matches))
 		return;
-	if (daemon->hello && notification->type == KDBUS_ITEM_ID_ADD)
+	if (is_hello)
 		monitor_feed_hello(daemon, notification->new_id);
 	if (!synthetic_change_init(&change, notification, daemon->id_offset))
 		return;
-	if (*change.old_owner && !is_id) {
+	if (*change.old_owner) {
 		r = synthetic_name_lost(change.name, change.old_owner, &message);
 		monitor_feed_made(daemon, r, message);
 	}
 	r = synthetic_name_owner_changed(change.name, change.old_owner, change.new_owner, NULL,
 					 &message);
+	if (is_hello) {
+		daemon->hello_news = r < 0 ? NULL : message;
+		return;
+	}
 	monitor_feed_made(daemon, r, message);
-	if (*change.new_owner && !is_id) {
+	if (*change.new_owner && notification->type != KDBUS_ITEM_ID_ADD) {
 		r = synthetic_name_acquired(change.name, change.new_owner, &message);
 		monitor_feed_made(daemon, r, message);
 	}

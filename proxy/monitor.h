@@ -20,10 +20,12 @@ void monitor_feed(struct daemon *daemon, struct message *message);
  *
  * Monitors see a Hello under the name that it brought, and before the news of that
  * name: it is fed when the engine reports the connection, or as it is by
- * monitor_end_hello() if none was made.
+ * monitor_end_hello() if none was made.  The news itself stand behind the reply:
+ * monitor_end_hello_reply() feeds them.
  */
 void monitor_await_hello(struct daemon *daemon, struct message *message);
 void monitor_end_hello(struct daemon *daemon);
+void monitor_end_hello_reply(struct daemon *daemon);
 
 /* a notification, as the signals that it becomes for D-Bus clients */
 void monitor_feed_notification(struct daemon *daemon,
