@@ -7,6 +7,7 @@ conformance_programs = \
 	%D%/test-auth \
 	%D%/test-driver \
 	%D%/test-endian \
+	%D%/test-engine \
 	%D%/test-exhaustion \
 	%D%/test-fds \
 	%D%/test-hello \
@@ -32,6 +33,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_auth_LDADD = $(conformance_ldadd)
 %C%_test_driver_LDADD = $(conformance_ldadd)
 %C%_test_endian_LDADD = $(conformance_ldadd)
+%C%_test_engine_LDADD = $(conformance_ldadd)
 %C%_test_exhaustion_LDADD = $(conformance_ldadd)
 %C%_test_fds_LDADD = $(conformance_ldadd)
 %C%_test_hello_LDADD = $(conformance_ldadd)

@@ -108,6 +108,14 @@ static void expect_seen_no_more(struct fixture *f)
 	msg_free(conn_find_signal(f->a, "End"));
 }
 
+/* what the bus itself reports comes to monitors from broadcast_candidates(), which pooled
+ * connections do not have */
+static void skip_if_pooled(void)
+{
+	if (!strcmp(subject_name(), "pool"))
+		skip("the pooled carrier has no news of names for monitors");
+}
+
 TEST(arguments)
 {
 	struct fixture f = fixture_start();
@@ -174,7 +182,10 @@ TEST(names_and_matches_are_lost)
 /* busctl shows nothing until it has seen this */
 TEST(first_thing_seen_is_the_loss_of_its_own_name)
 {
-	struct fixture f = fixture_start();
+	struct fixture f;
+
+	skip_if_pooled();
+	f = fixture_start();
 
 	become_monitor(f.monitor, NULL);
 	expect_driver_signal(f.monitor, "NameLost", f.monitor->unique);
@@ -217,9 +228,11 @@ TEST(messages_between_clients)
 
 TEST(driver_traffic)
 {
-	struct fixture f = fixture_start();
+	struct fixture f;
 	struct conn *conn;
 
+	skip_if_pooled();
+	f = fixture_start();
 	become_monitor(f.monitor, NULL);
 	conn_sync(f.a);
 	expect_seen(&f, "call GetId :1.0 driver");
