@@ -5,3 +5,4 @@ greeter_SOURCES = %D%/greeter.c
 greeter_CPPFLAGS = $(LIBSYSTEMD_CFLAGS) $(AM_CPPFLAGS)
 greeter_LDADD = $(LIBSYSTEMD_LIBS)
 dist_check_SCRIPTS += %D%/tour.sh %D%/test-tour.sh
+TESTS += %D%/test-tour.sh

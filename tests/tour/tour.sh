@@ -65,7 +65,7 @@ pids="$pids $!"
 dbus-monitor --session >"$dir/monitor" 2>&1 &
 pids="$pids $!"
 until_true 10 grep -q 'is owned by' "$dir/gdbus" || fail "gdbus monitor does not start"
-until_true 10 grep -q NameLost "$dir/monitor" || fail "dbus-monitor does not start"
+until_true 10 test -s "$dir/monitor" || fail "dbus-monitor does not start"
 
 echo
 echo "Three clients call it, each through a library of its own:"
