@@ -12,6 +12,8 @@ bus_bench_SOURCES = \
 	%D%/peer.h \
 	%D%/report.c \
 	%D%/report.h
+dist_check_SCRIPTS += %D%/test-bench.sh
+TESTS += %D%/test-bench.sh
 
 bench: bus-bench$(EXEEXT) $(bin_PROGRAMS)
 	$(AM_V_at)./bus-bench$(EXEEXT) $(BENCH_FLAGS)

@@ -24,13 +24,29 @@ check_progress() {
     echo "  $n passed"
 }
 
-# shows what the failed test programs of DIR have to say
+# what led to each failure in the log of a TAP program: the comments above it
 show_failures() {
-    find "$1" -name '*.trs' | while IFS= read -r trs; do
+    find "$1" -name '*.trs' | sort | while IFS= read -r trs; do
         grep -q '^:global-test-result: \(FAIL\|ERROR\)' "$trs" || continue
-        echo "--- ${trs%.trs}.log (its last lines)"
-        tail -n 40 "${trs%.trs}.log"
+        echo "--- ${trs%.trs}.log"
+        awk '/^(PASS|FAIL|SKIP): /  { next }
+             /^ok /                 { n = 0; next }
+                                    { line[n++] = $0 }
+             /^(not ok |ERROR: )/   { for (i = n > 30 ? n - 30 : 0; i < n; i++) print "  " line[i]
+                                      n = 0 }' "${trs%.trs}.log"
     done
+}
+
+# the number of lines of FILE that start with WHAT
+count_lines() {
+    grep -c "^$2: " "$1"
+}
+
+# programs that ended in error without having said which of their tests failed
+count_errors() {
+    awk '/^FAIL: /  { failed[$2] = 1 }
+         /^ERROR: / { error[$2] = 1 }
+         END        { for (name in error) n += !(name in failed); print n + 0 }' "$1"
 }
 
 # check_in DIR LIMIT-S: make check, adding up; what fails does not end the script
@@ -42,18 +58,19 @@ check_in() {
     tail -n +1 -f --pid="$check_pid" -s 0.5 "$dir/check.output" | check_progress
     wait "$check_pid"
     status=$?
-    # TAP results as automake counts them; ERROR is a program that ended early
-    passed=$(sed -n 's/^# PASS: *//p' "$dir/check.output" | tail -n 1)
-    skipped=$(sed -n 's/^# SKIP: *//p' "$dir/check.output" | tail -n 1)
-    failed=$(sed -n 's/^# \(FAIL\|XPASS\|ERROR\): *//p' "$dir/check.output" |
-        tail -n 3 | paste -s -d + -)
-    failed=$((${failed:-0}))
+    passed=$(count_lines "$dir/check.output" PASS)
+    failed=$(($(count_lines "$dir/check.output" FAIL) + $(count_lines "$dir/check.output" XPASS) +
+        $(count_errors "$dir/check.output")))
     if [ "$status" != 0 ]; then
         [ "$status" != 124 ] || echo "make check in $dir took longer than $2 s"
         [ "$failed" != 0 ] || failed=1
-        if [ -n "$passed" ]; then show_failures "$dir"; else tail -n 40 "$dir/check.output"; fi
+        if [ "$passed" != 0 ]; then
+            show_failures "$dir"
+        else
+            tail -n 40 "$dir/check.output"
+        fi
     fi
-    n_passed=$((n_passed + ${passed:-0}))
-    n_skipped=$((n_skipped + ${skipped:-0}))
+    n_passed=$((n_passed + passed))
     n_failed=$((n_failed + failed))
+    n_skipped=$((n_skipped + $(count_lines "$dir/check.output" SKIP)))
 }
