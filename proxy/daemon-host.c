@@ -33,15 +33,6 @@ static void host_hit(void *userdata, struct match_owner *owner)
 		engine_candidates_add(userdata, conn, TRANSLATE_TAG_MATCHED);
 }
 
-/* whose name it was or is learns of it in any case */
-static void host_add_party(struct daemon *daemon, struct engine_candidates *candidates, uint64_t id)
-{
-	struct engine_conn *conn = id ? engine_find_conn(daemon->engine, id) : NULL;
-
-	if (conn)
-		engine_candidates_add(candidates, conn, 0);
-}
-
 static void host_notification_candidates(struct daemon *daemon,
 					 const struct engine_notification *notification,
 					 struct engine_candidates *candidates)
@@ -54,10 +45,6 @@ static void host_notification_candidates(struct daemon *daemon,
 	monitor_feed_notification(daemon, notification);
 	match_subject_init_change(&subject, change.name, change.old_owner, change.new_owner);
 	match_registry_find(daemon->matches, &subject, host_hit, candidates);
-	if (notification->type == KDBUS_ITEM_ID_ADD || notification->type == KDBUS_ITEM_ID_REMOVE)
-		return;
-	host_add_party(daemon, candidates, change.old_id);
-	host_add_party(daemon, candidates, change.new_id);
 }
 
 static void host_broadcast_candidates(void *userdata, const struct engine_broadcast *broadcast,

@@ -104,7 +104,8 @@ void kdbus_deliver_broadcast(struct kdbus_bus *bus, struct kdbus_message *msg)
 		if (kdbus_match_hits(conn, msg))
 			broadcast_to(msg, conn, 0);
 	}
-	if (bus->n_indexed > 0)
+	/* the host hears of a change even if no connection is there to be told */
+	if (bus->n_indexed > 0 || msg->is_notification)
 		broadcast_to_indexed(bus, msg);
 }
 
