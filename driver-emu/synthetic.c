@@ -5,11 +5,6 @@
  * NameAcquired and NameLost always carry a DESTINATION: clients ignore those that
  * do not.
  */
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "driver-emu/synthetic.h"
 
 static void begin(struct wire_writer *writer, enum wire_type type, uint32_t reply_serial,
@@ -72,23 +67,6 @@ int synthetic_error(uint32_t reply_serial, const char *destination, enum driver_
 	wire_put_body(&writer, "s");
 	wire_put_string(&writer, text ?: driver_error_text(error));
 	return message_new_finish(&writer, message_out);
-}
-
-int synthetic_errorf(uint32_t reply_serial, const char *destination, enum driver_error error,
-		     struct message **message_out, const char *format, ...)
-{
-	__cleanup(freep) char *text = NULL;
-	va_list args;
-	int r;
-
-	va_start(args, format);
-	r = vasprintf(&text, format, args);
-	va_end(args);
-	if (r < 0) {
-		text = NULL;
-		return -ENOMEM;
-	}
-	return synthetic_error(reply_serial, destination, error, text, message_out);
 }
 
 void synthetic_return_init(struct wire_writer *writer, uint32_t reply_serial,

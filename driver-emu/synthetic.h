@@ -38,11 +38,6 @@ int synthetic_activatable_services_changed(struct message **message_out);
  */
 int synthetic_error(uint32_t reply_serial, const char *destination, enum driver_error error,
 		    const char *text, struct message **message_out);
-/* same, with printf() for @format */
-int synthetic_errorf(uint32_t reply_serial, const char *destination, enum driver_error error,
-		     struct message **message_out, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
-
 /**
  * synthetic_return_init() - begin a method return
  * @signature: of the body; the values are then put by the caller, who ends with

@@ -186,13 +186,19 @@ void match_registry_clear(struct match_registry *registry, struct match_owner *o
 /* distinct rules, each counted once however many added it */
 uint32_t match_registry_n_nodes(const struct match_registry *registry);
 
-/* rules of all owners, now and at most, and the most that one of them ever had */
+/**
+ * struct match_counts - how many rules there are, and were
+ * @n_rules: of all owners, each as often as it was added
+ * @peak_rules: the most there ever were
+ * @peak_rules_owner: the most that one owner ever had
+ */
 struct match_counts {
 	uint32_t n_rules;
 	uint32_t peak_rules;
 	uint32_t peak_rules_owner;
 };
 
+/* what has been counted since the registry was made */
 void match_registry_get_counts(const struct match_registry *registry,
 			       struct match_counts *counts_out);
 
