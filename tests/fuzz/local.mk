@@ -47,13 +47,21 @@ fuzz_wire_LDADD = $(FUZZ_MAIN) libnaive.a libwire.a libbase.a
 EXTRA_PROGRAMS += make-seeds
 make_seeds_SOURCES = %D%/make-seeds.c
 make_seeds_LDADD = libnaive.a
+EXTRA_DIST += %D%/make-items-seeds.py
 .PHONY: seeds
 seeds: make-seeds
+	$(AM_V_at)$(PYTHON3) $(top_srcdir)/%D%/make-items-seeds.py $(top_srcdir)/%D%/corpus/items
 	$(AM_V_at)./make-seeds $(top_srcdir)/%D%/corpus/wire $(top_srcdir)/tests/data/messages/valid/*
 fuzz_programs += fuzz-match
 fuzz_match_SOURCES = %D%/fuzz-match.c %D%/fuzz.h
 fuzz_match_LDFLAGS = $(FUZZ_LDFLAGS)
 fuzz_match_LDADD = $(FUZZ_MAIN) libwire.a libbase.a
+
+fuzz_programs += fuzz-items
+fuzz_items_SOURCES = %D%/fuzz-items.c %D%/fuzz.h
+fuzz_items_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
+fuzz_items_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_items_LDADD = $(FUZZ_MAIN) libkdbus.a libbase.a
 
 # how long check-fuzz runs each of them
 FUZZ_SECONDS = 60
