@@ -108,7 +108,7 @@ bool policy_test_init(struct policy_test *test, const struct policy_rule *rule, 
 {
 	test->rule = index;
 	test->skip = 0;
-	test->min_fds = rule->min_fds;
+	test->min_fds = rule->min_fds + (POLICY_MUTATION == 4);
 	test->max_fds = rule->max_fds;
 	if (rule->kind == POLICY_RULE_OWN) {
 		test->min_fds = 0;
@@ -175,7 +175,7 @@ static void search_init(struct search *search, const struct policy_identity *ide
 static void search_list(struct search *search, uint32_t set, const struct policy_list *list)
 {
 	const struct policy_test *first = &search->policy->tests[list->first];
-	uint32_t floor = set == search->best_set ? search->best->rule : 0;
+	uint32_t floor = set == search->best_set && POLICY_MUTATION != 5 ? search->best->rule : 0;
 
 	for (const struct policy_test *test = first + list->n_tests; test-- > first;) {
 		if (test->rule < floor)
@@ -307,8 +307,11 @@ static void visit_peer(struct search *search, const struct policy_peer *peer, vi
 	}
 	if (search->policy->has_unique_names)
 		visit_name(search, peer->unique_name, visit);
-	while (peer->next_name && (name = peer->next_name(peer->userdata, &position)))
+	while (peer->next_name && (name = peer->next_name(peer->userdata, &position))) {
 		visit_name(search, name, visit);
+		if (POLICY_MUTATION == 3)
+			return;
+	}
 }
 
 /* QUESTIONS */

@@ -16,6 +16,7 @@ EXTRA_DIST += %D%/README.md
 include tests/harness/local.mk
 include tests/unit/base/local.mk
 include tests/unit/policy/local.mk
+include tests/policy/local.mk
 include tests/unit/kernel/local.mk
 include tests/unit/driver/local.mk
 include tests/unit/proxy/local.mk
