@@ -287,10 +287,11 @@ static int check_name(struct driver_call *call, const char *name, bool *is_good_
 				   "Cannot %s a service starting with ':' such as \"%s\"",
 				   is_request ? "acquire" : "release", name);
 	if (strcmp(name, DRIVER_NAME) == 0) {
+		/* COMPAT: without the blank, as dbus-daemon has it */
 		if (is_request)
 			return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
 					   "Connection \"%s\" is not allowed to own the service "
-					   "\"%s\" because it is reserved for D-Bus' use only",
+					   "\"%s\"because it is reserved for D-Bus' use only",
 					   call->caller->unique_name, name);
 		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
 				   "Cannot release the %s service because it is owned by the bus",

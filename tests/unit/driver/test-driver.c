@@ -256,7 +256,7 @@ CARRIER_TEST(names_that_cannot_be_owned)
 		      ":1.5");
 	snprintf(expected, sizeof(expected),
 		 "error InvalidArgs \"Connection \"%s\" is not allowed to own the service "
-		 "\"org.freedesktop.DBus\" because it is reserved for D-Bus' use only\"",
+		 "\"org.freedesktop.DBus\"because it is reserved for D-Bus' use only\"",
 		 a->unique_name);
 	expect_answer(bus, a, "RequestName", "su", expected, DRIVER_NAME, 0);
 	expect_answer(
