@@ -192,6 +192,21 @@ TEST(first_thing_seen_is_the_loss_of_its_own_name)
 	fixture_stop(&f);
 }
 
+TEST(monitor_on_an_empty_bus)
+{
+	struct fixture f = {.subject = subject_start(NULL)};
+
+	f.monitor = conn_new(f.subject->address);
+	become_monitor(f.monitor, NULL);
+	expect_driver_signal(f.monitor, "NameLost", ":1.0");
+	f.a = conn_new(f.subject->address);
+	expect_seen(&f, "call Hello :1.1 driver");
+	expect_seen(&f, "return driver :1.1");
+	expect_seen(&f, "signal NameOwnerChanged driver -");
+	expect_seen(&f, "signal NameAcquired driver :1.1");
+	fixture_stop(&f);
+}
+
 TEST(monitor_that_speaks_is_disconnected)
 {
 	struct fixture f = fixture_start();
