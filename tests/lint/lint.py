@@ -185,9 +185,24 @@ def documents_name_what_exists():
                     yield f'{path}:{number}: there is no {name}'
 
 
+def differences_are_pinned():
+    """Each entry of DIFFERENCES.md names a test that names it, and the other way round."""
+    entries = {}
+    for match in re.finditer(r'^\| ([a-z][a-z-]+) \|.*\| (\S+) \|$', read('DIFFERENCES.md'), re.M):
+        entries[match[1]] = match[2]
+    entries.pop('id')
+    for path in files('.c', '.py', '.sh', folders=['tests']):
+        for name in re.findall(r'DIFFERENCES ([a-z][a-z-]+)', read(path)):
+            if name not in entries and path != 'tests/lint/lint.py':
+                yield f'{path}: there is no entry {name} in DIFFERENCES.md'
+    for name, path in entries.items():
+        if not os.path.exists(os.path.join(TOP, path)) or f'DIFFERENCES {name}' not in read(path):
+            yield f'DIFFERENCES.md: {path} does not name {name}'
+
+
 RULES = [includes_point_one_way, core_knows_no_host, files_carry_a_licence, headers_are_guarded,
          comments_name_what_they_describe, functions_are_described, shell_scripts_pass_shellcheck,
-         documents_name_what_exists]
+         documents_name_what_exists, differences_are_pinned]
 
 
 def main():

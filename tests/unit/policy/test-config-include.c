@@ -314,6 +314,7 @@ TEST(includedir_that_is_none)
 	reset();
 }
 
+/* DIFFERENCES includedir-denies */
 TEST(broken_file_of_includedir_keeps_its_denies)
 {
 	static const char broken[] =

@@ -438,7 +438,7 @@ TEST(both_sides_are_asked)
 }
 
 /* documented semantics: unlike dbus-daemon, nothing is forgotten in front of a rule that only
- * looks unconditional (DIFFERENCES.md) */
+ * looks unconditional: DIFFERENCES narrow-rules. */
 TEST(rules_in_front_of_a_narrow_one_count)
 {
 	static const struct fixture_row rows[] = {
