@@ -425,8 +425,6 @@ static void abi_conn_close(struct engine_conn *base)
 	free(conn);
 }
 
-/* commands and their results */
-
 /* names: looked up in the bus each time */
 
 static struct engine_conn *abi_find_owner(struct engine *base, const char *name)
@@ -466,6 +464,8 @@ static int list_names(const void *list, size_t size, uint64_t id,
 
 	for (at = 0; at < size; at += info->size) {
 		info = (const void *)((const char *)list + at);
+		if (info->size < sizeof(*info) || info->size > size - at)
+			break;
 		next = offsetof(struct kdbus_info, items);
 		while (info->id == id && engine_items_next(info, info->size, &next, &item)) {
 			const struct kdbus_name *name = item.data;
@@ -497,6 +497,8 @@ static int abi_names(struct engine_conn *base,
 	conn_free_slice(conn, cmd.offset);
 	return r;
 }
+
+/* commands and their results */
 
 static int abi_command(struct engine_conn *base, unsigned long nr, void *cmd)
 {

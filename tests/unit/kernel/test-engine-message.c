@@ -282,6 +282,42 @@ TEST(metadata_is_passed_over)
 	engine_message_release(&received);
 }
 
+static void slice_add_owned_name(const char *name, size_t size)
+{
+	struct kdbus_name *owned;
+
+	owned = engine_items_add(&items, KDBUS_ITEM_OWNED_NAME, NULL, sizeof(*owned) + size);
+	memcpy(owned->name, name, size);
+}
+
+TEST(names_of_the_sender_of_a_broadcast)
+{
+	struct engine_received received;
+
+	slice_init(1);
+	slice_add_owned_name("a.b", 4);
+	expect_eq(engine_message_parse(slice, 2048, &received), 0);
+	expect(!received.src_names);
+	engine_message_release(&received);
+
+	slice_init(1);
+	slice->dst_id = KDBUS_DST_ID_BROADCAST;
+	expect_eq(engine_message_parse(slice, 2048, &received), 0);
+	expect_mem(received.src_names, 1, "", 1);
+	engine_message_release(&received);
+
+	slice_init(1);
+	slice->dst_id = KDBUS_DST_ID_BROADCAST;
+	slice_add_owned_name("a.b", 4);
+	slice_add_owned_name("no.end", 6);
+	slice_add_owned_name("", 1);
+	slice_add_owned_name("", 0);
+	slice_add_owned_name("c.d", 4);
+	expect_eq(engine_message_parse(slice, 2048, &received), 0);
+	expect_mem(received.src_names, 9, "a.b\0c.d\0", 9);
+	engine_message_release(&received);
+}
+
 TEST(items_that_leave_their_bounds_end_the_walk)
 {
 	struct engine_received received;

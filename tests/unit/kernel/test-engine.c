@@ -591,12 +591,26 @@ CARRIER_TEST(names_of_a_connection_in_order)
 	expect_eq(peer_acquire(a, "org.example.B", KDBUS_NAME_QUEUE, NULL), 0);
 	expect_eq(peer_acquire(a, "org.example.C", 0, NULL), 0);
 	expect_eq(peer_acquire(a, "org.example.D", 0, NULL), 0);
-	if (bus->is_direct) {
-		expect_eq(engine_conn_names(a->conn, list_name, list), 7);
-		expect_str(list, "!org.example.A?org.example.B!org.example.C");
-	} else {
-		expect_eq(engine_conn_names(a->conn, list_name, list), -EOPNOTSUPP);
-	}
+	expect_eq(engine_conn_names(a->conn, list_name, list), 7);
+	expect_str(list, "!org.example.A?org.example.B!org.example.C");
+	bus_close(bus);
+}
+
+CARRIER_TEST(owner_of_a_name)
+{
+	struct peer *a, *b;
+
+	bus_open(bus, address, NULL);
+	expect(!engine_find_owner(bus->engine, NAME));
+	a = bus_connect(bus, 0);
+	b = bus_connect(bus, 1);
+	expect(!engine_find_owner(bus->engine, NAME));
+	expect_eq(peer_acquire(b, NAME, 0, NULL), 0);
+	expect_eq(peer_acquire(a, NAME, KDBUS_NAME_QUEUE, NULL), 0);
+	expect(engine_find_owner(bus->engine, NAME) == b->conn);
+	peer_close(b);
+	expect(engine_find_owner(bus->engine, NAME) == a->conn);
+	expect(!engine_find_owner(bus->engine, "no name"));
 	bus_close(bus);
 }
 
