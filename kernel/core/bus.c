@@ -152,21 +152,6 @@ exit_unlock:
 	return r;
 }
 
-/* does @name start with the decimal euid of the caller and a dash */
-static bool name_has_uid_prefix(const char *name, const struct kdbus_cred *cred)
-{
-	char prefix[16], *pos = prefix + sizeof(prefix);
-	u32 uid = __kuid_val(cred->euid);
-
-	*--pos = '\0';
-	*--pos = '-';
-	do {
-		*--pos = '0' + uid % 10;
-		uid /= 10;
-	} while (uid > 0);
-	return strncmp(name, pos, strlen(pos)) == 0;
-}
-
 static bool bloom_is_valid(const struct kdbus_bloom_parameter *bloom)
 {
 	return bloom->size >= KDBUS_BLOOM_MIN_SIZE && bloom->size <= KDBUS_BLOOM_MAX_SIZE &&
@@ -213,7 +198,7 @@ int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_c
 			return r;
 	}
 	host->caller_cred(caller, &cred);
-	if (!name_has_uid_prefix(args.found[0]->str, &cred))
+	if (!kdbus_sysname_has_uid(args.found[0]->str, __kuid_val(cred.euid)))
 		return -EINVAL;
 
 	r = kdbus_bus_new(domain, args.found[0]->str, &bus);

@@ -35,7 +35,7 @@ enum hello_arg {
 
 static const struct kdbus_args_rule hello_rule = {
 	.size = sizeof(struct kdbus_cmd_hello),
-	.flags = KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_POLICY_HOLDER,
+	.flags = KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR,
 	.n_args = N_HELLO_ARGS,
 	.args = {
 		[HELLO_NAME] = { KDBUS_ITEM_NAME },

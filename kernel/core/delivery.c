@@ -46,6 +46,17 @@ static void broadcast_to(struct kdbus_message *msg, struct kdbus_conn *dst, u64 
 		kdbus_queue_lose(dst, msg->src ? msg->src->id : KDBUS_SRC_ID_KERNEL);
 }
 
+/* a copy of everything that goes anywhere, before it does */
+static void copy_to_monitors(struct kdbus_bus *bus, struct kdbus_message *msg)
+{
+	struct kdbus_conn *conn;
+
+	list_for_each_entry(conn, &bus->monitors, bus_link) {
+		if (kdbus_queue_add(conn, msg, NULL, 0) < 0)
+			kdbus_queue_lose(conn, msg->src ? msg->src->id : KDBUS_SRC_ID_KERNEL);
+	}
+}
+
 void kdbus_candidates_add(struct kdbus_candidates *candidates, struct kdbus_conn *conn, u64 tag)
 {
 	lockdep_assert_held(&candidates->bus->broadcast_lock);
@@ -99,6 +110,7 @@ void kdbus_deliver_broadcast(struct kdbus_bus *bus, struct kdbus_message *msg)
 
 	if (msg->is_notification)
 		msg->seqnum = atomic64_inc_return(&bus->last_seqnum);
+	copy_to_monitors(bus, msg);
 
 	list_for_each_entry(conn, &bus->matchers, match_link) {
 		if (kdbus_match_hits(conn, msg))
@@ -114,6 +126,7 @@ void kdbus_deliver_notification(struct kdbus_conn *dst, struct kdbus_message *ms
 	lockdep_assert_held(&dst->bus->registry);
 
 	msg->seqnum = atomic64_inc_return(&dst->bus->last_seqnum);
+	copy_to_monitors(dst->bus, msg);
 	kdbus_queue_add(dst, msg, NULL, 0);
 }
 
@@ -153,6 +166,7 @@ static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 		return -EBADSLT;
 	if (!host_may_deliver(msg, dst, true, &r))
 		return r;
+	copy_to_monitors(dst->bus, msg);
 	return kdbus_queue_add(dst, msg, NULL, 0);
 }
 
@@ -161,6 +175,7 @@ static int deliver_unicast_signal(struct kdbus_message *msg, struct kdbus_conn *
 {
 	int r;
 
+	copy_to_monitors(dst->bus, msg);
 	/* an indexed connection wants all that is directed at it */
 	if (!kdbus_conn_is_indexed(dst) && !kdbus_match_hits(dst, msg))
 		return 0;
@@ -187,6 +202,7 @@ static int deliver_unicast(struct kdbus_message *msg, const struct kdbus_cred *c
 		if (r < 0)
 			return r;
 	}
+	copy_to_monitors(dst->bus, msg);
 	r = kdbus_queue_add(dst, msg, reply, 0);
 	if (r < 0 && reply)
 		kdbus_reply_cancel(dst->bus, reply);

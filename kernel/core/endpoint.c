@@ -116,3 +116,95 @@ struct kdbus_endpoint *kdbus_endpoint_find(struct kdbus_bus *bus, const char *na
 	up_read(&bus->registry);
 	return found;
 }
+
+/* makes the endpoint visible, if its name is free */
+static int kdbus_endpoint_link(struct kdbus_endpoint *ep)
+{
+	struct kdbus_bus *bus = ep->bus;
+	struct kdbus_endpoint *other;
+	int r = 0;
+
+	down_write(&bus->registry);
+	list_for_each_entry(other, &bus->endpoints, bus_link) {
+		if (strcmp(other->name, ep->name) == 0) {
+			r = -EEXIST;
+			break;
+		}
+	}
+	if (r == 0 && bus->is_dead)
+		r = -ESHUTDOWN;
+	if (r == 0)
+		list_add_tail(&ep->bus_link, &bus->endpoints);
+	up_write(&bus->registry);
+	return r;
+}
+
+static const struct kdbus_args_rule endpoint_make_rule = {
+	.size = sizeof(struct kdbus_cmd),
+	.flags = KDBUS_MAKE_ACCESS_GROUP | KDBUS_MAKE_ACCESS_WORLD,
+	.n_args = 1,
+	.args = { { KDBUS_ITEM_MAKE_NAME, KDBUS_ARG_MANDATORY } },
+};
+
+int kdbus_cmd_endpoint_make(struct kdbus_endpoint *ep, void *caller, struct kdbus_cmd *cmd,
+			    struct kdbus_endpoint **ep_out)
+{
+	struct kdbus_bus *bus = ep->bus;
+	struct kdbus_endpoint *made;
+	struct kdbus_args args;
+	struct kdbus_cred cred;
+	int r;
+
+	r = kdbus_args_parse_cmd(&endpoint_make_rule, bus->domain->strict, cmd, &args);
+	if (r < 0)
+		return r;
+	if (r == KDBUS_ARGS_NEGOTIATED) {
+		*ep_out = NULL;
+		return 0;
+	}
+	bus->domain->host->caller_cred(caller, &cred);
+	if (!kdbus_sysname_has_uid(args.found[0]->str, __kuid_val(cred.euid)))
+		return -EINVAL;
+
+	r = kdbus_endpoint_new(bus, args.found[0]->str, args.flags, true, &made);
+	if (r < 0)
+		return r;
+	r = kdbus_endpoint_link(made);
+	if (r < 0) {
+		kdbus_endpoint_unref(made);
+		return r;
+	}
+	*ep_out = made;
+	return 0;
+}
+
+static const struct kdbus_args_rule endpoint_update_rule = {
+	.size = sizeof(struct kdbus_cmd),
+	.n_args = 2,
+	.args = {
+		{ KDBUS_ITEM_NAME, KDBUS_ARG_MULTIPLE },
+		{ KDBUS_ITEM_POLICY_ACCESS, KDBUS_ARG_MULTIPLE },
+	},
+};
+
+int kdbus_cmd_endpoint_update(struct kdbus_endpoint *ep, void *caller, struct kdbus_cmd *cmd)
+{
+	struct kdbus_bus *bus = ep->bus;
+	struct kdbus_args args;
+	LIST_HEAD(policy);
+	int r;
+
+	r = kdbus_args_parse_cmd(&endpoint_update_rule, bus->domain->strict, cmd, &args);
+	if (r != 0)
+		return r < 0 ? r : 0;
+
+	r = kdbus_policy_parse(bus->domain->host, caller, args.items, args.items_end, SIZE_MAX,
+			       true, &policy);
+	if (r >= 0) {
+		down_write(&bus->registry);
+		r = kdbus_policy_replace(&ep->policy, ep, &policy);
+		up_write(&bus->registry);
+	}
+	kdbus_policy_list_free(&policy);
+	return r;
+}

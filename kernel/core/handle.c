@@ -257,6 +257,20 @@ static int handle_hello(struct kdbus_handle *handle, struct kdbus_cmd_hello *cmd
 	return 0;
 }
 
+static int handle_endpoint_make(struct kdbus_handle *handle, struct kdbus_cmd *cmd)
+{
+	struct kdbus_endpoint *made;
+	int r;
+
+	r = kdbus_cmd_endpoint_make(handle->ep, handle->host, cmd, &made);
+	if (r < 0 || !made)
+		return r;
+	kdbus_endpoint_unref(handle->ep);
+	handle->ep = made;
+	handle->state = KDBUS_HANDLE_ENDPOINT_OWNER;
+	return 0;
+}
+
 static int handle_run(struct kdbus_handle *handle, unsigned int nr, void *cmd)
 {
 	switch (nr) {
@@ -265,8 +279,9 @@ static int handle_run(struct kdbus_handle *handle, unsigned int nr, void *cmd)
 	case KDBUS_CMD_HELLO:
 		return handle_hello(handle, cmd);
 	case KDBUS_CMD_ENDPOINT_MAKE:
+		return handle_endpoint_make(handle, cmd);
 	case KDBUS_CMD_ENDPOINT_UPDATE:
-		return -EOPNOTSUPP;
+		return kdbus_cmd_endpoint_update(handle->ep, handle->host, cmd);
 	}
 	return kdbus_conn_command(handle->conn, nr, cmd);
 }

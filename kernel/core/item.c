@@ -179,6 +179,19 @@ int kdbus_sysname_check(const char *name, u64 size)
 	return 0;
 }
 
+bool kdbus_sysname_has_uid(const char *name, u32 uid)
+{
+	char prefix[16], *pos = prefix + sizeof(prefix);
+
+	*--pos = '\0';
+	*--pos = '-';
+	do {
+		*--pos = '0' + uid % 10;
+		uid /= 10;
+	} while (uid > 0);
+	return strncmp(name, pos, strlen(pos)) == 0;
+}
+
 bool kdbus_name_is_valid(const char *name, bool wildcard)
 {
 	bool at_label_start = true;

@@ -50,6 +50,8 @@ int kdbus_items_check(const void *items, u64 size);
 
 /* is @name a name of a bus, an endpoint or a connection (1.4); @size with the NUL */
 int kdbus_sysname_check(const char *name, u64 size);
+/* does @name start with @uid, in decimal, and a dash */
+bool kdbus_sysname_has_uid(const char *name, u32 uid);
 /* is @name, NUL-terminated, a well-known name; with @wildcard the last label may be "*" */
 bool kdbus_name_is_valid(const char *name, bool wildcard);
 
