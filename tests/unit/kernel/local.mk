@@ -36,3 +36,21 @@ check_PROGRAMS += test-engine-soak
 test_engine_soak_SOURCES = %D%/test-engine-soak.c %D%/engine-util.c %D%/engine-util.h
 test_engine_soak_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine-soak
+# the core, through its commands
+check_LIBRARIES += libkdbus-test.a
+libkdbus_test_a_SOURCES = %D%/kdbus-util.c %D%/kdbus-util.h
+libkdbus_test_a_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
+
+core_tests = test-core-names test-core-queue
+check_PROGRAMS += $(core_tests)
+TESTS += $(core_tests)
+core_test_cppflags = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
+core_test_ldadd = libkdbus-test.a $(kernel_test_ldadd)
+
+test_core_names_SOURCES = %D%/test-core-names.c
+test_core_names_CPPFLAGS = $(core_test_cppflags)
+test_core_names_LDADD = $(core_test_ldadd)
+
+test_core_queue_SOURCES = %D%/test-core-queue.c
+test_core_queue_CPPFLAGS = $(core_test_cppflags)
+test_core_queue_LDADD = $(core_test_ldadd)
