@@ -41,7 +41,7 @@ check_LIBRARIES += libkdbus-test.a
 libkdbus_test_a_SOURCES = %D%/kdbus-util.c %D%/kdbus-util.h
 libkdbus_test_a_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
 
-core_tests = test-core-names test-core-queue
+core_tests = test-core-match test-core-names test-core-queue test-core-reply test-core-send
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 core_test_cppflags = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
@@ -54,3 +54,15 @@ test_core_names_LDADD = $(core_test_ldadd)
 test_core_queue_SOURCES = %D%/test-core-queue.c
 test_core_queue_CPPFLAGS = $(core_test_cppflags)
 test_core_queue_LDADD = $(core_test_ldadd)
+
+test_core_send_SOURCES = %D%/test-core-send.c
+test_core_send_CPPFLAGS = $(core_test_cppflags)
+test_core_send_LDADD = $(core_test_ldadd)
+
+test_core_reply_SOURCES = %D%/test-core-reply.c
+test_core_reply_CPPFLAGS = $(core_test_cppflags)
+test_core_reply_LDADD = $(core_test_ldadd)
+
+test_core_match_SOURCES = %D%/test-core-match.c
+test_core_match_CPPFLAGS = $(core_test_cppflags)
+test_core_match_LDADD = $(core_test_ldadd)
