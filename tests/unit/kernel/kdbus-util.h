@@ -61,11 +61,20 @@ void cmd_add_id_change(struct cmd *cmd, uint64_t type, uint64_t id);
 
 /**
  * struct bus - a bus in a domain of its own
- * @candidate: who wants broadcasts, of those that are indexed
- * @n_asked: how often the host was asked that
+ * @embedded: the domain
+ * @owner: handle that made the bus
+ * @path: of its default endpoint
+ * @name: of its directory
+ * @core: the bus itself
+ * @candidates: who wants broadcasts, of those that are indexed
+ * @tags: what is said about them
+ * @n_candidates: number of both
+ * @n_asked: how often the host was asked for them
  * @refuses: what may_deliver() says
  * @n_refusals_asked: how often it was asked
  * @deadline: last one that was announced
+ * @lost_src: sender of the last broadcast that a direct peer lost
+ * @n_lost: how many they lost
  */
 struct bus {
 	struct kdbus_embedded *embedded;
