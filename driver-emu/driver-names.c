@@ -224,44 +224,17 @@ int driver_count_names(struct driver_call *call, const uint64_t *id, uint32_t *n
 
 /* RequestName and ReleaseName */
 
-static int count_name(void *userdata, const char *name, bool queued)
+/* whether the caller has as many names as it may */
+static bool has_all_names(struct driver_call *call)
 {
-	uint32_t *n_left = userdata;
-
-	(void)name;
-	(void)queued;
-	return !--*n_left;
-}
-
-struct own_names {
-	uint64_t id;
-	uint32_t n_left;
-};
-
-static int count_entry(void *userdata, const struct list_entry *entry)
-{
-	struct own_names *names = userdata;
-
-	return entry->id == names->id && entry->name && !--names->n_left;
-}
-
-/* whether the caller has as many names as it may: 0, 1, or a negative errno */
-static int has_all_names(struct driver_call *call)
-{
-	struct engine_conn *conn = call->caller->conn;
-	uint32_t n_left = call->driver->limits.n_names;
-	struct own_names names;
-	int r;
-
 	/* the unique name counts as well */
-	if (n_left <= 1)
-		return 1;
-	n_left--;
-	names = (struct own_names){engine_conn_id(conn), n_left};
-	r = engine_conn_names(conn, count_name, &n_left);
-	if (r == -EOPNOTSUPP)
-		r = list(call, KDBUS_LIST_NAMES | KDBUS_LIST_QUEUED, NULL, count_entry, &names);
-	return r;
+	uint32_t n = 1, max = call->driver->limits.n_names;
+	void *position = NULL;
+	bool queued;
+
+	while (n < max && engine_conn_next_name(call->caller->conn, &position, &queued))
+		n++;
+	return n >= max;
 }
 
 static int fail_limit(struct driver_call *call)
@@ -313,10 +286,7 @@ int driver_run_request_name(struct driver_call *call)
 	r = check_name(call, name, &is_good);
 	if (r || !is_good)
 		return r;
-	r = has_all_names(call);
-	if (r < 0)
-		return r;
-	if (r)
+	if (has_all_names(call))
 		return fail_limit(call);
 
 	if (flags & NAME_ALLOW_REPLACEMENT)

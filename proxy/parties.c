@@ -13,7 +13,14 @@
 
 static int parties_conn_names(void *context, match_name_fn fn, void *userdata)
 {
-	return engine_conn_names(context, fn, userdata);
+	void *position = NULL;
+	const char *name;
+	bool queued;
+	int r = 0;
+
+	while (!r && (name = engine_conn_next_name(context, &position, &queued)))
+		r = fn(userdata, name, queued);
+	return r;
 }
 
 static int parties_one_name(void *context, match_name_fn fn, void *userdata)

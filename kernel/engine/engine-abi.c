@@ -84,6 +84,7 @@ struct abi_engine {
  * @queue: list of struct abi_queued: numbered, not received yet
  * @error: negative errno that ended the queue: what engine_recv() says behind it
  * @subscribed: ENGINE_SUBSCRIBE_* with match entries
+ * @names: what the bus last said of its names, for abi_next_name()
  * @is_woken: the host was told and has not found it empty since
  */
 struct abi_conn {
@@ -96,6 +97,7 @@ struct abi_conn {
 	struct list_head queue;
 	int error;
 	unsigned subscribed;
+	char *names;
 	bool is_woken;
 };
 
@@ -422,6 +424,7 @@ static void abi_conn_close(struct engine_conn *base)
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, engine->transport->ops->poll_fd(conn->handle),
 		  NULL);
 	engine->transport->ops->close(conn->handle);
+	free(conn->names);
 	free(conn);
 }
 
@@ -453,52 +456,60 @@ static struct engine_conn *abi_find_owner(struct engine *base, const char *name)
 	return abi_find_conn(base, id);
 }
 
-/* names of the connections' records at @list: those of @id to @fn */
-static int list_names(const void *list, size_t size, uint64_t id,
-		      int (*fn)(void *userdata, const char *name, bool queued), void *userdata)
+/* the names of @id among the connections' records of LIST, each behind a byte that says
+ * whether it waits; an empty record ends them */
+static void copy_names(const void *list, size_t size, uint64_t id, char *names)
 {
 	const struct kdbus_info *info;
 	struct engine_item item;
 	size_t at, next;
-	int r;
 
 	for (at = 0; at < size; at += info->size) {
 		info = (const void *)((const char *)list + at);
-		if (info->size < sizeof(*info) || info->size > size - at)
-			break;
 		next = offsetof(struct kdbus_info, items);
 		while (info->id == id && engine_items_next(info, info->size, &next, &item)) {
 			const struct kdbus_name *name = item.data;
 
 			if (item.type != KDBUS_ITEM_OWNED_NAME)
 				continue;
-			r = fn(userdata, name->name, name->flags & KDBUS_NAME_IN_QUEUE);
-			if (r)
-				return r;
+			*names++ = name->flags & KDBUS_NAME_IN_QUEUE ? '?' : '!';
+			names = stpcpy(names, name->name) + 1;
 		}
 	}
-	return 0;
+	*names = '\0';
 }
 
-static int abi_names(struct engine_conn *base,
-		     int (*fn)(void *userdata, const char *name, bool queued), void *userdata)
+/* asks the bus; what it says is kept in @conn until it is asked again */
+static const char *conn_ask_names(struct abi_conn *conn)
 {
-	struct abi_conn *conn = abi_conn(base);
 	struct kdbus_cmd_list cmd = {
 		.size = sizeof(cmd),
 		.flags = KDBUS_LIST_NAMES | KDBUS_LIST_QUEUED,
 	};
-	int r;
+	char *names = NULL;
 
-	r = conn_command(conn, KDBUS_CMD_LIST, &cmd);
-	if (r < 0)
-		return r;
-	r = list_names(conn->pool + cmd.offset, cmd.list_size, base->id, fn, userdata);
+	if (conn_command(conn, KDBUS_CMD_LIST, &cmd) < 0)
+		return NULL;
+	names = realloc(conn->names, cmd.list_size + 1);
+	if (names) {
+		conn->names = names;
+		copy_names(conn->pool + cmd.offset, cmd.list_size, conn->base.id, names);
+	}
 	conn_free_slice(conn, cmd.offset);
-	return r;
+	return names;
 }
 
-/* commands and their results */
+static const char *abi_next_name(struct engine_conn *base, void **position, bool *queued_out)
+{
+	const char *name = *position;
+
+	name = name ? name + strlen(name) + 1 : conn_ask_names(abi_conn(base));
+	if (!name || !*name)
+		return NULL;
+	*queued_out = *name++ == '?';
+	*position = (void *)name;
+	return name;
+}
 
 static int abi_command(struct engine_conn *base, unsigned long nr, void *cmd)
 {
@@ -711,7 +722,7 @@ static const struct engine_carrier abi_carrier = {
 	.find_conn = abi_find_conn,
 	.find_owner = abi_find_owner,
 	.subscribe = abi_subscribe,
-	.names = abi_names,
+	.next_name = abi_next_name,
 	.command = abi_command,
 	.slice = abi_slice,
 	.slice_free = abi_slice_free,

@@ -21,7 +21,7 @@
  * @poll_fd: NULL: there is none
  * @dispatch: NULL: nothing to do
  * @subscribe: NULL: nothing to do
- * @names: NULL: -EOPNOTSUPP
+ * @asks_may_deliver: no operation: engine_asks_may_deliver()
  * @candidates_add: NULL if broadcast_candidates() is never called
  * @recv: on success writes every member but @ops, which engine.c does
  * @received_release: drops what @received_out.carrier and the payload refer to
@@ -44,8 +44,8 @@ struct engine_carrier {
 	int (*command)(struct engine_conn *conn, unsigned long nr, void *cmd);
 	const void *(*slice)(struct engine_conn *conn, uint64_t offset);
 	void (*slice_free)(struct engine_conn *conn, uint64_t offset);
-	int (*names)(struct engine_conn *conn,
-		     int (*fn)(void *userdata, const char *name, bool queued), void *userdata);
+	const char *(*next_name)(struct engine_conn *conn, void **position, bool *queued_out);
+	bool asks_may_deliver;
 
 	int (*send)(struct engine_conn *conn, const struct engine_send *send);
 	uint64_t (*position)(struct engine_conn *conn);

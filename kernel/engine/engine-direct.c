@@ -372,18 +372,19 @@ static void direct_slice_free(struct engine_conn *conn, uint64_t offset)
 	kdbus_cmd_free(to_direct_conn(conn)->conn, &cmd);
 }
 
-static int direct_names(struct engine_conn *conn,
-			int (*fn)(void *userdata, const char *name, bool queued), void *userdata)
+static const char *direct_next_name(struct engine_conn *base, void **position, bool *queued_out)
 {
-	struct kdbus_name_owner *owner;
-	int r;
+	struct kdbus_conn *conn = to_direct_conn(base)->conn;
+	struct list_head *link = *position ? *position : &conn->names;
+	const struct kdbus_name_owner *owner;
 
-	list_for_each_entry(owner, &to_direct_conn(conn)->conn->names, conn_link) {
-		r = fn(userdata, owner->entry->name, !(owner->flags & KDBUS_NAME_PRIMARY));
-		if (r != 0)
-			return r;
-	}
-	return 0;
+	link = link->next;
+	if (link == &conn->names)
+		return NULL;
+	owner = list_entry(link, struct kdbus_name_owner, conn_link);
+	*position = link;
+	*queued_out = !(owner->flags & KDBUS_NAME_PRIMARY);
+	return owner->entry->name;
 }
 
 /* messages */
@@ -512,7 +513,8 @@ static const struct engine_carrier direct_carrier = {
 	.command = direct_command,
 	.slice = direct_slice,
 	.slice_free = direct_slice_free,
-	.names = direct_names,
+	.next_name = direct_next_name,
+	.asks_may_deliver = true,
 	.send = direct_send,
 	.position = direct_position,
 	.recv = direct_recv,

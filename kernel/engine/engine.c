@@ -193,12 +193,14 @@ struct engine_conn *engine_find_owner(struct engine *engine, const char *name)
 	return engine->carrier->find_owner(engine, name);
 }
 
-int engine_conn_names(struct engine_conn *conn,
-		      int (*fn)(void *userdata, const char *name, bool queued), void *userdata)
+const char *engine_conn_next_name(struct engine_conn *conn, void **position, bool *queued_out)
 {
-	const struct engine_carrier *carrier = conn->engine->carrier;
+	return conn->engine->carrier->next_name(conn, position, queued_out);
+}
 
-	return carrier->names ? carrier->names(conn, fn, userdata) : -EOPNOTSUPP;
+bool engine_asks_may_deliver(const struct engine *engine)
+{
+	return engine->carrier->asks_may_deliver;
 }
 
 /* messages */

@@ -340,11 +340,23 @@ void engine_slice_free(struct engine_conn *conn, uint64_t offset);
  * object, else NULL; may be called from broadcast_candidates() and accepts() */
 struct engine_conn *engine_find_owner(struct engine *engine, const char *name);
 
-/* calls @fn for each name @conn holds (@queued false) or waits for (true), in the order they
- * were acquired, until it returns non-zero, and returns that.  May be called from may_deliver(),
- * broadcast_candidates() and accepts().  Where the bus has to be asked it is slow. */
-int engine_conn_names(struct engine_conn *conn,
-		      int (*fn)(void *userdata, const char *name, bool queued), void *userdata);
+/**
+ * engine_conn_next_name() - walk the names that @conn holds or waits for
+ * @position: NULL at first, and the engine's own from then on; good until anything
+ *	else happens to the engine
+ * @queued_out: whether it waits for the name
+ *
+ * In the order in which they were acquired.  May be called from may_deliver(),
+ * broadcast_candidates() and accepts(); where the bus has to be asked it is slow, and
+ * a bus that does not answer has no names.
+ *
+ * Return: a name, valid as long as @position, or NULL at the end.
+ */
+const char *engine_conn_next_name(struct engine_conn *conn, void **position, bool *queued_out);
+
+/* whether may_deliver() is asked; if not, it is for the sender to find out and to verify with
+ * both dst_id and dst_name that nothing has changed since */
+bool engine_asks_may_deliver(const struct engine *engine);
 
 /* messages */
 

@@ -235,7 +235,8 @@ static int fill(struct peer *peer, size_t want)
 		peer->end = 0;
 	}
 	if (peer->capacity - peer->begin < want) {
-		memmove(peer->buffer, peer->buffer + peer->begin, peer->end - peer->begin);
+		if (peer->begin)
+			memmove(peer->buffer, peer->buffer + peer->begin, peer->end - peer->begin);
 		peer->end -= peer->begin;
 		peer->begin = 0;
 	}
