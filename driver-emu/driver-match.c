@@ -74,6 +74,8 @@ int driver_run_add_match(struct driver_call *call)
 		if (r)
 			return r;
 	}
+	/* what was sent until now is judged by the rules until now */
+	engine_conn_position(caller->conn);
 	r = match_registry_add(call->driver->matches, &caller->matches, rule);
 	if (r)
 		return r;
@@ -91,6 +93,7 @@ int driver_run_remove_match(struct driver_call *call)
 	if (!rule)
 		return r;
 	wants = match_owner_wants(&caller->matches);
+	engine_conn_position(caller->conn);
 	r = match_registry_remove(call->driver->matches, &caller->matches, rule);
 	if (r == MATCH_NOT_FOUND)
 		return driver_fail(call, DRIVER_ERROR_MATCH_RULE_NOT_FOUND, "%s",

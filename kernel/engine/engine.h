@@ -193,7 +193,10 @@ struct engine_host {
 				     struct engine_candidates *candidates);
 	/* Does @conn want this broadcast or broadcast notification, which the bus
 	 * delivered to it?  Asked by the carriers that do not ask
-	 * broadcast_candidates(), when they take it out of the bus' queue. */
+	 * broadcast_candidates(), when they take it out of the bus' queue: in
+	 * engine_recv() and engine_conn_position().  Before the answer changes the
+	 * host asks for the position, so that what was sent until then is judged by
+	 * the old one. */
 	bool (*accepts)(void *userdata, struct engine_conn *conn,
 			const struct engine_received *received, uint64_t *tag_out);
 	/* A broadcast from @src_id (0: notification or unknown) went missing for @conn. */
