@@ -18,7 +18,6 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/shim/linux/atomic.h \
 	%D%/embedded/shim/linux/bug.h \
 	%D%/embedded/shim/linux/compiler.h \
-	%D%/embedded/shim/linux/err.h \
 	%D%/embedded/shim/linux/gfp.h \
 	%D%/embedded/shim/linux/kernel.h \
 	%D%/embedded/shim/linux/kref.h \

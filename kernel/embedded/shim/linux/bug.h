@@ -13,7 +13,6 @@
 void shim_bug(const char *file, int line, const char *what)
 	__attribute__((__noreturn__, __cold__));
 
-#define BUG() shim_bug(__FILE__, __LINE__, "BUG()")
 #define BUG_ON(cond)                                                                               \
 	do {                                                                                       \
 		if (unlikely(cond))                                                                \
@@ -24,8 +23,5 @@ void shim_bug(const char *file, int line, const char *what)
 		BUG_ON(cond);                                                                      \
 		false;                                                                             \
 	})
-#define WARN_ON_ONCE(cond)	WARN_ON(cond)
-#define WARN(cond, ...)		WARN_ON(cond)
-#define BUILD_BUG_ON(cond)	_Static_assert(!(cond), "BUILD_BUG_ON " #cond)
 
 #endif

@@ -6,7 +6,6 @@
 #define unlikely(cond) __builtin_expect(!!(cond), 0)
 
 #define __must_check   __attribute__((__warn_unused_result__))
-#define __maybe_unused __attribute__((__unused__))
 #define fallthrough    __attribute__((__fallthrough__))
 
 #define READ_ONCE(x)	    (*(const volatile __typeof__(x) *)&(x))

@@ -6,11 +6,8 @@
 #include <linux/types.h>
 
 #define __GFP_ZERO	   0x1u
-#define __GFP_NOWARN	   0x2u
 #define __GFP_ACCOUNT	   0x4u
 #define GFP_KERNEL	   0x10u
-#define GFP_ATOMIC	   0x20u
-#define GFP_NOWAIT	   0x40u
 #define GFP_KERNEL_ACCOUNT (GFP_KERNEL | __GFP_ACCOUNT)
 
 #endif

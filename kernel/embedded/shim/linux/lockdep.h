@@ -105,7 +105,5 @@ static inline void shim_unlock_read(struct shim_lock *dep)
 
 #define lockdep_assert_held(lock)	BUG_ON(!lockdep_is_held(lock))
 #define lockdep_assert_held_write(lock) BUG_ON(!shim_lock_is_writer(&(lock)->dep))
-#define lockdep_assert_held_read(lock)	BUG_ON(!shim_lock_is_reader(&(lock)->dep))
-#define lockdep_assert_not_held(lock)	BUG_ON(lockdep_is_held(lock))
 
 #endif

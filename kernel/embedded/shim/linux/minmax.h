@@ -14,13 +14,5 @@
 #define max(a, b)	    shim_pick(a, b, >)
 #define min_t(type, a, b)   min((type)(a), (type)(b))
 #define max_t(type, a, b)   max((type)(a), (type)(b))
-#define clamp_t(type, v, low, high) min_t(type, max_t(type, v, low), high)
-
-#define swap(a, b)                                                                                 \
-	do {                                                                                       \
-		__typeof__(a) swap_ = (a);                                                         \
-		(a) = (b);                                                                         \
-		(b) = swap_;                                                                       \
-	} while (0)
 
 #endif

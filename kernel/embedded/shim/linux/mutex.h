@@ -40,19 +40,12 @@ static inline void mutex_lock(struct mutex *lock)
 	shim_lock_write(&lock->dep);
 }
 
-#define mutex_lock_nested(lock, subclass) mutex_lock(lock)
-
 static inline void mutex_unlock(struct mutex *lock)
 {
 	shim_unlock_write(&lock->dep);
 #ifdef SHIM_THREADS
 	pthread_mutex_unlock(&lock->mutex);
 #endif
-}
-
-static inline bool mutex_is_locked(const struct mutex *lock)
-{
-	return shim_fetch(&lock->dep.state) != 0;
 }
 
 #endif

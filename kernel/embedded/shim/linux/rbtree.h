@@ -32,11 +32,6 @@ struct rb_root_cached {
 
 #define rb_parent(node) ((struct rb_node *)((node)->parent_color & ~1UL))
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
-#define rb_entry_safe(ptr, type, member)                                                           \
-	({                                                                                         \
-		__typeof__(ptr) rb_ptr_ = (ptr);                                                   \
-		rb_ptr_ ? rb_entry(rb_ptr_, type, member) : NULL;                                  \
-	})
 
 #define RB_EMPTY_ROOT(root) (!(root)->rb_node)
 /* a node that is in no tree is its own parent */

@@ -10,26 +10,14 @@ typedef struct {
 	atomic_t refs;
 } refcount_t;
 
-#define REFCOUNT_INIT(n) { .refs = ATOMIC_INIT(n) }
-
 static inline void refcount_set(refcount_t *r, int n)
 {
 	atomic_set(&r->refs, n);
 }
 
-static inline unsigned int refcount_read(const refcount_t *r)
-{
-	return (unsigned int)atomic_read(&r->refs);
-}
-
 static inline void refcount_inc(refcount_t *r)
 {
 	BUG_ON(atomic_inc_return(&r->refs) <= 1);
-}
-
-static inline bool __must_check refcount_inc_not_zero(refcount_t *r)
-{
-	return atomic_add_unless(&r->refs, 1, 0);
 }
 
 static inline bool __must_check refcount_dec_and_test(refcount_t *r)
@@ -38,11 +26,6 @@ static inline bool __must_check refcount_dec_and_test(refcount_t *r)
 
 	BUG_ON(left < 0);
 	return left == 0;
-}
-
-static inline void refcount_dec(refcount_t *r)
-{
-	BUG_ON(refcount_dec_and_test(r));
 }
 
 #endif

@@ -57,9 +57,6 @@ static inline void up_write(struct rw_semaphore *sem)
 #endif
 }
 
-#define down_read_nested(sem, subclass)	 down_read(sem)
-#define down_write_nested(sem, subclass) down_write(sem)
-
 static inline bool rwsem_is_locked(const struct rw_semaphore *sem)
 {
 	return shim_fetch(&sem->dep.state) != 0;

@@ -10,8 +10,7 @@
 #include <linux/compiler.h>
 #include <linux/gfp.h>
 
-#define SLAB_HWCACHE_ALIGN 0x1u
-#define SLAB_ACCOUNT	   0x2u
+#define SLAB_ACCOUNT 0x1u
 
 struct kmem_cache;
 
@@ -52,10 +51,9 @@ static inline void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t flags)
 	return kmem_cache_alloc(cache, flags | __GFP_ZERO);
 }
 
-#define kvmalloc(size, flags)	       kmalloc(size, flags)
-#define kvzalloc(size, flags)	       kzalloc(size, flags)
-#define kvmalloc_array(n, size, flags) kmalloc_array(n, size, flags)
-#define kvcalloc(n, size, flags)       kcalloc(n, size, flags)
-#define kvfree(ptr)		       kfree(ptr)
+#define kvmalloc(size, flags)	 kmalloc(size, flags)
+#define kvzalloc(size, flags)	 kzalloc(size, flags)
+#define kvcalloc(n, size, flags) kcalloc(n, size, flags)
+#define kvfree(ptr)		 kfree(ptr)
 
 #endif

@@ -16,7 +16,6 @@ typedef struct {
 #define KGIDT_INIT(value) ((kgid_t){ value })
 #define INVALID_UID	  KUIDT_INIT((uid_t)-1)
 #define INVALID_GID	  KGIDT_INIT((gid_t)-1)
-#define GLOBAL_ROOT_UID	  KUIDT_INIT(0)
 
 static inline uid_t __kuid_val(kuid_t uid)
 {
@@ -36,11 +35,6 @@ static inline bool uid_eq(kuid_t a, kuid_t b)
 static inline bool gid_eq(kgid_t a, kgid_t b)
 {
 	return a.val == b.val;
-}
-
-static inline bool uid_lt(kuid_t a, kuid_t b)
-{
-	return a.val < b.val;
 }
 
 static inline bool uid_valid(kuid_t uid)
