@@ -66,6 +66,8 @@ conformance_pool = $(conformance_programs:=.pool.bus)
 conformance_pool_scripts = $(conformance_scripts:=.pool.bus)
 conformance_reference = $(conformance_programs:=.reference.bus)
 conformance_reference_scripts = $(conformance_scripts:=.reference.bus)
+TESTS += $(conformance_embedded) $(conformance_embedded_scripts) \
+	$(conformance_pool) $(conformance_pool_scripts)
 MOSTLYCLEANFILES += \
 	$(conformance_embedded) $(conformance_embedded_scripts) \
 	$(conformance_pool) $(conformance_pool_scripts) \
