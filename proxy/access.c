@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Access: see access.h. */
+#include "proxy/access.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy-parser/policy-users.h"
+#include "proxy/daemon.h"
+
+#define SYSTEM_UID_MAX 999 /* Debian's; who is above counts as at the console */
+
+int access_load(struct access *access, const struct config *config)
+{
+	__cleanup(policy_users_unrefp) struct policy_users *users = NULL;
+	struct policy *policy;
+	int r;
+
+	r = policy_users_new(&users);
+	if (!r)
+		r = policy_users_load(users, "/etc/passwd", "/etc/group");
+	if (!r)
+		r = policy_new(&config->policy, users, SYSTEM_UID_MAX + 1, &policy);
+	if (r < 0)
+		return r;
+	access_deinit(access);
+	access->policy = policy;
+	access->users = steal(users);
+	return 0;
+}
+
+void access_deinit(struct access *access)
+{
+	access->policy = policy_unref(access->policy);
+	access->users = policy_users_unref(access->users);
+	access_end_message(access);
+}
+
+int access_identify(struct access *access, struct client *client)
+{
+	struct policy_identity *identity;
+	int r;
+
+	r = policy_identity_get(access->policy, &client->creds, &identity);
+	if (r < 0)
+		return r;
+	policy_identity_unref(client->identity);
+	client->identity = identity;
+	return 0;
+}
+
+bool access_may_connect(const struct daemon *daemon, const struct client *client)
+{
+	if (client->is_anonymous)
+		return daemon->config->allow_anonymous;
+	return policy_may_connect(daemon->access.policy, &client->creds, daemon->owner_uid, NULL);
+}
+
+/* facts */
+
+static const char *access_next_name(void *userdata, void **position)
+{
+	bool is_queued;
+
+	return engine_conn_next_name(userdata, position, &is_queued);
+}
+
+static struct policy_peer access_peer(const struct client *client)
+{
+	return (struct policy_peer){
+		.unique_name = client->unique_name,
+		.next_name = client->caller.conn ? access_next_name : NULL,
+		.userdata = client->caller.conn,
+	};
+}
+
+static const struct policy_peer access_driver = {.header_name = DRIVER_NAME};
+
+static void access_describe(struct policy_message *facts, const struct message *message)
+{
+	*facts = (struct policy_message){
+		.type = message->header.type,
+		.flags = message->header.reply_serial ? POLICY_MESSAGE_REPLY : 0,
+		.n_fds = message->header.n_fds,
+		.path = message_path(message),
+		.interface = message_interface(message),
+		.member = message_member(message),
+		.error = message_error_name(message),
+		.destination = message_destination(message),
+	};
+}
+
+/* a broadcast asks once for each receiver: it is described once */
+static struct policy_message *access_facts(struct access *access, const struct message *message)
+{
+	if (access->sending != message) {
+		access_describe(&access->facts, message);
+		access->sending = message;
+	}
+	return &access->facts;
+}
+
+void access_end_message(struct access *access)
+{
+	access->sending = NULL;
+}
+
+/* questions */
+
+static int access_refused(struct access *access, const struct policy_verdict *verdict,
+			  bool is_receive, const struct client *receiver)
+{
+	access->verdict = *verdict;
+	access->is_receive = is_receive;
+	access->receiver = receiver;
+	return -EACCES;
+}
+
+int access_may_deliver(struct daemon *daemon, struct client *src, struct client *dst,
+		       const struct message *message, unsigned flags)
+{
+	struct access *access = &daemon->access;
+	struct policy_message *facts = access_facts(access, message);
+	struct policy_peer sender = access_peer(src), receiver = access_peer(dst);
+	struct policy_verdict verdict;
+
+	facts->flags = (facts->flags & POLICY_MESSAGE_REPLY) | flags;
+	if (!policy_may_send(src->identity, facts, &receiver, &verdict))
+		return access_refused(access, &verdict, false, dst);
+	if (verdict.log)
+		log_notice("%s sends to %s what a rule with log=\"true\" matches",
+			   src->unique_name, dst->unique_name);
+	if (!policy_may_receive(dst->identity, facts, &sender, &verdict))
+		return access_refused(access, &verdict, true, dst);
+	return 0;
+}
+
+int access_may_call_driver(struct daemon *daemon, struct client *client,
+			   const struct message *message)
+{
+	struct access *access = &daemon->access;
+	struct policy_verdict verdict;
+	int r = 0;
+
+	/* before Hello there is no policy */
+	if (!client->identity)
+		return 0;
+	if (!policy_may_send(client->identity, access_facts(access, message), &access_driver,
+			     &verdict))
+		r = access_refused(access, &verdict, false, NULL);
+	access_end_message(access);
+	return r;
+}
+
+bool access_may_hear_driver(struct daemon *daemon, struct client *client,
+			    const struct message *message)
+{
+	struct policy_message facts;
+
+	if (!client->identity)
+		return true;
+	access_describe(&facts, message);
+	if (facts.flags & POLICY_MESSAGE_REPLY)
+		facts.flags |= POLICY_MESSAGE_REQUESTED;
+	return policy_may_receive(client->identity, &facts, &access_driver, NULL);
+}
+
+/* explaining */
+
+/* what the process calls itself; of who is gone, or for who may not know, nothing */
+static void read_comm(pid_t pid, char *comm, size_t size)
+{
+	char path[32];
+	FILE *file;
+
+	*comm = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	if (!fgets(comm, size, file))
+		*comm = '\0';
+	comm[strcspn(comm, "\n")] = '\0';
+	fclose(file);
+}
+
+/* " (uid=0 pid=1 comm="...")" */
+static void print_client(FILE *stream, const struct client *client)
+{
+	char comm[32];
+
+	if (!client) {
+		fputs(" (bus)", stream);
+		return;
+	}
+	read_comm(client->creds.pid, comm, sizeof(comm));
+	fprintf(stream, " (");
+	if (client->creds.uid != CREDS_UNKNOWN)
+		fprintf(stream, "uid=%u ", client->creds.uid);
+	fprintf(stream, "pid=%d comm=\"%s\")", (int)client->creds.pid, comm);
+}
+
+static const char *or_unset(const char *text)
+{
+	return text ?: "(unset)";
+}
+
+void access_explain(const struct daemon *daemon, const struct client *src,
+		    const struct message *message, bool with_rule, char text[ACCESS_MAX_TEXT])
+{
+	static const char *const types[] = {"invalid", "method_call", "method_return", "error",
+					    "signal"};
+	const struct access *access = &daemon->access;
+	uint8_t type = message->header.type;
+	const char *file;
+	FILE *stream;
+	unsigned line;
+
+	*text = '\0';
+	stream = fmemopen(text, ACCESS_MAX_TEXT, "w");
+	if (!stream)
+		return;
+	fprintf(stream, "Rejected %s message, %u matched rules; type=\"%s\", sender=\"%s\"",
+		access->is_receive ? "receive" : "send", access->verdict.n_matched,
+		types[type <= WIRE_SIGNAL ? type : 0], src->unique_name);
+	print_client(stream, src);
+	fprintf(stream, " interface=\"%s\" member=\"%s\" error name=\"%s\" requested_reply=\"%d\"",
+		or_unset(message_interface(message)), or_unset(message_member(message)),
+		or_unset(message_error_name(message)),
+		!!(access->facts.flags & POLICY_MESSAGE_REQUESTED));
+	fprintf(stream, " destination=\"%s\"", or_unset(message_destination(message)));
+	print_client(stream, access->receiver);
+	if (with_rule) {
+		file = policy_rule_place(access->policy, access->verdict.rule, &line);
+		if (file)
+			fprintf(stream, " rule=\"%s:%u\"", file, line);
+		else
+			fprintf(stream, " rule=\"(none)\"");
+	}
+	fclose(stream);
+	text[ACCESS_MAX_TEXT - 1] = '\0';
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Access: the policy, applied to clients and their messages
+ *
+ * policy-parser/ decides; here is what it decides about: who is asking, what names
+ * the two sides have at this moment, whether a reply was asked for.  Whatever is
+ * refused can be explained with the rule that did it.
+ */
+#pragma once
+
+#include "kernel/engine/engine.h"
+#include "policy-parser/policy.h"
+#include "proxy/message.h"
+
+struct client;
+struct daemon;
+struct driver_caller;
+
+/**
+ * struct access - the policy in force, and its last refusal
+ * @policy: compiled from the configuration
+ * @users: what names of users and groups mean
+ * @sending: the message that is just being sent, so that a broadcast is described once
+ * @facts: of @sending
+ * @verdict: of the last refusal
+ * @is_receive: it was the receiver's rules that refused
+ * @receiver: whom it would have reached; NULL: the driver or nobody
+ */
+struct access {
+	struct policy *policy;
+	struct policy_users *users;
+	const struct message *sending;
+	struct policy_message facts;
+	struct policy_verdict verdict;
+	bool is_receive;
+	const struct client *receiver;
+};
+
+/**
+ * access_load() - make the policy of a configuration
+ * @access: @policy and @users are written on success; the old ones are released
+ *
+ * Return: 0 or a negative errno; then nothing has changed.
+ */
+int access_load(struct access *access, const struct config *config);
+void access_deinit(struct access *access); /* idempotent */
+
+/* what applies to @client from now on; 0 or -ENOMEM: what applied before still does */
+int access_identify(struct access *access, struct client *client);
+
+/* may a peer that has authenticated stay? */
+bool access_may_connect(const struct daemon *daemon, const struct client *client);
+
+/**
+ * access_may_deliver() - may @message go from @src to @dst?
+ * @flags: POLICY_MESSAGE_REQUESTED: it answers a call that is pending
+ *
+ * The sender's rules, then the receiver's.
+ *
+ * Return: 0, or -EACCES, and access_explain() knows why.
+ */
+int access_may_deliver(struct daemon *daemon, struct client *src, struct client *dst,
+		       const struct message *message, unsigned flags);
+
+/* may @client say this to the driver?  0 or -EACCES */
+int access_may_call_driver(struct daemon *daemon, struct client *client,
+			   const struct message *message);
+
+/* may @client hear this from the driver? */
+bool access_may_hear_driver(struct daemon *daemon, struct client *client,
+			    const struct message *message);
+
+/* forgets what it knows of the message that was being sent */
+void access_end_message(struct access *access);
+
+#define ACCESS_MAX_TEXT 2048
+
+/**
+ * access_explain() - the text of the last refusal
+ * @src: who sent the message
+ * @with_rule: name the file and line of the rule as well
+ *
+ * In the words of dbus-daemon, which people and tools know.
+ */
+void access_explain(const struct daemon *daemon, const struct client *src,
+		    const struct message *message, bool with_rule, char text[ACCESS_MAX_TEXT]);
