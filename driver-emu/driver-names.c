@@ -276,6 +276,8 @@ static int check_name(struct driver_call *call, const char *name, bool *is_good_
 
 int driver_run_request_name(struct driver_call *call)
 {
+	const struct driver_ops *ops = call->driver->ops;
+	char rule[DRIVER_MAX_RULE];
 	const char *name = wire_read_string(&call->args, NULL);
 	uint32_t flags = wire_read_u32(&call->args);
 	union name_command command;
@@ -286,6 +288,11 @@ int driver_run_request_name(struct driver_call *call)
 	r = check_name(call, name, &is_good);
 	if (r || !is_good)
 		return r;
+	if (ops->may_own && !ops->may_own(call->driver->userdata, call->caller, name, rule))
+		return driver_fail(call, DRIVER_ERROR_ACCESS_DENIED,
+				   "Connection \"%s\" is not allowed to own the service \"%s\" due "
+				   "to security policies in the configuration file%s",
+				   call->caller->unique_name, name, rule);
 	if (has_all_names(call))
 		return fail_limit(call);
 

@@ -71,6 +71,8 @@ enum driver_hello {
 	DRIVER_HELLO_USER_LIMIT, /* max_connections_per_user */
 };
 
+#define DRIVER_MAX_RULE 512
+
 /**
  * struct driver_ops - what only the proxy can do
  *
@@ -81,6 +83,10 @@ struct driver_ops {
 	 * 0, enum driver_hello, or a negative errno.  A caller whose answer cannot
 	 * be made afterwards is to be disconnected. */
 	int (*hello)(void *userdata, struct driver_caller *caller);
+	/* May the caller own the name?  If not, @rule_out says by which rule, as far as
+	 * the caller may know: "" or text to be put behind a sentence.  NULL: it may. */
+	bool (*may_own)(void *userdata, struct driver_caller *caller, const char *name,
+			char rule_out[DRIVER_MAX_RULE]);
 	/* The pidfd of the connection @id, borrowed; -1: not known.  Optional. */
 	int (*pidfd)(void *userdata, uint64_t id);
 	/* Reads the configuration again.  0; 1 when it is refused: *@text_out, to be

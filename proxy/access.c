@@ -50,6 +50,47 @@ int access_identify(struct access *access, struct client *client)
 	return 0;
 }
 
+/* makes what will apply to each client; on failure there may be some */
+static int access_prepare(const struct access *next, struct list_head *clients)
+{
+	struct client *client;
+	int r = 0;
+
+	list_for_each_entry(client, clients, link) {
+		if (!client->identity)
+			continue;
+		r = policy_identity_get(next->policy, &client->creds, &client->next_identity);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+int access_reload(struct daemon *daemon, const struct config *config)
+{
+	struct access next = {0};
+	struct client *client;
+	int r;
+
+	r = access_load(&next, config);
+	if (!r)
+		r = access_prepare(&next, &daemon->clients);
+	list_for_each_entry(client, &daemon->clients, link) {
+		if (!r && client->next_identity) {
+			policy_identity_unref(client->identity);
+			client->identity = steal(client->next_identity);
+		}
+		client->next_identity = policy_identity_unref(client->next_identity);
+	}
+	if (r < 0) {
+		access_deinit(&next);
+		return r;
+	}
+	access_deinit(&daemon->access);
+	daemon->access = next;
+	return 0;
+}
+
 bool access_may_connect(const struct daemon *daemon, const struct client *client)
 {
 	if (client->is_anonymous)
@@ -201,6 +242,18 @@ static void print_client(FILE *stream, const struct client *client)
 	fprintf(stream, "pid=%d comm=\"%s\")", (int)client->creds.pid, comm);
 }
 
+void access_print_rule(const struct daemon *daemon, const struct policy_verdict *verdict,
+		       char *text, size_t size)
+{
+	unsigned line;
+	const char *file = policy_rule_place(daemon->access.policy, verdict->rule, &line);
+
+	if (file)
+		snprintf(text, size, " rule=\"%s:%u\"", file, line);
+	else
+		snprintf(text, size, " rule=\"(none)\"");
+}
+
 static const char *or_unset(const char *text)
 {
 	return text ?: "(unset)";
@@ -213,9 +266,8 @@ void access_explain(const struct daemon *daemon, const struct client *src,
 					    "signal"};
 	const struct access *access = &daemon->access;
 	uint8_t type = message->header.type;
-	const char *file;
+	char rule[DRIVER_MAX_RULE];
 	FILE *stream;
-	unsigned line;
 
 	*text = '\0';
 	stream = fmemopen(text, ACCESS_MAX_TEXT, "w");
@@ -232,11 +284,8 @@ void access_explain(const struct daemon *daemon, const struct client *src,
 	fprintf(stream, " destination=\"%s\"", or_unset(message_destination(message)));
 	print_client(stream, access->receiver);
 	if (with_rule) {
-		file = policy_rule_place(access->policy, access->verdict.rule, &line);
-		if (file)
-			fprintf(stream, " rule=\"%s:%u\"", file, line);
-		else
-			fprintf(stream, " rule=\"(none)\"");
+		access_print_rule(daemon, &access->verdict, rule, sizeof(rule));
+		fputs(rule, stream);
 	}
 	fclose(stream);
 	text[ACCESS_MAX_TEXT - 1] = '\0';

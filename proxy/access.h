@@ -12,6 +12,7 @@
 #include "proxy/message.h"
 
 struct client;
+struct config;
 struct daemon;
 struct driver_caller;
 
@@ -47,6 +48,15 @@ void access_deinit(struct access *access); /* idempotent */
 /* what applies to @client from now on; 0 or -ENOMEM: what applied before still does */
 int access_identify(struct access *access, struct client *client);
 
+/**
+ * access_reload() - put the policy of another configuration in force
+ *
+ * For all clients at once, or, on failure, for none.
+ *
+ * Return: 0 or a negative errno.
+ */
+int access_reload(struct daemon *daemon, const struct config *config);
+
 /* may a peer that has authenticated stay? */
 bool access_may_connect(const struct daemon *daemon, const struct client *client);
 
@@ -71,6 +81,10 @@ bool access_may_hear_driver(struct daemon *daemon, struct client *client,
 
 /* forgets what it knows of the message that was being sent */
 void access_end_message(struct access *access);
+
+/* " rule=FILE:LINE" of the rule that decided */
+void access_print_rule(const struct daemon *daemon, const struct policy_verdict *verdict,
+		       char *text, size_t size);
 
 #define ACCESS_MAX_TEXT 2048
 

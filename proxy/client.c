@@ -10,7 +10,6 @@
 
 #include "proxy/client-io.h"
 #include "proxy/daemon.h"
-#include "proxy/permission.h"
 
 /* which states may follow which */
 static const uint8_t client_next_states[] = {
@@ -147,6 +146,7 @@ void client_free(struct client *client)
 {
 	assert(client->state == CLIENT_CLOSED);
 	list_del(&client->link);
+	policy_identity_unref(client->identity);
 	creds_deinit(&client->creds);
 	free(client);
 }
@@ -165,7 +165,8 @@ static uint64_t client_queued(struct client *client)
 
 void client_answer(struct client *client, struct message *message)
 {
-	if (client->state == CLIENT_CLOSED)
+	if (client->state == CLIENT_CLOSED ||
+	    !access_may_hear_driver(client->daemon, client, message))
 		return;
 	if (outbound_answer(&client->out, message, client_queued(client)) < 0) {
 		client_close(client, "out of memory");
@@ -176,6 +177,8 @@ void client_answer(struct client *client, struct message *message)
 
 void client_signal(struct client *client, struct message *message)
 {
+	if (!access_may_hear_driver(client->daemon, client, message))
+		return;
 	if (outbound_answer(&client->out, message, client_queued(client)) < 0)
 		client->daemon->counts.n_lost++;
 	else
@@ -228,7 +231,7 @@ void client_authenticated(struct client *client)
 	if (client->auth->is_anonymous)
 		client_set_anonymous(client);
 	client_set_state(client, CLIENT_HELLO);
-	if (!permission_to_connect(daemon, &client->creds)) {
+	if (!access_may_connect(daemon, client)) {
 		client_close(client, "may not connect to this bus");
 		return;
 	}
@@ -251,6 +254,9 @@ int client_hello(struct client *client)
 
 	if (daemon->counts.n_active >= daemon->limits.max_completed)
 		return DRIVER_HELLO_LIMIT;
+	r = access_identify(&daemon->access, client);
+	if (r < 0)
+		return r;
 	r = engine_connect(daemon->engine, &hello, &client->caller.conn);
 	if (r < 0)
 		return r == -EMFILE ? DRIVER_HELLO_USER_LIMIT : r;

@@ -24,6 +24,7 @@
 
 struct daemon;
 struct listener;
+struct policy_identity;
 
 enum client_state {
 	CLIENT_AUTH,	/* authenticating */
@@ -41,6 +42,8 @@ enum client_state {
  * @incomplete_link: in daemon->incomplete, oldest first, while AUTH or HELLO
  * @ready_link: in daemon->ready while there may be something to write
  * @creds: who it is
+ * @identity: the rules that apply to it, from Hello on
+ * @next_identity: while a reload is being prepared: those that will
  * @auth: the conversation, in AUTH only
  * @deadline_ns: when it must have said Hello
  * @in, @out: bytes from and to the socket
@@ -65,6 +68,8 @@ struct client {
 	struct list_head incomplete_link;
 	struct list_head ready_link;
 	struct creds creds;
+	struct policy_identity *identity;
+	struct policy_identity *next_identity;
 	struct auth *auth;
 	uint64_t deadline_ns;
 	struct inbound in;

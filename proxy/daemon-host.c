@@ -25,6 +25,15 @@ static void host_wake(void *userdata, struct engine_conn *conn)
 		client_set_ready(client);
 }
 
+static int host_may_deliver(void *userdata, struct engine_conn *src, struct engine_conn *dst,
+			    const struct engine_send *send, bool is_reply)
+{
+	const struct message *message = message_from_payload(send->payload);
+
+	return access_may_deliver(userdata, client_of(src), client_of(dst), message,
+				  is_reply ? POLICY_MESSAGE_REQUESTED : 0);
+}
+
 static void host_hit(void *userdata, struct match_owner *owner)
 {
 	struct engine_conn *conn = client_from_matches(owner)->caller.conn;
@@ -84,6 +93,21 @@ static bool host_accepts_notification(struct client *client,
 	return change.old_id == self || change.new_id == self;
 }
 
+/* the policy, for a broadcast that the engine did not ask about */
+static bool host_may_hear(struct client *client, uint64_t src_id, const struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	struct engine_conn *src = engine_find_conn(daemon->engine, src_id);
+	int r;
+
+	/* of who is gone nobody knows any more what it was allowed to send */
+	if (!src)
+		return false;
+	r = access_may_deliver(daemon, client_of(src), client, message, 0);
+	access_end_message(&daemon->access);
+	return !r;
+}
+
 /* for engines that deliver more than is wanted */
 static bool host_accepts(void *userdata, struct engine_conn *conn,
 			 const struct engine_received *received, uint64_t *tag_out)
@@ -106,7 +130,8 @@ static bool host_accepts(void *userdata, struct engine_conn *conn,
 		subject.sender.context = (void *)received->src_names;
 	}
 	*tag_out = TRANSLATE_TAG_MATCHED;
-	return match_owner_accepts(daemon->matches, &client->caller.matches, &subject);
+	return match_owner_accepts(daemon->matches, &client->caller.matches, &subject) &&
+	       host_may_hear(client, received->src_id, &message);
 }
 
 static void host_lost(void *userdata, struct engine_conn *conn, uint64_t src_id)
@@ -140,6 +165,7 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon)
 	*host = (struct engine_host){
 		.userdata = daemon,
 		.wake = host_wake,
+		.may_deliver = host_may_deliver,
 		.broadcast_candidates = host_broadcast_candidates,
 		.accepts = host_accepts,
 		.lost = host_lost,
@@ -164,6 +190,26 @@ static struct client *client_of_caller(const struct driver_caller *caller)
 static int ops_hello(void *userdata, struct driver_caller *caller)
 {
 	return client_hello(client_of_caller(caller));
+}
+
+static bool ops_may_own(void *userdata, struct driver_caller *caller, const char *name,
+			char rule_out[DRIVER_MAX_RULE])
+{
+	struct client *client = client_of_caller(caller);
+	struct daemon *daemon = userdata;
+	struct policy_verdict verdict;
+
+	if (policy_may_own(client->identity, name, &verdict))
+		return true;
+	access_print_rule(daemon, &verdict, rule_out, DRIVER_MAX_RULE);
+	if (log_limit_pass(&daemon->log_denied))
+		log_notice("Connection \"%s\" (uid=%d pid=%d) is not allowed to own the service "
+			   "\"%s\"%s",
+			   client->unique_name, (int)client->creds.uid, (int)client->creds.pid,
+			   name, rule_out);
+	if (!(caller->flags & DRIVER_CALLER_PRIVILEGED))
+		*rule_out = '\0';
+	return false;
 }
 
 static int ops_pidfd(void *userdata, uint64_t id)
@@ -216,6 +262,7 @@ static int ops_connections(void *userdata,
 
 const struct driver_ops daemon_driver_ops = {
 	.hello = ops_hello,
+	.may_own = ops_may_own,
 	.pidfd = ops_pidfd,
 	.reload = ops_reload,
 	.set_environment = ops_set_environment,

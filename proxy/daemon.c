@@ -268,6 +268,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	loop_timer_init(&daemon->reply_timer, daemon_reply_expired);
 	log_limit_init(&daemon->log_refused, LOG_INTERVAL_MS, LOG_BURST);
 	log_limit_init(&daemon->log_lost, LOG_INTERVAL_MS, LOG_BURST);
+	log_limit_init(&daemon->log_denied, LOG_INTERVAL_MS, LOG_BURST);
 	daemon->signal_source.fd = -1;
 	daemon->engine_source.fd = -1;
 	daemon->owner_uid = geteuid();
@@ -286,6 +287,8 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 		r = -ENOMEM;
 	else
 		r = loop_init(&daemon->loop);
+	if (!r)
+		r = access_load(&daemon->access, config);
 	if (!r)
 		r = environment_init(&daemon->environment, environ);
 	if (!r)
@@ -341,6 +344,7 @@ struct daemon *daemon_free(struct daemon *daemon)
 		close(daemon->signal_source.fd);
 	loop_deinit(&daemon->loop);
 	environment_deinit(&daemon->environment);
+	access_deinit(&daemon->access);
 	free(daemon->chunk.bytes);
 	config_free(daemon->config);
 	free(daemon);

@@ -15,6 +15,7 @@
 #include "driver-emu/driver.h"
 #include "kernel/engine/engine.h"
 #include "policy-parser/config.h"
+#include "proxy/access.h"
 #include "proxy/base/log.h"
 #include "proxy/client.h"
 #include "proxy/environment.h"
@@ -56,6 +57,7 @@ struct daemon {
 	struct loop_source engine_source; /* fd -1 where the engine needs no polling */
 	struct loop_timer reply_timer;
 
+	struct access access;
 	struct driver *driver;
 	struct match_registry *matches;
 	struct match_registry *monitor_matches;
@@ -79,6 +81,7 @@ struct daemon {
 
 	struct log_limit log_refused; /* of clients that broke the protocol */
 	struct log_limit log_lost;
+	struct log_limit log_denied;
 };
 
 /**

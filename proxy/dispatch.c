@@ -38,6 +38,21 @@ static void dispatch_error(struct client *client, const struct message *message,
 	client_answer(client, reply);
 }
 
+/* refused by the policy: the log always says by which rule, the sender may not know */
+static void dispatch_denied(struct client *client, const struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	bool may_know = client->caller.flags & DRIVER_CALLER_PRIVILEGED;
+	char text[ACCESS_MAX_TEXT];
+
+	if (log_limit_pass(&daemon->log_denied)) {
+		access_explain(daemon, client, message, true, text);
+		log_notice("%s", text);
+	}
+	access_explain(daemon, client, message, may_know, text);
+	dispatch_error(client, message, DRIVER_ERROR_ACCESS_DENIED, text);
+}
+
 static void dispatch_driver(struct client *client, struct message *message)
 {
 	struct daemon *daemon = client->daemon;
@@ -50,6 +65,10 @@ static void dispatch_driver(struct client *client, struct message *message)
 		monitor_await_hello(daemon, message);
 	else if (is_addressed)
 		monitor_feed(daemon, message);
+	if (is_addressed && access_may_call_driver(daemon, client, message) < 0) {
+		dispatch_denied(client, message);
+		return;
+	}
 	r = driver_dispatch(daemon->driver, &client->caller, message, &answer);
 	monitor_end_hello(daemon);
 	if (r < 0) {
@@ -105,6 +124,10 @@ static void dispatch_refused(struct client *client, const struct message *messag
 	const char *destination = message_destination(message);
 	char text[WIRE_MAX_NAME + 64];
 
+	if (r == -EACCES) {
+		dispatch_denied(client, message);
+		return;
+	}
 	switch (error) {
 	case DRIVER_ERROR_NONE:
 		/* a reply that nobody waits for */

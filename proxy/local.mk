@@ -29,6 +29,7 @@ libwire_a_SOURCES = \
 
 noinst_LIBRARIES += libproxy.a
 libproxy_a_SOURCES = \
+	%D%/access.c %D%/access.h \
 	%D%/client-io.c %D%/client-io.h \
 	%D%/client.c %D%/client.h \
 	%D%/config-log.h \
@@ -43,7 +44,6 @@ libproxy_a_SOURCES = \
 	%D%/options.c %D%/options.h \
 	%D%/outbound.c %D%/outbound.h \
 	%D%/parties.c %D%/parties.h \
-	%D%/permission.c %D%/permission.h \
 	%D%/process.c %D%/process.h \
 	%D%/reload.c \
 	%D%/translate.c %D%/translate.h
@@ -51,5 +51,5 @@ libproxy_a_SOURCES = \
 bin_PROGRAMS += bus-proxyd
 bus_proxyd_SOURCES = %D%/main.c
 bus_proxyd_LDADD = libproxy.a libdriver.a libkdbus.a libpolicy.a libwire.a libbase.a \
-	$(EXPAT_LIBS) $(LIBSYSTEMD_LIBS)
+	$(EXPAT_LIBS) $(LIBSYSTEMD_LIBS) $(LIBCAP_LIBS)
 dist_man_MANS += %D%/bus-proxyd.8

@@ -76,8 +76,6 @@ static int load_config(const struct options *options, struct config **config_out
 	r = config_load(path, &config_options, &config, &messages);
 	if (!r)
 		r = config_check_bus(config, &config_options, &messages);
-	if (!r)
-		r = config_unsupported(config, &messages);
 	config_log(&messages);
 	if (r < 0)
 		log_error("Failed to load %s: %s", path, strerror(-r));
@@ -130,20 +128,15 @@ static int print_start(const struct options *options, const struct list_head *li
 	return 0;
 }
 
-/* from the last fork on */
-static int serve(const struct options *options, struct config *config, const char *pidfile,
+/* from the last fork on; takes the configuration */
+static int serve(const struct options *options, struct config *taken_config, const char *pidfile,
 		 struct list_head *listeners, int *ready_fd)
 {
+	__cleanup(config_freep) struct config *config = taken_config;
 	struct daemon_options daemon_options = {.engine = options->bus};
 	__cleanup(daemon_freep) struct daemon *daemon = NULL;
 	int r;
 
-	r = daemon_new(config, &daemon_options, &daemon);
-	if (r < 0) {
-		config_free(config);
-		log_error("Failed to make the bus: %s", strerror(-r));
-		return r;
-	}
 	if (pidfile) {
 		r = process_write_pidfile(pidfile);
 		if (r < 0) {
@@ -152,6 +145,19 @@ static int serve(const struct options *options, struct config *config, const cha
 		}
 	}
 	r = print_start(options, listeners);
+	if (!r && config->user) {
+		r = process_become(config->user);
+		if (r < 0)
+			log_error("Failed to become user \"%s\": %s", config->user,
+				  r == -ENOENT ? "no such user" : strerror(-r));
+	}
+	if (!r) {
+		r = daemon_new(config, &daemon_options, &daemon);
+		if (!r)
+			steal(config);
+		else
+			log_error("Failed to make the bus: %s", strerror(-r));
+	}
 	if (!r)
 		r = daemon_listen(daemon, listeners);
 	if (!r) {

@@ -4,15 +4,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/close_range.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proxy/base/cleanup.h"
+
+static void cap_freep(cap_t *caps)
+{
+	if (*caps)
+		cap_free(*caps);
+}
 
 static int process_open_null(int target)
 {
@@ -109,6 +119,45 @@ void process_ready(int *ready_fd)
 	if (write(*ready_fd, &byte, 1) < 0)
 		errno = 0;
 	close(steal_fd(ready_fd));
+}
+
+static int process_find_user(const char *user, struct passwd **entry_out)
+{
+	unsigned long uid;
+	char *end;
+
+	errno = 0;
+	*entry_out = getpwnam(user);
+	if (*entry_out)
+		return 0;
+	uid = strtoul(user, &end, 10);
+	if (end != user && !*end && uid < UINT32_MAX)
+		*entry_out = getpwuid(uid);
+	if (*entry_out)
+		return 0;
+	return errno && errno != ENOENT ? -errno : -ENOENT;
+}
+
+int process_become(const char *user)
+{
+	__cleanup(cap_freep) cap_t none = NULL;
+	struct passwd *entry;
+	int r;
+
+	r = process_find_user(user, &entry);
+	if (r < 0)
+		return r;
+	if (geteuid() || !entry->pw_uid)
+		return 0;
+	if (initgroups(entry->pw_name, entry->pw_gid) < 0 ||
+	    setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 ||
+	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
+		return -errno;
+	/* the kernel has cleared them with the uid; that none is left is not left to it */
+	none = cap_init();
+	if (!none || cap_set_proc(none) < 0)
+		return -errno;
+	return 0;
 }
 
 int process_print(int fd, const char *text)

@@ -25,6 +25,17 @@ int process_fork(bool keep_umask, int *ready_fd_out);
 /* lets the parent exit with status 0; closes the descriptor; -1 is fine */
 void process_ready(int *ready_fd);
 
+/**
+ * process_become() - give up what only root may, and be another user from now on
+ * @user: name or number; borrowed
+ *
+ * Takes the user's groups, and keeps no capability: sockets, files and the log are
+ * open by then.  Nothing happens if the process is not root: then it could not.
+ *
+ * Return: 0, -ENOENT: no such user, or another negative errno.
+ */
+int process_become(const char *user);
+
 /* writes @text and a newline to @fd and closes it, unless it is one of the standard ones;
  * 0 or a negative errno */
 int process_print(int fd, const char *text);

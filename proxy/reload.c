@@ -33,8 +33,6 @@ static int reload_load(struct daemon *daemon, struct config **config_out,
 	r = config_load(daemon->config->file, &options, &config, messages);
 	if (!r)
 		r = config_check_bus(config, &options, messages);
-	if (!r)
-		r = config_unsupported(config, messages);
 	if (r)
 		return r;
 	*config_out = steal(config);
@@ -53,6 +51,8 @@ int daemon_reload(struct daemon *daemon, char **text_out)
 		   (unsigned long long)loop_now_ns() / 1000);
 	r = reload_load(daemon, &config, &messages);
 	config_log(&messages);
+	if (!r)
+		r = access_reload(daemon, config);
 	if (!r) {
 		daemon_set_limits(daemon, config);
 		driver_set_limits(daemon->driver, &daemon->limits.driver);

@@ -25,6 +25,9 @@
 #include "proxy/daemon.h"
 #include "proxy/monitor.h"
 
+/* a name may change hands between look-up and SEND so often, and no more */
+enum { NAME_RETRIES = 8 };
+
 static int translate_broadcast(struct client *client, struct engine_send *send,
 			       const struct message *message)
 {
@@ -45,6 +48,37 @@ static int translate_broadcast(struct client *client, struct engine_send *send,
 	return engine_send(client->caller.conn, send);
 }
 
+/* On a bus that does not ask, the policy is applied to whoever has the destination now, and
+ * SEND verifies that it is still the same. */
+static int translate_checked(struct client *client, struct engine_send *send,
+			     const struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	struct engine_conn *conn;
+	int r = 0;
+
+	for (int i = 0; i < NAME_RETRIES; i++) {
+		if (send->dst_name)
+			conn = engine_find_owner(daemon->engine, send->dst_name);
+		else
+			conn = engine_find_conn(daemon->engine, send->dst_id);
+		if (conn) {
+			/* an answer that nobody waits for is refused by SEND itself */
+			r = access_may_deliver(daemon, client, engine_conn_userdata(conn), message,
+					       send->cookie_reply ? POLICY_MESSAGE_REQUESTED : 0);
+			access_end_message(&daemon->access);
+			if (r < 0)
+				return r;
+			send->dst_id = engine_conn_id(conn);
+		}
+		r = engine_send(client->caller.conn, send);
+		if (r != -EREMCHG)
+			break;
+		send->dst_id = KDBUS_DST_ID_NAME;
+	}
+	return r;
+}
+
 int translate_send(struct client *client, struct message *message)
 {
 	struct daemon *daemon = client->daemon;
@@ -54,11 +88,15 @@ int translate_send(struct client *client, struct message *message)
 		.cookie = header->serial,
 		.payload = &message->payload,
 	};
+	int r;
 
 	if (header->flags & WIRE_NO_AUTO_START)
 		send.flags |= KDBUS_MSG_NO_AUTO_START;
-	if (!destination)
-		return translate_broadcast(client, &send, message);
+	if (!destination) {
+		r = translate_broadcast(client, &send, message);
+		access_end_message(&daemon->access);
+		return r;
+	}
 	if (*destination != ':') {
 		send.dst_id = KDBUS_DST_ID_NAME;
 		send.dst_name = destination;
@@ -73,7 +111,11 @@ int translate_send(struct client *client, struct message *message)
 	} else if (header->type == WIRE_RETURN || header->type == WIRE_ERROR) {
 		send.cookie_reply = header->reply_serial;
 	}
-	return engine_send(client->caller.conn, &send);
+	if (!engine_asks_may_deliver(daemon->engine))
+		return translate_checked(client, &send, message);
+	r = engine_send(client->caller.conn, &send);
+	access_end_message(&daemon->access);
+	return r;
 }
 
 bool translate_peek(const struct engine_received *received, struct message *message_out)
@@ -132,6 +174,15 @@ static struct message *translate_stranger(struct client *client,
 	return steal(message);
 }
 
+/* drops a message that the client's rules keep from it */
+static bool is_heard(struct client *client, struct message *message)
+{
+	if (access_may_hear_driver(client->daemon, client, message))
+		return true;
+	message_unref(message);
+	return false;
+}
+
 /* who answers what will not be answered any more */
 static struct message *translate_no_reply(struct client *client,
 					  const struct engine_notification *notification)
@@ -147,7 +198,7 @@ static struct message *translate_no_reply(struct client *client,
 		return NULL;
 	}
 	monitor_feed(client->daemon, message);
-	return message;
+	return is_heard(client, message) ? message : NULL;
 }
 
 /* In the order of D-Bus: who loses a name hears that first, who gets it hears that last. */
@@ -170,16 +221,16 @@ static struct message *translate_notification(struct client *client,
 		    received->notification.type == KDBUS_ITEM_ID_REMOVE;
 	if (change.old_id == self && !is_own_id) {
 		r = synthetic_name_lost(change.name, client->unique_name, &messages[n]);
-		n += !r;
+		n += !r && is_heard(client, messages[n]);
 	}
 	if (!r && (received->tag & TRANSLATE_TAG_MATCHED)) {
 		r = synthetic_name_owner_changed(change.name, change.old_owner, change.new_owner,
 						 NULL, &messages[n]);
-		n += !r;
+		n += !r && is_heard(client, messages[n]);
 	}
 	if (!r && change.new_id == self && !is_own_id) {
 		r = synthetic_name_acquired(change.name, client->unique_name, &messages[n]);
-		n += !r;
+		n += !r && is_heard(client, messages[n]);
 	}
 	/* answers that were due earlier have been taken before anything is received */
 	for (unsigned i = 1; i < n; i++) {
