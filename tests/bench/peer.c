@@ -234,9 +234,8 @@ static int fill(struct peer *peer, size_t want)
 		peer->begin = 0;
 		peer->end = 0;
 	}
-	if (peer->capacity - peer->begin < want) {
-		if (peer->begin)
-			memmove(peer->buffer, peer->buffer + peer->begin, peer->end - peer->begin);
+	if (peer->begin && peer->capacity - peer->begin < want) {
+		memmove(peer->buffer, peer->buffer + peer->begin, peer->end - peer->begin);
 		peer->end -= peer->begin;
 		peer->begin = 0;
 	}

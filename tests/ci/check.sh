@@ -52,6 +52,7 @@ count_errors() {
 # check_in DIR LIMIT-S: make check, adding up; what fails does not end the script
 check_in() {
     dir=$1
+    : >"$dir/check.output"
     timeout -k 10 "$2" make -s -k -C "$dir" -j "$(nproc 2>/dev/null || echo 2)" check \
         >"$dir/check.output" 2>&1 </dev/null &
     check_pid=$!

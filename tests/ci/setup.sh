@@ -25,6 +25,8 @@ missing_of() {
     done
 }
 
+has_installed=
+
 # need_packages GROUP...: installs what is missing of the groups, or dies
 need_packages() {
     # shellcheck disable=SC2046 # a list of words
@@ -53,6 +55,7 @@ need_packages() {
             install -y --no-install-recommends $missing >&2 </dev/null ||
             die "missing, and could not be installed:$missing"
     }
+    has_installed=1
 }
 
 # logged FILE COMMAND...: the output goes to FILE, and is shown only on failure
@@ -76,6 +79,10 @@ build_tree() {
     if [ ! -f "$dir/Makefile" ]; then
         say "configures $dir"
         (cd "$dir" && logged configure.log "$top/configure" "$@") || exit 1
+    elif [ -n "$has_installed" ]; then
+        say "configures $dir again, with what has been installed"
+        (cd "$dir" && logged configure.log ./config.status --recheck &&
+            logged configure.log ./config.status) || exit 1
     fi
 }
 
