@@ -162,11 +162,12 @@ static const struct kdbus_args_rule bus_make_rule = {
 	.size = sizeof(struct kdbus_cmd),
 	.flags = KDBUS_MAKE_ACCESS_GROUP | KDBUS_MAKE_ACCESS_WORLD,
 	.n_args = 3,
-	.args = {
-		{ KDBUS_ITEM_MAKE_NAME, KDBUS_ARG_MANDATORY },
-		{ KDBUS_ITEM_BLOOM_PARAMETER, KDBUS_ARG_MANDATORY },
-		{ KDBUS_ITEM_ATTACH_FLAGS_SEND },
-	},
+	.args =
+		{
+			{KDBUS_ITEM_MAKE_NAME, KDBUS_ARG_MANDATORY},
+			{KDBUS_ITEM_BLOOM_PARAMETER, KDBUS_ARG_MANDATORY},
+			{KDBUS_ITEM_ATTACH_FLAGS_SEND},
+		},
 };
 
 int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_cmd *cmd,

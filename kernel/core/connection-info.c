@@ -60,7 +60,7 @@ static int info_find(struct kdbus_conn *conn, const struct kdbus_cmd_info *cmd, 
 static const struct kdbus_args_rule conn_info_rule = {
 	.size = sizeof(struct kdbus_cmd_info),
 	.n_args = 1,
-	.args = { { KDBUS_ITEM_NAME } },
+	.args = {{KDBUS_ITEM_NAME}},
 };
 
 int kdbus_cmd_conn_info(struct kdbus_conn *conn, struct kdbus_cmd_info *cmd)
@@ -122,9 +122,8 @@ int kdbus_cmd_bus_creator_info(struct kdbus_conn *conn, struct kdbus_cmd_info *c
 
 	pos = info_begin(&buffer, bus->id, bus->flags);
 	kdbus_buffer_add_item(&buffer, KDBUS_ITEM_MAKE_NAME, bus->name, strlen(bus->name) + 1);
-	bus->domain->host->meta_export(bus->meta, conn,
-				       attach_flags & bus->attach_flags & KDBUS_ATTACH_TASK, 0,
-				       &buffer);
+	bus->domain->host->meta_export(
+		bus->meta, conn, attach_flags & bus->attach_flags & KDBUS_ATTACH_TASK, 0, &buffer);
 	info_end(&buffer, pos);
 	return kdbus_conn_publish(conn, &buffer, &cmd->offset, &cmd->info_size);
 }
@@ -194,7 +193,7 @@ static const struct kdbus_args_rule list_rule = {
 	.size = sizeof(struct kdbus_cmd_list),
 	.flags = KDBUS_LIST_UNIQUE | KDBUS_LIST_NAMES | KDBUS_LIST_ACTIVATORS | KDBUS_LIST_QUEUED,
 	.n_args = 1,
-	.args = { { KDBUS_ITEM_NAME, KDBUS_ARG_ADDITION } },
+	.args = {{KDBUS_ITEM_NAME, KDBUS_ARG_ADDITION}},
 };
 
 int kdbus_cmd_list(struct kdbus_conn *conn, struct kdbus_cmd_list *cmd)

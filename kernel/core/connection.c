@@ -37,21 +37,22 @@ static const struct kdbus_args_rule hello_rule = {
 	.size = sizeof(struct kdbus_cmd_hello),
 	.flags = KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR,
 	.n_args = N_HELLO_ARGS,
-	.args = {
-		[HELLO_NAME] = { KDBUS_ITEM_NAME },
-		[HELLO_CREDS] = { KDBUS_ITEM_CREDS },
-		[HELLO_PIDS] = { KDBUS_ITEM_PIDS },
-		[HELLO_SECLABEL] = { KDBUS_ITEM_SECLABEL },
-		[HELLO_DESCRIPTION] = { KDBUS_ITEM_CONN_DESCRIPTION },
-		[HELLO_POLICY_ACCESS] = { KDBUS_ITEM_POLICY_ACCESS, KDBUS_ARG_MULTIPLE },
-		[HELLO_AUXGROUPS] = { KDBUS_ITEM_AUXGROUPS, KDBUS_ARG_ADDITION },
-	},
+	.args =
+		{
+			[HELLO_NAME] = {KDBUS_ITEM_NAME},
+			[HELLO_CREDS] = {KDBUS_ITEM_CREDS},
+			[HELLO_PIDS] = {KDBUS_ITEM_PIDS},
+			[HELLO_SECLABEL] = {KDBUS_ITEM_SECLABEL},
+			[HELLO_DESCRIPTION] = {KDBUS_ITEM_CONN_DESCRIPTION},
+			[HELLO_POLICY_ACCESS] = {KDBUS_ITEM_POLICY_ACCESS, KDBUS_ARG_MULTIPLE},
+			[HELLO_AUXGROUPS] = {KDBUS_ITEM_AUXGROUPS, KDBUS_ARG_ADDITION},
+		},
 };
 
 static bool hello_is_fake(const struct kdbus_args *args)
 {
-	return args->found[HELLO_CREDS] || args->found[HELLO_PIDS] ||
-	       args->found[HELLO_SECLABEL] || args->found[HELLO_AUXGROUPS];
+	return args->found[HELLO_CREDS] || args->found[HELLO_PIDS] || args->found[HELLO_SECLABEL] ||
+	       args->found[HELLO_AUXGROUPS];
 }
 
 /* the rows of reference 3.4 that need no more than the arguments */
@@ -62,8 +63,8 @@ static int hello_check(struct kdbus_endpoint *ep, const struct kdbus_cred *cred,
 	const struct kdbus_item *name = args->found[HELLO_NAME];
 	bool is_owner = kdbus_endpoint_is_owner(ep, cred);
 
-	if (cmd->pool_size == 0 || (!(mode & KDBUS_CONN_DIRECT) &&
-				     cmd->pool_size % ep->bus->domain->host->page_size))
+	if (cmd->pool_size == 0 ||
+	    (!(mode & KDBUS_CONN_DIRECT) && cmd->pool_size % ep->bus->domain->host->page_size))
 		return -EINVAL;
 	if (special & (special - 1))
 		return -EINVAL;
@@ -242,8 +243,7 @@ static int kdbus_conn_connect(struct kdbus_conn *conn, u64 id, struct list_head 
 	conn->is_connected = true;
 	bus->attach_wanted |= conn->attach_recv;
 	kdbus_table_add(&bus->conns_by_id, &conn->by_id, (u32)conn->id);
-	list_add_tail(&conn->bus_link,
-		      kdbus_conn_is_monitor(conn) ? &bus->monitors : &bus->conns);
+	list_add_tail(&conn->bus_link, kdbus_conn_is_monitor(conn) ? &bus->monitors : &bus->conns);
 
 	/* not to itself, which has neither matches nor rules yet */
 	if (!kdbus_conn_is_monitor(conn))
@@ -460,12 +460,13 @@ enum update_arg {
 static const struct kdbus_args_rule update_rule = {
 	.size = sizeof(struct kdbus_cmd),
 	.n_args = N_UPDATE_ARGS,
-	.args = {
-		[UPDATE_SEND] = { KDBUS_ITEM_ATTACH_FLAGS_SEND },
-		[UPDATE_RECV] = { KDBUS_ITEM_ATTACH_FLAGS_RECV },
-		[UPDATE_NAME] = { KDBUS_ITEM_NAME, KDBUS_ARG_MULTIPLE },
-		[UPDATE_POLICY_ACCESS] = { KDBUS_ITEM_POLICY_ACCESS, KDBUS_ARG_MULTIPLE },
-	},
+	.args =
+		{
+			[UPDATE_SEND] = {KDBUS_ITEM_ATTACH_FLAGS_SEND},
+			[UPDATE_RECV] = {KDBUS_ITEM_ATTACH_FLAGS_RECV},
+			[UPDATE_NAME] = {KDBUS_ITEM_NAME, KDBUS_ARG_MULTIPLE},
+			[UPDATE_POLICY_ACCESS] = {KDBUS_ITEM_POLICY_ACCESS, KDBUS_ARG_MULTIPLE},
+		},
 };
 
 int kdbus_cmd_update(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
@@ -571,14 +572,12 @@ bool kdbus_conn_may_talk(struct kdbus_conn *conn, const struct kdbus_cred *cred,
 
 bool kdbus_conn_may_see_name(struct kdbus_conn *conn, const char *name)
 {
-	return !conn->ep->is_custom ||
-	       kdbus_policy_query(&conn->ep->policy, kdbus_conn_host(conn), &conn->cred, name) >=
-		       KDBUS_POLICY_SEE;
+	return !conn->ep->is_custom || kdbus_policy_query(&conn->ep->policy, kdbus_conn_host(conn),
+							  &conn->cred, name) >= KDBUS_POLICY_SEE;
 }
 
 bool kdbus_conn_may_see(struct kdbus_conn *conn, struct kdbus_conn *whom)
 {
-	return !conn->ep->is_custom ||
-	       query_names(&conn->ep->policy, kdbus_conn_host(conn), &conn->cred, whom) >=
-		       KDBUS_POLICY_SEE;
+	return !conn->ep->is_custom || query_names(&conn->ep->policy, kdbus_conn_host(conn),
+						   &conn->cred, whom) >= KDBUS_POLICY_SEE;
 }

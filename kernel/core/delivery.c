@@ -84,7 +84,7 @@ static void add_subject(struct kdbus_candidates *candidates, u64 id)
 static void broadcast_to_indexed(struct kdbus_bus *bus, struct kdbus_message *msg)
 {
 	const struct kdbus_host_ops *host = bus->domain->host;
-	struct kdbus_candidates candidates = { .bus = bus };
+	struct kdbus_candidates candidates = {.bus = bus};
 	struct kdbus_conn *conn, *tmp;
 
 	INIT_LIST_HEAD(&candidates.conns);

@@ -143,7 +143,7 @@ static const struct kdbus_args_rule endpoint_make_rule = {
 	.size = sizeof(struct kdbus_cmd),
 	.flags = KDBUS_MAKE_ACCESS_GROUP | KDBUS_MAKE_ACCESS_WORLD,
 	.n_args = 1,
-	.args = { { KDBUS_ITEM_MAKE_NAME, KDBUS_ARG_MANDATORY } },
+	.args = {{KDBUS_ITEM_MAKE_NAME, KDBUS_ARG_MANDATORY}},
 };
 
 int kdbus_cmd_endpoint_make(struct kdbus_endpoint *ep, void *caller, struct kdbus_cmd *cmd,
@@ -181,10 +181,11 @@ int kdbus_cmd_endpoint_make(struct kdbus_endpoint *ep, void *caller, struct kdbu
 static const struct kdbus_args_rule endpoint_update_rule = {
 	.size = sizeof(struct kdbus_cmd),
 	.n_args = 2,
-	.args = {
-		{ KDBUS_ITEM_NAME, KDBUS_ARG_MULTIPLE },
-		{ KDBUS_ITEM_POLICY_ACCESS, KDBUS_ARG_MULTIPLE },
-	},
+	.args =
+		{
+			{KDBUS_ITEM_NAME, KDBUS_ARG_MULTIPLE},
+			{KDBUS_ITEM_POLICY_ACCESS, KDBUS_ARG_MULTIPLE},
+		},
 };
 
 int kdbus_cmd_endpoint_update(struct kdbus_endpoint *ep, void *caller, struct kdbus_cmd *cmd)

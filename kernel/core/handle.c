@@ -34,27 +34,25 @@ static const struct command {
 	enum kdbus_handle_state state;
 	unsigned int kinds;
 } commands[] = {
-	{ KDBUS_CMD_BUS_MAKE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONTROL },
-	{ KDBUS_CMD_ENDPOINT_MAKE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_ENDPOINT },
-	{ KDBUS_CMD_ENDPOINT_UPDATE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_ENDPOINT_OWNER },
-	{ KDBUS_CMD_HELLO, sizeof(struct kdbus_cmd_hello), KDBUS_HANDLE_ENDPOINT },
-	{ KDBUS_CMD_UPDATE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONNECTED, KIND_ANY },
-	{ KDBUS_CMD_BYEBYE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONNECTED, KIND_ORDINARY },
-	{ KDBUS_CMD_FREE, sizeof(struct kdbus_cmd_free), KDBUS_HANDLE_CONNECTED, KIND_READER },
-	{ KDBUS_CMD_CONN_INFO, sizeof(struct kdbus_cmd_info), KDBUS_HANDLE_CONNECTED, KIND_ANY },
-	{ KDBUS_CMD_BUS_CREATOR_INFO, sizeof(struct kdbus_cmd_info), KDBUS_HANDLE_CONNECTED,
-	  KIND_ANY },
-	{ KDBUS_CMD_LIST, sizeof(struct kdbus_cmd_list), KDBUS_HANDLE_CONNECTED, KIND_ANY },
-	{ KDBUS_CMD_SEND, sizeof(struct kdbus_cmd_send), KDBUS_HANDLE_CONNECTED, KIND_ORDINARY },
-	{ KDBUS_CMD_RECV, sizeof(struct kdbus_cmd_recv), KDBUS_HANDLE_CONNECTED, KIND_READER },
-	{ KDBUS_CMD_NAME_ACQUIRE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONNECTED,
-	  KIND_ORDINARY },
-	{ KDBUS_CMD_NAME_RELEASE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONNECTED,
-	  KIND_ORDINARY },
-	{ KDBUS_CMD_MATCH_ADD, sizeof(struct kdbus_cmd_match), KDBUS_HANDLE_CONNECTED,
-	  KIND_ORDINARY },
-	{ KDBUS_CMD_MATCH_REMOVE, sizeof(struct kdbus_cmd_match), KDBUS_HANDLE_CONNECTED,
-	  KIND_ORDINARY },
+	{KDBUS_CMD_BUS_MAKE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONTROL},
+	{KDBUS_CMD_ENDPOINT_MAKE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_ENDPOINT},
+	{KDBUS_CMD_ENDPOINT_UPDATE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_ENDPOINT_OWNER},
+	{KDBUS_CMD_HELLO, sizeof(struct kdbus_cmd_hello), KDBUS_HANDLE_ENDPOINT},
+	{KDBUS_CMD_UPDATE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONNECTED, KIND_ANY},
+	{KDBUS_CMD_BYEBYE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONNECTED, KIND_ORDINARY},
+	{KDBUS_CMD_FREE, sizeof(struct kdbus_cmd_free), KDBUS_HANDLE_CONNECTED, KIND_READER},
+	{KDBUS_CMD_CONN_INFO, sizeof(struct kdbus_cmd_info), KDBUS_HANDLE_CONNECTED, KIND_ANY},
+	{KDBUS_CMD_BUS_CREATOR_INFO, sizeof(struct kdbus_cmd_info), KDBUS_HANDLE_CONNECTED,
+	 KIND_ANY},
+	{KDBUS_CMD_LIST, sizeof(struct kdbus_cmd_list), KDBUS_HANDLE_CONNECTED, KIND_ANY},
+	{KDBUS_CMD_SEND, sizeof(struct kdbus_cmd_send), KDBUS_HANDLE_CONNECTED, KIND_ORDINARY},
+	{KDBUS_CMD_RECV, sizeof(struct kdbus_cmd_recv), KDBUS_HANDLE_CONNECTED, KIND_READER},
+	{KDBUS_CMD_NAME_ACQUIRE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONNECTED, KIND_ORDINARY},
+	{KDBUS_CMD_NAME_RELEASE, sizeof(struct kdbus_cmd), KDBUS_HANDLE_CONNECTED, KIND_ORDINARY},
+	{KDBUS_CMD_MATCH_ADD, sizeof(struct kdbus_cmd_match), KDBUS_HANDLE_CONNECTED,
+	 KIND_ORDINARY},
+	{KDBUS_CMD_MATCH_REMOVE, sizeof(struct kdbus_cmd_match), KDBUS_HANDLE_CONNECTED,
+	 KIND_ORDINARY},
 };
 
 static const struct command *find_command(unsigned int nr)
@@ -361,8 +359,8 @@ int kdbus_handle_command(struct kdbus_handle *handle, unsigned int nr, u64 addre
 	if (!command)
 		return -ENOTTY;
 
-	is_setup = command->state == KDBUS_HANDLE_CONTROL ||
-		   command->state == KDBUS_HANDLE_ENDPOINT;
+	is_setup =
+		command->state == KDBUS_HANDLE_CONTROL || command->state == KDBUS_HANDLE_ENDPOINT;
 	if (is_setup)
 		mutex_lock(&handle->setup_lock);
 	r = handle_admit(handle, command);

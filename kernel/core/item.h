@@ -83,7 +83,9 @@ struct kdbus_result {
 	u8 data[] __attribute__((__aligned__(8)));
 };
 
-#define KDBUS_BUFFER_INIT {}
+#define KDBUS_BUFFER_INIT                                                                          \
+	{                                                                                          \
+	}
 
 void kdbus_buffer_deinit(struct kdbus_buffer *buffer);
 /* room for @size bytes, zeroed; NULL if there is no memory */

@@ -268,13 +268,14 @@ static const struct kdbus_args_rule message_rule = {
 	.size = sizeof(struct kdbus_msg),
 	.flags = KDBUS_MSG_EXPECT_REPLY | KDBUS_MSG_NO_AUTO_START | KDBUS_MSG_SIGNAL,
 	.n_args = 5,
-	.args = {
-		{ KDBUS_ITEM_PAYLOAD_VEC, KDBUS_ARG_MULTIPLE },
-		{ KDBUS_ITEM_PAYLOAD_MEMFD, KDBUS_ARG_MULTIPLE },
-		{ KDBUS_ITEM_FDS },
-		{ KDBUS_ITEM_BLOOM_FILTER },
-		{ KDBUS_ITEM_DST_NAME },
-	},
+	.args =
+		{
+			{KDBUS_ITEM_PAYLOAD_VEC, KDBUS_ARG_MULTIPLE},
+			{KDBUS_ITEM_PAYLOAD_MEMFD, KDBUS_ARG_MULTIPLE},
+			{KDBUS_ITEM_FDS},
+			{KDBUS_ITEM_BLOOM_FILTER},
+			{KDBUS_ITEM_DST_NAME},
+		},
 };
 
 /*

@@ -373,7 +373,7 @@ static const struct kdbus_args_rule name_acquire_rule = {
 	.size = sizeof(struct kdbus_cmd),
 	.flags = KDBUS_NAME_REPLACE_EXISTING | KDBUS_NAME_ALLOW_REPLACEMENT | KDBUS_NAME_QUEUE,
 	.n_args = 1,
-	.args = { { KDBUS_ITEM_NAME, KDBUS_ARG_MANDATORY } },
+	.args = {{KDBUS_ITEM_NAME, KDBUS_ARG_MANDATORY}},
 };
 
 int kdbus_cmd_name_acquire(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
@@ -408,7 +408,7 @@ int kdbus_cmd_name_acquire(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 static const struct kdbus_args_rule name_release_rule = {
 	.size = sizeof(struct kdbus_cmd),
 	.n_args = 1,
-	.args = { { KDBUS_ITEM_NAME, KDBUS_ARG_MANDATORY } },
+	.args = {{KDBUS_ITEM_NAME, KDBUS_ARG_MANDATORY}},
 };
 
 int kdbus_cmd_name_release(struct kdbus_conn *conn, struct kdbus_cmd *cmd)

@@ -27,7 +27,7 @@ static void notify_broadcast(struct kdbus_bus *bus, const struct kdbus_notificat
 
 void kdbus_notify_id(u64 type, struct kdbus_conn *conn)
 {
-	struct kdbus_notification notification = { .type = type };
+	struct kdbus_notification notification = {.type = type};
 
 	if (type == KDBUS_ITEM_ID_ADD) {
 		notification.new_id = conn->id;
@@ -60,7 +60,7 @@ void kdbus_notify_reply(struct kdbus_conn *requester, u64 type, u64 cookie)
 		.payload_type = KDBUS_PAYLOAD_KERNEL,
 		.cookie_reply = cookie,
 		.is_notification = true,
-		.notification = { .type = type },
+		.notification = {.type = type},
 	};
 
 	kdbus_deliver_notification(requester, &msg);

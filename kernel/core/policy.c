@@ -149,8 +149,8 @@ int kdbus_policy_parse(const struct kdbus_host_ops *host, void *caller,
 				return r;
 			n = count_rules(item, items_end);
 			if (n > 0) {
-				entry->rules = kvcalloc(n, sizeof(*entry->rules),
-							GFP_KERNEL_ACCOUNT);
+				entry->rules =
+					kvcalloc(n, sizeof(*entry->rules), GFP_KERNEL_ACCOUNT);
 				if (!entry->rules)
 					return -ENOMEM;
 			}

@@ -387,8 +387,7 @@ int kdbus_embedded_open(struct kdbus_embedded *embedded, const char *path,
 		r = -errno;
 		goto exit_groups;
 	}
-	r = kdbus_handle_new(embedded->domain, ep, &handle->caller, &handle->cred,
-			     &handle->handle);
+	r = kdbus_handle_new(embedded->domain, ep, &handle->caller, &handle->cred, &handle->handle);
 	if (r < 0)
 		goto exit_fd;
 	kdbus_endpoint_unref(ep);

@@ -15,8 +15,8 @@
 
 static int vm_copy(bool is_write, void *mine, u64 address, size_t size)
 {
-	struct iovec local = { .iov_base = mine, .iov_len = size };
-	struct iovec remote = { .iov_base = (void *)(uintptr_t)address, .iov_len = size };
+	struct iovec local = {.iov_base = mine, .iov_len = size};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
 	ssize_t n;
 
 	if (size == 0)

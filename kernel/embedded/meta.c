@@ -95,9 +95,9 @@ int embedded_meta_fake(void *data, const struct kdbus_fake *fake, struct kdbus_m
 
 	if (fake->creds && !creds_are_valid(fake->creds))
 		return -EINVAL;
-	if (fake->pids &&
-	    !(pid_is_valid(fake->pids->pid, is_strict) && pid_is_valid(fake->pids->tid, is_strict) &&
-	      pid_is_valid(fake->pids->ppid, is_strict)))
+	if (fake->pids && !(pid_is_valid(fake->pids->pid, is_strict) &&
+			    pid_is_valid(fake->pids->tid, is_strict) &&
+			    pid_is_valid(fake->pids->ppid, is_strict)))
 		return -EINVAL;
 	for (size_t i = 0; i < fake->n_groups; i++)
 		if (!id_is_valid(fake->groups[i]))
@@ -151,8 +151,14 @@ static void add_creds(struct kdbus_buffer *buffer, const struct kdbus_cred *cred
 	u32 uid = __kuid_val(cred->uid), euid = __kuid_val(cred->euid);
 	const struct kdbus_embedded_cred *more = cred->host;
 	struct kdbus_creds creds = {
-		.uid = uid, .euid = euid, .suid = euid, .fsuid = euid,
-		.gid = more->gid, .egid = more->egid, .sgid = more->egid, .fsgid = more->egid,
+		.uid = uid,
+		.euid = euid,
+		.suid = euid,
+		.fsuid = euid,
+		.gid = more->gid,
+		.egid = more->egid,
+		.sgid = more->egid,
+		.fsgid = more->egid,
 	};
 
 	kdbus_buffer_add_item(buffer, KDBUS_ITEM_CREDS, &creds, sizeof(creds));
@@ -161,7 +167,9 @@ static void add_creds(struct kdbus_buffer *buffer, const struct kdbus_cred *cred
 static void add_pids(struct kdbus_buffer *buffer)
 {
 	struct kdbus_pids pids = {
-		.pid = getpid(), .tid = syscall(SYS_gettid), .ppid = getppid(),
+		.pid = getpid(),
+		.tid = syscall(SYS_gettid),
+		.ppid = getppid(),
 	};
 
 	kdbus_buffer_add_item(buffer, KDBUS_ITEM_PIDS, &pids, sizeof(pids));
@@ -234,7 +242,7 @@ static bool read_caps(const char *status, const char *key, u32 *words)
 
 static void add_caps(struct kdbus_buffer *buffer)
 {
-	static const char *const keys[] = { "CapInh:", "CapPrm:", "CapEff:", "CapBnd:" };
+	static const char *const keys[] = {"CapInh:", "CapPrm:", "CapEff:", "CapBnd:"};
 	char status[8192], last[16];
 	struct kdbus_item *item;
 	u32 last_cap, n_words, words[2];

@@ -153,12 +153,12 @@ static int import_part(struct embedded_caller *caller, struct imported *imported
 	struct imported_part *mine = &imported->parts[imported->n_parts];
 	int r = 0;
 
-	*mine = (struct imported_part){ .type = part->type, .fd = -1, .start = part->start,
-					.size = part->size };
+	*mine = (struct imported_part){
+		.type = part->type, .fd = -1, .start = part->start, .size = part->size};
 	switch (part->type) {
 	case KDBUS_PART_BYTES:
-		if (embedded_user_read(caller, imported->image + *pos, part->address,
-				       part->size) < 0)
+		if (embedded_user_read(caller, imported->image + *pos, part->address, part->size) <
+		    0)
 			imported->is_faulty = true;
 		break;
 	case KDBUS_PART_ZERO:
@@ -258,8 +258,8 @@ unsigned int embedded_payload_install(void *caller, struct kdbus_payload *opaque
 	if (memfds_out && imported)
 		for (size_t i = 0; i < imported->n_parts; i++)
 			if (imported->parts[i].type == KDBUS_PART_MEMFD)
-				memfds_out[n_memfds++] = install_fd(imported->parts[i].fd,
-								    &n_missing);
+				memfds_out[n_memfds++] =
+					install_fd(imported->parts[i].fd, &n_missing);
 	if (fds_out)
 		for (uint32_t i = 0; i < payload->n_fds; i++)
 			fds_out[i] = install_fd(payload->fds[i], &n_missing);

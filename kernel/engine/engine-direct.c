@@ -155,7 +155,7 @@ static void *put_item(void *pos, uint64_t type, const void *data, size_t size)
 
 static int make_bus(struct direct_engine *direct, const char *name)
 {
-	struct kdbus_bloom_parameter bloom = { .size = BLOOM_SIZE, .n_hash = BLOOM_N_HASH };
+	struct kdbus_bloom_parameter bloom = {.size = BLOOM_SIZE, .n_hash = BLOOM_N_HASH};
 	uint64_t attach_flags = _KDBUS_ATTACH_ANY;
 	union {
 		struct kdbus_cmd cmd;
@@ -227,7 +227,7 @@ static struct kdbus_cmd_hello *hello_make(const struct engine_hello *hello, bool
 	struct hello_sizes sizes = hello_measure(hello);
 	struct kdbus_cmd_hello *cmd;
 	struct kdbus_creds ids;
-	struct kdbus_pids pids = { .pid = creds->pid };
+	struct kdbus_pids pids = {.pid = creds->pid};
 	struct kdbus_item *item;
 	void *pos;
 
@@ -367,7 +367,7 @@ static const void *direct_slice(struct engine_conn *conn, uint64_t offset)
 
 static void direct_slice_free(struct engine_conn *conn, uint64_t offset)
 {
-	struct kdbus_cmd_free cmd = { .size = sizeof(cmd), .offset = offset };
+	struct kdbus_cmd_free cmd = {.size = sizeof(cmd), .offset = offset};
 
 	kdbus_cmd_free(to_direct_conn(conn)->conn, &cmd);
 }

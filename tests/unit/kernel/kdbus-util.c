@@ -54,7 +54,7 @@ void cmd_add_u64(struct cmd *cmd, uint64_t type, uint64_t value)
 
 void cmd_add_access(struct cmd *cmd, uint64_t type, uint64_t access, uint64_t id)
 {
-	struct kdbus_policy_access record = { .type = type, .access = access, .id = id };
+	struct kdbus_policy_access record = {.type = type, .access = access, .id = id};
 
 	cmd_add(cmd, KDBUS_ITEM_POLICY_ACCESS, &record, sizeof(record));
 }
@@ -74,7 +74,7 @@ void cmd_add_name_change(struct cmd *cmd, uint64_t type, uint64_t old_id, uint64
 
 void cmd_add_id_change(struct cmd *cmd, uint64_t type, uint64_t id)
 {
-	struct kdbus_notify_id_change change = { .id = id };
+	struct kdbus_notify_id_change change = {.id = id};
 
 	cmd_add(cmd, type, &change, sizeof(change));
 }
@@ -108,8 +108,8 @@ static int hook_may_deliver(void *userdata, struct kdbus_conn *src, struct kdbus
 	return bus->refuses;
 }
 
-static void hook_candidates(void *userdata, struct kdbus_bus *core,
-			    const struct kdbus_message *msg, struct kdbus_candidates *candidates)
+static void hook_candidates(void *userdata, struct kdbus_bus *core, const struct kdbus_message *msg,
+			    struct kdbus_candidates *candidates)
 {
 	struct bus *bus = userdata;
 
@@ -133,10 +133,10 @@ void bus_init_limits(struct bus *bus, unsigned flags, const struct kdbus_limits 
 		.hooks = &hooks,
 		.userdata = bus,
 	};
-	struct kdbus_bloom_parameter bloom = { .size = 64, .n_hash = 1 };
+	struct kdbus_bloom_parameter bloom = {.size = 64, .n_hash = 1};
 	struct cmd cmd;
 
-	*bus = (struct bus){ .deadline = UINT64_MAX };
+	*bus = (struct bus){.deadline = UINT64_MAX};
 	expect_eq(kdbus_embedded_new(&options, &bus->embedded), 0);
 	expect_eq(kdbus_embedded_open(bus->embedded, "control", NULL, &bus->owner), 0);
 	snprintf(bus->name, sizeof(bus->name), "%u-test", geteuid());
@@ -191,7 +191,7 @@ int peer_hello_at(struct peer *peer, struct bus *bus, const char *path, struct c
 	size_t size;
 	int r;
 
-	*peer = (struct peer){ .bus = bus };
+	*peer = (struct peer){.bus = bus};
 	r = kdbus_embedded_open(bus->embedded, path, cred, &peer->handle);
 	if (r < 0)
 		return r;
@@ -222,7 +222,7 @@ int peer_hello(struct peer *peer, struct bus *bus, unsigned flags, struct cmd *h
 	if (!(flags & PEER_DIRECT))
 		return peer_hello_at(peer, bus, bus->path, hello, cred);
 
-	*peer = (struct peer){ .bus = bus, .flags = flags };
+	*peer = (struct peer){.bus = bus, .flags = flags};
 	r = hello_direct(peer, bus, hello);
 	if (r < 0)
 		return r;
@@ -243,7 +243,7 @@ void peer_init(struct peer *peer, struct bus *bus, unsigned flags)
 
 struct kdbus_embedded_cred cred_of(uint32_t uid)
 {
-	return (struct kdbus_embedded_cred){ .uid = uid, .euid = uid, .gid = uid, .egid = uid };
+	return (struct kdbus_embedded_cred){.uid = uid, .euid = uid, .gid = uid, .egid = uid};
 }
 
 void peer_init_uid(struct peer *peer, struct bus *bus, uint32_t uid)
@@ -365,7 +365,7 @@ void peer_match_notifications(struct peer *peer)
 
 void msg_init(struct cmd *msg, const struct send *send)
 {
-	struct kdbus_vec vec = { .size = send->size, .address = (uintptr_t)send->data };
+	struct kdbus_vec vec = {.size = send->size, .address = (uintptr_t)send->data};
 	struct kdbus_item *item;
 
 	cmd_init(msg, sizeof(msg->msg), send->flags);
@@ -480,7 +480,7 @@ int peer_send(struct peer *peer, const struct send *send)
 int peer_send_to(struct peer *peer, uint64_t dst_id, uint64_t cookie, size_t size)
 {
 	static const uint8_t zeros[4 * MiB];
-	struct send send = { .dst_id = dst_id, .cookie = cookie, .data = zeros, .size = size };
+	struct send send = {.dst_id = dst_id, .cookie = cookie, .data = zeros, .size = size};
 
 	expect_le(size, sizeof(zeros));
 	return peer_send(peer, &send);
@@ -500,7 +500,7 @@ int peer_call(struct peer *peer, uint64_t dst_id, uint64_t cookie, uint64_t dead
 
 int peer_reply(struct peer *peer, uint64_t dst_id, uint64_t cookie_reply)
 {
-	struct send send = { .dst_id = dst_id, .cookie = 77, .cookie_reply = cookie_reply };
+	struct send send = {.dst_id = dst_id, .cookie = 77, .cookie_reply = cookie_reply};
 
 	return peer_send(peer, &send);
 }

@@ -25,7 +25,7 @@ struct scene {
 
 static void scene_init(struct scene *s, unsigned kind)
 {
-	*s = (struct scene){ .kind = kind };
+	*s = (struct scene){.kind = kind};
 	bus_init(&s->bus, 0);
 	peer_init(&s->a, &s->bus, kind);
 	peer_init(&s->b, &s->bus, kind);
@@ -132,7 +132,7 @@ static void deaf(int (*step)(struct scene *s), unsigned min_allocs)
 
 static int step_hello(struct scene *s)
 {
-	struct kdbus_creds creds = { 5, 5, 5, 5, 5, 5, 5, 5 };
+	struct kdbus_creds creds = {5, 5, 5, 5, 5, 5, 5, 5};
 	struct cmd hello;
 
 	hello_init(&hello);
@@ -164,7 +164,7 @@ TEST(hello_of_a_holder)
 
 static int step_bus_make(struct scene *s)
 {
-	struct kdbus_bloom_parameter bloom = { .size = 64, .n_hash = 1 };
+	struct kdbus_bloom_parameter bloom = {.size = 64, .n_hash = 1};
 	struct cmd cmd;
 	char name[32];
 	int r;
@@ -244,8 +244,12 @@ TEST(names)
 static int step_send(struct scene *s)
 {
 	int fd = STDIN_FILENO;
-	struct send send = { .dst_name = "taken.name", .cookie = 1, .data = "data", .size = 4,
-			     .fds = &fd, .n_fds = 1 };
+	struct send send = {.dst_name = "taken.name",
+			    .cookie = 1,
+			    .data = "data",
+			    .size = 4,
+			    .fds = &fd,
+			    .n_fds = 1};
 
 	return peer_send(&s->a, &send);
 }

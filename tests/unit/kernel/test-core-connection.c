@@ -101,10 +101,10 @@ TEST(hello_outputs)
 /* the table of 3.4, in its order */
 TEST(hello_errors)
 {
-	static const uint64_t sizes[] = { 0, 4095, 4097 };
-	struct kdbus_creds creds = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	static const uint64_t sizes[] = {0, 4095, 4097};
+	struct kdbus_creds creds = {1, 1, 1, 1, 1, 1, 1, 1};
 	struct kdbus_embedded_cred stranger = cred_of(65534);
-	struct kdbus_pids pids = { .pid = 0x7fffffff };
+	struct kdbus_pids pids = {.pid = 0x7fffffff};
 	struct peer peer;
 	struct cmd hello;
 	struct bus bus;
@@ -209,7 +209,7 @@ TEST(a_failed_hello_may_be_repeated)
 TEST(number_of_connections_is_limited_per_user)
 {
 	struct kdbus_limits limits = KDBUS_LIMITS_DEFAULT;
-	struct kdbus_creds creds = { .uid = 1000, .euid = 1000 };
+	struct kdbus_creds creds = {.uid = 1000, .euid = 1000};
 	struct peer peers[4], extra;
 	struct cmd hello;
 	struct bus bus;

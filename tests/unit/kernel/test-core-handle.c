@@ -16,22 +16,22 @@ static const struct {
 	const char *node; /* on which it is a setup command */
 	uint64_t flags;	  /* supported */
 } commands[] = {
-	{ KDBUS_CMD_BUS_MAKE, sizeof(struct kdbus_cmd), "control", 3 },
-	{ KDBUS_CMD_ENDPOINT_MAKE, sizeof(struct kdbus_cmd), "bus", 3 },
-	{ KDBUS_CMD_ENDPOINT_UPDATE, sizeof(struct kdbus_cmd), NULL, 0 },
-	{ KDBUS_CMD_HELLO, sizeof(struct kdbus_cmd_hello), "bus", 0xd },
-	{ KDBUS_CMD_UPDATE, sizeof(struct kdbus_cmd), NULL, 0 },
-	{ KDBUS_CMD_BYEBYE, sizeof(struct kdbus_cmd), NULL, 0 },
-	{ KDBUS_CMD_FREE, sizeof(struct kdbus_cmd_free), NULL, 0 },
-	{ KDBUS_CMD_CONN_INFO, sizeof(struct kdbus_cmd_info), NULL, 0 },
-	{ KDBUS_CMD_BUS_CREATOR_INFO, sizeof(struct kdbus_cmd_info), NULL, 0 },
-	{ KDBUS_CMD_LIST, sizeof(struct kdbus_cmd_list), NULL, 0xf },
-	{ KDBUS_CMD_SEND, sizeof(struct kdbus_cmd_send), NULL, 0 },
-	{ KDBUS_CMD_RECV, sizeof(struct kdbus_cmd_recv), NULL, 7 },
-	{ KDBUS_CMD_NAME_ACQUIRE, sizeof(struct kdbus_cmd), NULL, 7 },
-	{ KDBUS_CMD_NAME_RELEASE, sizeof(struct kdbus_cmd), NULL, 0 },
-	{ KDBUS_CMD_MATCH_ADD, sizeof(struct kdbus_cmd_match), NULL, 1 },
-	{ KDBUS_CMD_MATCH_REMOVE, sizeof(struct kdbus_cmd_match), NULL, 0 },
+	{KDBUS_CMD_BUS_MAKE, sizeof(struct kdbus_cmd), "control", 3},
+	{KDBUS_CMD_ENDPOINT_MAKE, sizeof(struct kdbus_cmd), "bus", 3},
+	{KDBUS_CMD_ENDPOINT_UPDATE, sizeof(struct kdbus_cmd), NULL, 0},
+	{KDBUS_CMD_HELLO, sizeof(struct kdbus_cmd_hello), "bus", 0xd},
+	{KDBUS_CMD_UPDATE, sizeof(struct kdbus_cmd), NULL, 0},
+	{KDBUS_CMD_BYEBYE, sizeof(struct kdbus_cmd), NULL, 0},
+	{KDBUS_CMD_FREE, sizeof(struct kdbus_cmd_free), NULL, 0},
+	{KDBUS_CMD_CONN_INFO, sizeof(struct kdbus_cmd_info), NULL, 0},
+	{KDBUS_CMD_BUS_CREATOR_INFO, sizeof(struct kdbus_cmd_info), NULL, 0},
+	{KDBUS_CMD_LIST, sizeof(struct kdbus_cmd_list), NULL, 0xf},
+	{KDBUS_CMD_SEND, sizeof(struct kdbus_cmd_send), NULL, 0},
+	{KDBUS_CMD_RECV, sizeof(struct kdbus_cmd_recv), NULL, 7},
+	{KDBUS_CMD_NAME_ACQUIRE, sizeof(struct kdbus_cmd), NULL, 7},
+	{KDBUS_CMD_NAME_RELEASE, sizeof(struct kdbus_cmd), NULL, 0},
+	{KDBUS_CMD_MATCH_ADD, sizeof(struct kdbus_cmd_match), NULL, 1},
+	{KDBUS_CMD_MATCH_REMOVE, sizeof(struct kdbus_cmd_match), NULL, 0},
 };
 
 /* a connected peer, a bus owner, and handles that are nothing yet */
@@ -74,15 +74,16 @@ TEST(commands_in_the_wrong_state)
 	struct cmd cmd;
 
 	scene_init(&s);
-	struct kdbus_embedded_handle *handles[] = { s.control, s.endpoint, s.bus.owner,
-						    s.peer.handle };
+	struct kdbus_embedded_handle *handles[] = {s.control, s.endpoint, s.bus.owner,
+						   s.peer.handle};
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		for (size_t j = 0; j < ARRAY_SIZE(handles); j++) {
 			if (handles[j] == handle_for(&s, i))
 				continue;
 			cmd_init(&cmd, commands[i].size, 0);
-			expect_eq(kdbus_embedded_command(handles[j], commands[i].nr, &cmd), -EBADFD);
+			expect_eq(kdbus_embedded_command(handles[j], commands[i].nr, &cmd),
+				  -EBADFD);
 		}
 	}
 	for (size_t j = 0; j < ARRAY_SIZE(handles); j++) {
@@ -181,7 +182,7 @@ TEST(negotiation_of_every_command)
 
 	scene_init(&s);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		uint64_t types[] = { KDBUS_ITEM_NEGOTIATE, 0x7777, KDBUS_ITEM_REPLY_DEAD };
+		uint64_t types[] = {KDBUS_ITEM_NEGOTIATE, 0x7777, KDBUS_ITEM_REPLY_DEAD};
 
 		handle = handle_for(&s, i);
 		if (!handle)
@@ -200,7 +201,7 @@ TEST(negotiation_of_every_command)
 	expect_eq(kdbus_embedded_poll(s.endpoint), POLLERR | POLLHUP);
 	expect_eq(kdbus_embedded_poll(s.peer.handle), POLLOUT | POLLWRNORM);
 
-	uint64_t types[] = { KDBUS_ITEM_NEGOTIATE, KDBUS_ITEM_PAYLOAD_VEC, 0x1000 };
+	uint64_t types[] = {KDBUS_ITEM_NEGOTIATE, KDBUS_ITEM_PAYLOAD_VEC, 0x1000};
 
 	hello_init(&cmd);
 	item = cmd_add(&cmd, KDBUS_ITEM_NEGOTIATE, types, sizeof(types));
@@ -237,9 +238,9 @@ TEST(negotiation_of_additions)
 TEST(commands_a_holder_may_use)
 {
 	static const unsigned long refused[] = {
-		KDBUS_CMD_BYEBYE,	KDBUS_CMD_SEND,		KDBUS_CMD_RECV,
-		KDBUS_CMD_FREE,		KDBUS_CMD_NAME_ACQUIRE, KDBUS_CMD_NAME_RELEASE,
-		KDBUS_CMD_MATCH_ADD,	KDBUS_CMD_MATCH_REMOVE,
+		KDBUS_CMD_BYEBYE,    KDBUS_CMD_SEND,	     KDBUS_CMD_RECV,
+		KDBUS_CMD_FREE,	     KDBUS_CMD_NAME_ACQUIRE, KDBUS_CMD_NAME_RELEASE,
+		KDBUS_CMD_MATCH_ADD, KDBUS_CMD_MATCH_REMOVE,
 	};
 	struct peer holder;
 	struct bus bus;
@@ -283,7 +284,7 @@ TEST(handle_before_hello)
 static int bus_make(struct kdbus_embedded_handle *handle, const char *name, uint64_t bloom_size,
 		    uint64_t n_hash)
 {
-	struct kdbus_bloom_parameter bloom = { .size = bloom_size, .n_hash = n_hash };
+	struct kdbus_bloom_parameter bloom = {.size = bloom_size, .n_hash = n_hash};
 	struct cmd cmd;
 
 	cmd_init(&cmd, sizeof(cmd.cmd), 0);
@@ -381,9 +382,10 @@ TEST(making_an_endpoint)
 	struct cmd cmd;
 
 	scene_init(&s);
-	expect_eq(endpoint_make(s.endpoint,
-				"%u-XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"),
-		  -ENAMETOOLONG);
+	expect_eq(
+		endpoint_make(s.endpoint,
+			      "%u-XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"),
+		-ENAMETOOLONG);
 	expect_eq(endpoint_make(s.endpoint, "1%u-foo"), -EINVAL);
 	expect_eq(endpoint_make(s.endpoint, "%u-foo"), 0);
 	expect_eq(endpoint_make(s.endpoint, "%u-bar"), -EBADFD);
@@ -422,8 +424,7 @@ TEST(endpoint_owner_whose_bus_died)
 	cmd_init(&cmd, sizeof(cmd.cmd), 0);
 	expect_eq(kdbus_embedded_command(s.endpoint, KDBUS_CMD_ENDPOINT_UPDATE, &cmd), 0);
 	s.bus.owner = kdbus_embedded_close(s.bus.owner);
-	expect_eq(kdbus_embedded_command(s.endpoint, KDBUS_CMD_ENDPOINT_UPDATE, &cmd),
-		  -ESHUTDOWN);
+	expect_eq(kdbus_embedded_command(s.endpoint, KDBUS_CMD_ENDPOINT_UPDATE, &cmd), -ESHUTDOWN);
 	scene_deinit(&s);
 }
 

@@ -168,13 +168,20 @@ TEST(real_metadata)
 	expect_str(find(&info, KDBUS_ITEM_OWNED_NAME, 1)->name.name, "x.z");
 	expect_str(find(&info, KDBUS_ITEM_CONN_DESCRIPTION, 0)->str, "this-is-my-name");
 	expect(!find(&info, KDBUS_ITEM_TIMESTAMP, 0));
-	kdbus_items_for_each(item, info.info.items,
-			     (const uint8_t *)info.space + info.info_size) {
+	kdbus_items_for_each(item, info.info.items, (const uint8_t *)info.space + info.info_size) {
 		static const uint64_t order[] = {
-			KDBUS_ITEM_CREDS,   KDBUS_ITEM_PIDS,	 KDBUS_ITEM_AUXGROUPS,
-			KDBUS_ITEM_TID_COMM, KDBUS_ITEM_PID_COMM, KDBUS_ITEM_EXE,
-			KDBUS_ITEM_CMDLINE, KDBUS_ITEM_CGROUP,	 KDBUS_ITEM_CAPS,
-			KDBUS_ITEM_SECLABEL, KDBUS_ITEM_AUDIT,	 KDBUS_ITEM_OWNED_NAME,
+			KDBUS_ITEM_CREDS,
+			KDBUS_ITEM_PIDS,
+			KDBUS_ITEM_AUXGROUPS,
+			KDBUS_ITEM_TID_COMM,
+			KDBUS_ITEM_PID_COMM,
+			KDBUS_ITEM_EXE,
+			KDBUS_ITEM_CMDLINE,
+			KDBUS_ITEM_CGROUP,
+			KDBUS_ITEM_CAPS,
+			KDBUS_ITEM_SECLABEL,
+			KDBUS_ITEM_AUDIT,
+			KDBUS_ITEM_OWNED_NAME,
 			KDBUS_ITEM_CONN_DESCRIPTION,
 		};
 		uint64_t place = 0;
@@ -219,8 +226,8 @@ TEST(metadata_is_masked_by_its_subject)
 
 static void hello_fake(struct cmd *hello, bool with_groups)
 {
-	struct kdbus_creds creds = { -1U, 1234, -1U, -1U, -1U, -1U, -1U, -1U };
-	uint64_t groups[] = { 5, 6, 7 };
+	struct kdbus_creds creds = {-1U, 1234, -1U, -1U, -1U, -1U, -1U, -1U};
+	uint64_t groups[] = {5, 6, 7};
 
 	hello_init(hello);
 	cmd_add(hello, KDBUS_ITEM_CREDS, &creds, sizeof(creds));
@@ -312,8 +319,8 @@ TEST(metadata_with_messages)
 
 	bus_init(&bus, BUS_STRICT);
 	hello_init(&hello);
-	hello.hello.attach_flags_recv = KDBUS_ATTACH_CREDS | KDBUS_ATTACH_PID_COMM |
-					KDBUS_ATTACH_TIMESTAMP;
+	hello.hello.attach_flags_recv =
+		KDBUS_ATTACH_CREDS | KDBUS_ATTACH_PID_COMM | KDBUS_ATTACH_TIMESTAMP;
 	expect_eq(peer_hello(&a, &bus, 0, &hello, NULL), 0);
 	hello_init(&hello);
 	hello.hello.attach_flags_send = 0;

@@ -29,21 +29,21 @@ TEST(fixed_sizes)
 		uint64_t type;
 		size_t size;
 	} cases[] = {
-		{ KDBUS_ITEM_CANCEL_FD, 4 },
-		{ KDBUS_ITEM_BLOOM_PARAMETER, 16 },
-		{ KDBUS_ITEM_ATTACH_FLAGS_SEND, 8 },
-		{ KDBUS_ITEM_ATTACH_FLAGS_RECV, 8 },
-		{ KDBUS_ITEM_ID, 8 },
-		{ KDBUS_ITEM_DST_ID, 8 },
-		{ KDBUS_ITEM_TIMESTAMP, 24 },
-		{ KDBUS_ITEM_CREDS, 64 },
-		{ KDBUS_ITEM_PIDS, 24 },
-		{ KDBUS_ITEM_AUDIT, 8 },
-		{ KDBUS_ITEM_POLICY_ACCESS, 24 },
-		{ KDBUS_ITEM_ID_ADD, 16 },
-		{ KDBUS_ITEM_ID_REMOVE, 16 },
-		{ KDBUS_ITEM_REPLY_TIMEOUT, 0 },
-		{ KDBUS_ITEM_REPLY_DEAD, 0 },
+		{KDBUS_ITEM_CANCEL_FD, 4},
+		{KDBUS_ITEM_BLOOM_PARAMETER, 16},
+		{KDBUS_ITEM_ATTACH_FLAGS_SEND, 8},
+		{KDBUS_ITEM_ATTACH_FLAGS_RECV, 8},
+		{KDBUS_ITEM_ID, 8},
+		{KDBUS_ITEM_DST_ID, 8},
+		{KDBUS_ITEM_TIMESTAMP, 24},
+		{KDBUS_ITEM_CREDS, 64},
+		{KDBUS_ITEM_PIDS, 24},
+		{KDBUS_ITEM_AUDIT, 8},
+		{KDBUS_ITEM_POLICY_ACCESS, 24},
+		{KDBUS_ITEM_ID_ADD, 16},
+		{KDBUS_ITEM_ID_REMOVE, 16},
+		{KDBUS_ITEM_REPLY_TIMEOUT, 0},
+		{KDBUS_ITEM_REPLY_DEAD, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -78,21 +78,21 @@ TEST(strings)
 		size_t size;
 		int result;
 	} cases[] = {
-		{ "", 0, -EINVAL },    { "\0", 1, 0 },		{ "a\0", 2, 0 },
-		{ "ab", 2, -EINVAL },  { "a\0\0", 3, -EINVAL }, { "\0a\0", 3, -EINVAL },
+		{"", 0, -EINVAL},   {"\0", 1, 0},	   {"a\0", 2, 0},
+		{"ab", 2, -EINVAL}, {"a\0\0", 3, -EINVAL}, {"\0a\0", 3, -EINVAL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		for (size_t j = 0; j < ARRAY_SIZE(cases); j++)
-			expect_eq(kdbus_item_validate(item_make(types[i], cases[j].data,
-								cases[j].size)),
+			expect_eq(kdbus_item_validate(
+					  item_make(types[i], cases[j].data, cases[j].size)),
 				  cases[j].result);
 }
 
 TEST(vectors_and_memory_files)
 {
-	struct kdbus_memfd memfd = { .size = 1, .fd = 3 };
-	struct kdbus_vec vec = { .size = 1 };
+	struct kdbus_memfd memfd = {.size = 1, .fd = 3};
+	struct kdbus_vec vec = {.size = 1};
 
 	expect_eq(kdbus_item_validate(item_make(KDBUS_ITEM_PAYLOAD_VEC, &vec, 16)), 0);
 	expect_eq(kdbus_item_validate(item_make(KDBUS_ITEM_PAYLOAD_OFF, &vec, 16)), 0);
@@ -109,7 +109,7 @@ TEST(vectors_and_memory_files)
 
 TEST(capabilities)
 {
-	uint32_t caps[16] = { 40 };
+	uint32_t caps[16] = {40};
 
 	expect_eq(kdbus_item_validate(item_make(KDBUS_ITEM_CAPS, caps, 36)), 0);
 	expect_eq(kdbus_item_validate(item_make(KDBUS_ITEM_CAPS, caps, 35)), -EINVAL);
@@ -137,10 +137,10 @@ TEST(system_names)
 		const char *name;
 		int result;
 	} cases[] = {
-		{ "a", 0 },	     { "0", 0 },       { "_", 0 },	 { "0-a.b_c", 0 },
-		{ "-", -EINVAL },    { ".", -EINVAL }, { "a-", -EINVAL }, { "a.", -EINVAL },
-		{ "-a", -EINVAL },   { ".a", -EINVAL }, { "a b", -EINVAL }, { "a@b", -EINVAL },
-		{ "a/b", -EINVAL },  { "", -EINVAL },
+		{"a", 0},	  {"0", 0},	   {"_", 0},	     {"0-a.b_c", 0},
+		{"-", -EINVAL},	  {".", -EINVAL},  {"a-", -EINVAL},  {"a.", -EINVAL},
+		{"-a", -EINVAL},  {".a", -EINVAL}, {"a b", -EINVAL}, {"a@b", -EINVAL},
+		{"a/b", -EINVAL}, {"", -EINVAL},
 	};
 	char name[80];
 
@@ -175,18 +175,18 @@ TEST(well_known_names)
 		const char *name;
 		bool is_valid, is_wildcard;
 	} cases[] = {
-		{ "a.b", true },	  { "org.freedesktop.DBus", true },
-		{ "_a.-b", true },	  { "a.b1", true },
-		{ "a", false },		  { "", false },
-		{ ".", false },		  { "a.", false },
-		{ ".a", false },	  { "a..b", false },
-		{ "a.1b", false },	  { "1a.b", false },
-		{ ":1.2", false },	  { "a b.c", false },
-		{ "a.b*", false },	  { "a*.b", false },
-		{ "a.*.b", false },	  { "*", false },
-		{ "a.b.*", false, true }, { "a.*", false, true },
-		{ "a.b.**", false },	  { "*.a", false },
-		{ "\xc3\xa4.b", false },
+		{"a.b", true},		{"org.freedesktop.DBus", true},
+		{"_a.-b", true},	{"a.b1", true},
+		{"a", false},		{"", false},
+		{".", false},		{"a.", false},
+		{".a", false},		{"a..b", false},
+		{"a.1b", false},	{"1a.b", false},
+		{":1.2", false},	{"a b.c", false},
+		{"a.b*", false},	{"a*.b", false},
+		{"a.*.b", false},	{"*", false},
+		{"a.b.*", false, true}, {"a.*", false, true},
+		{"a.b.**", false},	{"*.a", false},
+		{"\xc3\xa4.b", false},
 	};
 	char name[300];
 
@@ -255,7 +255,7 @@ TEST(buffer_without_memory)
 
 TEST(lists_of_items)
 {
-	uint64_t space[8] = { 17, 1, 0, 24, 2, 0 };
+	uint64_t space[8] = {17, 1, 0, 24, 2, 0};
 
 	expect_eq(kdbus_items_check(space, 0), 0);
 	expect_eq(kdbus_items_check(space, 17), 0);

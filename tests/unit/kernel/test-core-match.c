@@ -45,8 +45,11 @@ static int match_remove(struct peer *peer, uint64_t cookie)
 
 static int signal_with(struct peer *peer, const uint64_t *bloom, uint64_t generation)
 {
-	struct send send = { .flags = KDBUS_MSG_SIGNAL, .dst_id = KDBUS_DST_ID_BROADCAST,
-			     .cookie = 5, .bloom = bloom, .generation = generation };
+	struct send send = {.flags = KDBUS_MSG_SIGNAL,
+			    .dst_id = KDBUS_DST_ID_BROADCAST,
+			    .cookie = 5,
+			    .bloom = bloom,
+			    .generation = generation};
 
 	return peer_send(peer, &send);
 }
@@ -118,7 +121,7 @@ TEST(match_without_rules_gets_everything)
 /* 11.26, bloom */
 TEST(bloom_masks)
 {
-	uint8_t masks[128] = { [0] = 0x55, [63] = 0x80, [64 + 1] = 0xaa, [64 + 9] = 0x02 };
+	uint8_t masks[128] = {[0] = 0x55, [63] = 0x80, [64 + 1] = 0xaa, [64 + 9] = 0x02};
 	uint64_t words[8] = {};
 	uint8_t *filter = (uint8_t *)words;
 	struct scene s;
@@ -225,8 +228,8 @@ TEST(rule_of_destination)
 	struct cmd cmd;
 
 	scene_init(&s, 0);
-	struct send by_id = { .flags = KDBUS_MSG_SIGNAL, .dst_id = s.b.id, .cookie = 1 };
-	struct send by_name = { .flags = KDBUS_MSG_SIGNAL, .dst_name = "x.y", .cookie = 2 };
+	struct send by_id = {.flags = KDBUS_MSG_SIGNAL, .dst_id = s.b.id, .cookie = 1};
+	struct send by_name = {.flags = KDBUS_MSG_SIGNAL, .dst_name = "x.y", .cookie = 2};
 
 	expect_eq(peer_acquire(&s.b, "x.y", 0, NULL), 0);
 	match_init(&cmd, 1, 0);
@@ -396,7 +399,7 @@ TEST(number_of_matches_is_limited)
 /* a NEGOTIATE item is answered, and is no rule (2.8) */
 TEST(negotiate_item_is_no_rule)
 {
-	uint64_t types[] = { KDBUS_ITEM_ID, KDBUS_ITEM_FDS };
+	uint64_t types[] = {KDBUS_ITEM_ID, KDBUS_ITEM_FDS};
 	struct kdbus_item *item;
 	struct scene s;
 	struct cmd cmd;

@@ -80,11 +80,11 @@ TEST(stored_flags_are_exact)
 	static const struct {
 		uint64_t flags, stored;
 	} cases[] = {
-		{ 0, PRIMARY },
-		{ REPLACE, PRIMARY },
-		{ ALLOW, PRIMARY | ALLOW },
-		{ QUEUE, PRIMARY | QUEUE },
-		{ REPLACE | ALLOW | QUEUE, PRIMARY | ALLOW | QUEUE },
+		{0, PRIMARY},
+		{REPLACE, PRIMARY},
+		{ALLOW, PRIMARY | ALLOW},
+		{QUEUE, PRIMARY | QUEUE},
+		{REPLACE | ALLOW | QUEUE, PRIMARY | ALLOW | QUEUE},
 	};
 	struct scene s;
 
@@ -275,8 +275,8 @@ TEST(release)
 
 TEST(invalid_names)
 {
-	static const char *const names[] = { ".bla.blaz", "foo", "foo.bla.bl.*", "a..b", "a.b.",
-					     "a.1b", "a b.c", "" };
+	static const char *const names[] = {".bla.blaz", "foo",	 "foo.bla.bl.*", "a..b",
+					    "a.b.",	 "a.1b", "a b.c",	 ""};
 	struct scene s;
 
 	scene_init(&s, 0, 0);

@@ -30,7 +30,11 @@ static int update(struct peer *holder, const char *name, size_t n, const struct 
 	return peer_command(holder, KDBUS_CMD_UPDATE, &cmd);
 }
 
-#define ONE(t, a, i) 1, &(const struct access){ t, a, i }
+#define ONE(t, a, i)                                                                               \
+	1, &(const struct access)                                                                  \
+	{                                                                                          \
+		t, a, i                                                                            \
+	}
 
 /* 11.22 */
 TEST(holders_do_not_share_entries)
@@ -61,8 +65,12 @@ TEST(holders_do_not_share_entries)
 TEST(uploads_are_checked)
 {
 	static const struct access bad[] = {
-		{ 0, SEE, 0 },	       { 4, SEE, 0 },		    { USER, 3, 0 },
-		{ WORLD, ~0ULL, 0 },   { USER, OWN, 0xffffffff },  { GROUP, OWN, 1ULL << 32 },
+		{0, SEE, 0},
+		{4, SEE, 0},
+		{USER, 3, 0},
+		{WORLD, ~0ULL, 0},
+		{USER, OWN, 0xffffffff},
+		{GROUP, OWN, 1ULL << 32},
 	};
 	struct peer a, other;
 	struct cmd cmd;
@@ -114,20 +122,20 @@ TEST(owning)
 		struct access records[3];
 		int result;
 	} cases[] = {
-		{ 0, {}, -EPERM },
-		{ 1, { { WORLD, OWN, 0 } }, 0 },
-		{ 1, { { WORLD, TALK, 0 } }, -EPERM },
-		{ 1, { { WORLD, SEE, 0 } }, -EPERM },
-		{ 1, { { GROUP, OWN, 65534 } }, 0 },
-		{ 1, { { GROUP, OWN, 1 } }, -EPERM },
-		{ 1, { { GROUP, OWN, 4000 } }, 0 },
-		{ 1, { { USER, OWN, 65534 } }, 0 },
-		{ 1, { { USER, OWN, 1 } }, -EPERM },
-		{ 3, { { USER, OWN, 1 }, { USER, OWN, 65534 }, { USER, OWN, 2 } }, 0 },
-		{ 3, { { USER, OWN, 1 }, { USER, TALK, 65534 }, { WORLD, SEE, 2 } }, -EPERM },
+		{0, {}, -EPERM},
+		{1, {{WORLD, OWN, 0}}, 0},
+		{1, {{WORLD, TALK, 0}}, -EPERM},
+		{1, {{WORLD, SEE, 0}}, -EPERM},
+		{1, {{GROUP, OWN, 65534}}, 0},
+		{1, {{GROUP, OWN, 1}}, -EPERM},
+		{1, {{GROUP, OWN, 4000}}, 0},
+		{1, {{USER, OWN, 65534}}, 0},
+		{1, {{USER, OWN, 1}}, -EPERM},
+		{3, {{USER, OWN, 1}, {USER, OWN, 65534}, {USER, OWN, 2}}, 0},
+		{3, {{USER, OWN, 1}, {USER, TALK, 65534}, {WORLD, SEE, 2}}, -EPERM},
 	};
 	struct kdbus_embedded_cred cred = cred_of(65534);
-	uint32_t groups[] = { 3000, 4000 };
+	uint32_t groups[] = {3000, 4000};
 	struct peer holder, own, other;
 	struct cmd hello;
 	struct bus bus;
@@ -192,7 +200,7 @@ TEST(talking)
 	peer_init_uid(&x2, &bus, 65534);
 	peer_init_uid(&y, &bus, 65533);
 	peer_init_holder(&holder, &bus, "com.example.a", 0, 0, 0);
-	struct send send = { .dst_name = "com.example.a" };
+	struct send send = {.dst_name = "com.example.a"};
 
 	/* the owner to all, all of one uid among themselves, nobody else */
 	expect_eq(peer_send_to(&own, x.id, 1, 0), 0);
@@ -212,8 +220,8 @@ TEST(talking)
 	expect_eq(update(&holder, "com.example.a", ONE(WORLD, OWN, 0)), 0);
 	expect_eq(peer_send(&x, &send), 0);
 	expect_eq(update(&holder, "com.example.a", 3,
-			 (const struct access[]){ { USER, TALK, 5 }, { USER, SEE, 65534 },
-						  { USER, TALK, 6 } }),
+			 (const struct access[]){
+				 {USER, TALK, 5}, {USER, SEE, 65534}, {USER, TALK, 6}}),
 		  0);
 	expect_eq(peer_send(&x, &send), -EPERM);
 	expect_eq(update(&holder, "com.example.a", ONE(WORLD, TALK, 0)), 0);
@@ -301,7 +309,7 @@ static int info_result(struct peer *peer, uint64_t id, const char *name)
 /* 7.5, 11.8, C34, C35, C36 */
 TEST(custom_endpoint)
 {
-	struct send known = { .dst_name = "foo.bar" }, unknown = { .dst_name = "foo.none" };
+	struct send known = {.dst_name = "foo.bar"}, unknown = {.dst_name = "foo.none"};
 	struct scene s;
 
 	scene_init(&s);

@@ -104,7 +104,7 @@ TEST(number_of_messages_is_limited_per_user)
 /* 4.7 step 6: sixteen descriptors of a user */
 TEST(number_of_fds_is_limited_per_user)
 {
-	struct send send = { .cookie = 1 };
+	struct send send = {.cookie = 1};
 	struct got got;
 	struct peer a, b;
 	struct bus bus;
@@ -172,12 +172,11 @@ TEST(received_messages_do_not_count)
 /* 11.12 */
 TEST(priorities)
 {
-	static const int64_t priorities[] = { 25, -600, 10, -35, -100, 20, -15, -800, -150, 10,
-					      -800, -10 };
+	static const int64_t priorities[] = {25,  -600, 10,   -35, -100, 20,
+					     -15, -800, -150, 10,  -800, -10};
 	static const struct {
 		int64_t limit, expected;
-	} reads[] = { { -200, -800 }, { -100, -800 }, { -400, -600 }, { -400, 0 }, { 10, -150 },
-		      { 10, -100 } };
+	} reads[] = {{-200, -800}, {-100, -800}, {-400, -600}, {-400, 0}, {10, -150}, {10, -100}};
 	const struct kdbus_msg *msg;
 	struct peer a, b;
 	struct cmd cmd;
@@ -188,7 +187,7 @@ TEST(priorities)
 	peer_init(&a, &bus, 0);
 	peer_init(&b, &bus, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(priorities); i++) {
-		struct send send = { .dst_id = b.id, .cookie = i, .priority = priorities[i] };
+		struct send send = {.dst_id = b.id, .cookie = i, .priority = priorities[i]};
 
 		expect_eq(peer_send(&a, &send), 0);
 	}
@@ -323,8 +322,10 @@ TEST(lost_counter_makes_it_readable)
 	hello.hello.pool_size = 4096;
 	expect_eq(peer_hello(&b, &bus, 0, &hello, NULL), 0);
 	peer_match_all(&b);
-	struct send big = { .flags = KDBUS_MSG_SIGNAL, .dst_id = KDBUS_DST_ID_BROADCAST,
-			    .data = &bus, .size = 900 };
+	struct send big = {.flags = KDBUS_MSG_SIGNAL,
+			   .dst_id = KDBUS_DST_ID_BROADCAST,
+			   .data = &bus,
+			   .size = 900};
 	expect_eq(peer_send(&a, &big), 0);
 	expect_eq(kdbus_embedded_poll(b.handle), POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM);
 	expect_eq(peer_recv(&b, &got), -EAGAIN);
@@ -420,7 +421,7 @@ TEST(direct_wake_once)
 
 static bool fd_is_readable(int fd)
 {
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 
 	return poll(&pollfd, 1, 0) == 1;
 }

@@ -31,7 +31,7 @@ static void scene_deinit(struct scene *s)
 
 #define FOR_EACH_PAIR(from, to)                                                                    \
 	FOR_EACH_KIND(from)                                                                        \
-	FOR_EACH_KIND(to)
+		FOR_EACH_KIND(to)
 
 static void drop_one(struct peer *peer)
 {
@@ -75,7 +75,7 @@ TEST(reply_to_a_name)
 
 	FOR_EACH_KIND(kind) {
 		scene_init(&s, 0, kind, kind);
-		struct send reply = { .dst_name = "x.y", .cookie = 1, .cookie_reply = 7 };
+		struct send reply = {.dst_name = "x.y", .cookie = 1, .cookie_reply = 7};
 
 		expect_eq(peer_acquire(&s.a, "x.y", 0, NULL), 0);
 		expect_eq(peer_call(&s.a, s.b.id, 7, NEVER), 0);

@@ -32,7 +32,7 @@ static void scene_deinit(struct scene *s)
 /* every pair of kinds */
 #define FOR_EACH_PAIR(from, to)                                                                    \
 	FOR_EACH_KIND(from)                                                                        \
-	FOR_EACH_KIND(to)
+		FOR_EACH_KIND(to)
 
 TEST(unicast_by_id_and_by_name)
 {
@@ -41,9 +41,12 @@ TEST(unicast_by_id_and_by_name)
 
 	FOR_EACH_PAIR(from, to) {
 		scene_init(&s, 0, from, to);
-		struct send by_id = { .dst_id = s.b.id, .cookie = 1, .data = "hello", .size = 5 };
-		struct send by_name = { .dst_name = "x.y", .cookie = 2, .data = "world!", .size = 6,
-					.flags = KDBUS_MSG_NO_AUTO_START };
+		struct send by_id = {.dst_id = s.b.id, .cookie = 1, .data = "hello", .size = 5};
+		struct send by_name = {.dst_name = "x.y",
+				       .cookie = 2,
+				       .data = "world!",
+				       .size = 6,
+				       .flags = KDBUS_MSG_NO_AUTO_START};
 
 		expect_eq(peer_acquire(&s.b, "x.y", 0, NULL), 0);
 		expect_eq(peer_send(&s.a, &by_id), 0);
@@ -106,7 +109,7 @@ TEST(nobody_there)
 
 	FOR_EACH_KIND(kind) {
 		scene_init(&s, 0, kind, kind);
-		struct send send = { .dst_name = "x.y" };
+		struct send send = {.dst_name = "x.y"};
 
 		expect_eq(peer_send(&s.a, &send), -ESRCH);
 		send.dst_name = "not a name";
@@ -135,27 +138,27 @@ TEST(header_is_checked_in_order)
 		int result, result_strict;
 	} cases[] = {
 		/* broadcast without SIGNAL, also with a timeout */
-		{ 0, TO_ALL, 0, NULL, false, -EBADMSG, -EBADMSG },
-		{ KDBUS_MSG_EXPECT_REPLY, TO_ALL, 1, NULL, false, -EBADMSG, -EBADMSG },
+		{0, TO_ALL, 0, NULL, false, -EBADMSG, -EBADMSG},
+		{KDBUS_MSG_EXPECT_REPLY, TO_ALL, 1, NULL, false, -EBADMSG, -EBADMSG},
 		/* broadcast with a timeout or a cookie_reply */
-		{ KDBUS_MSG_SIGNAL, TO_ALL, 1, NULL, false, -ENOTUNIQ, -ENOTUNIQ },
-		{ KDBUS_MSG_SIGNAL | KDBUS_MSG_EXPECT_REPLY, TO_ALL, 1, NULL, false,
-		  -ENOTUNIQ, -ENOTUNIQ },
+		{KDBUS_MSG_SIGNAL, TO_ALL, 1, NULL, false, -ENOTUNIQ, -ENOTUNIQ},
+		{KDBUS_MSG_SIGNAL | KDBUS_MSG_EXPECT_REPLY, TO_ALL, 1, NULL, false, -ENOTUNIQ,
+		 -ENOTUNIQ},
 		/* EXPECT_REPLY without timeout, before EXPECT_REPLY with SIGNAL */
-		{ KDBUS_MSG_EXPECT_REPLY, TO_B, 0, NULL, false, -EINVAL, -EINVAL },
-		{ KDBUS_MSG_SIGNAL | KDBUS_MSG_EXPECT_REPLY, TO_B, 0, NULL, false, -EINVAL, -EINVAL },
-		{ KDBUS_MSG_SIGNAL | KDBUS_MSG_EXPECT_REPLY, TO_B, 1, NULL, false, -ENOTUNIQ,
-		  -ENOTUNIQ },
+		{KDBUS_MSG_EXPECT_REPLY, TO_B, 0, NULL, false, -EINVAL, -EINVAL},
+		{KDBUS_MSG_SIGNAL | KDBUS_MSG_EXPECT_REPLY, TO_B, 0, NULL, false, -EINVAL, -EINVAL},
+		{KDBUS_MSG_SIGNAL | KDBUS_MSG_EXPECT_REPLY, TO_B, 1, NULL, false, -ENOTUNIQ,
+		 -ENOTUNIQ},
 		/* a reply that is a signal */
-		{ KDBUS_MSG_SIGNAL, TO_B, 1, NULL, false, -EINVAL, -EINVAL },
+		{KDBUS_MSG_SIGNAL, TO_B, 1, NULL, false, -EINVAL, -EINVAL},
 		/* name and broadcast, before descriptors and broadcast */
-		{ KDBUS_MSG_SIGNAL, TO_ALL, 0, "x.y", false, -EBADMSG, -EBADMSG },
-		{ KDBUS_MSG_SIGNAL, TO_ALL, 0, "x.y", true, -EBADMSG, -EBADMSG },
+		{KDBUS_MSG_SIGNAL, TO_ALL, 0, "x.y", false, -EBADMSG, -EBADMSG},
+		{KDBUS_MSG_SIGNAL, TO_ALL, 0, "x.y", true, -EBADMSG, -EBADMSG},
 		/* no destination */
-		{ 0, TO_NAME, 0, NULL, false, -EDESTADDRREQ, -EDESTADDRREQ },
-		{ KDBUS_MSG_SIGNAL, TO_NAME, 0, NULL, false, -EDESTADDRREQ, -EDESTADDRREQ },
+		{0, TO_NAME, 0, NULL, false, -EDESTADDRREQ, -EDESTADDRREQ},
+		{KDBUS_MSG_SIGNAL, TO_NAME, 0, NULL, false, -EDESTADDRREQ, -EDESTADDRREQ},
 		/* descriptors for all: nowhere but here */
-		{ KDBUS_MSG_SIGNAL, TO_ALL, 0, NULL, true, 0, -ENOTUNIQ },
+		{KDBUS_MSG_SIGNAL, TO_ALL, 0, NULL, true, 0, -ENOTUNIQ},
 	};
 	int fd = STDIN_FILENO;
 	struct scene s;
@@ -164,8 +167,8 @@ TEST(header_is_checked_in_order)
 		FOR_EACH_KIND(kind) {
 			scene_init(&s, strict ? BUS_STRICT : 0, kind, 0);
 			for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-				const uint64_t to[] = { KDBUS_DST_ID_NAME, KDBUS_DST_ID_BROADCAST,
-							s.b.id };
+				const uint64_t to[] = {KDBUS_DST_ID_NAME, KDBUS_DST_ID_BROADCAST,
+						       s.b.id};
 				struct send send = {
 					.flags = cases[i].flags,
 					.dst_id = to[cases[i].to],
@@ -195,7 +198,7 @@ TEST(message_is_checked_in_order)
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = STDIN_FILENO;
 	scene_init(&s, BUS_STRICT, 0, 0);
-	send = (struct send){ .dst_id = s.b.id, .data = "x", .size = 1 };
+	send = (struct send){.dst_id = s.b.id, .data = "x", .size = 1};
 
 	/* alignment, before all else */
 	cmd_init(&cmd, sizeof(cmd.send), 0);
@@ -243,14 +246,14 @@ TEST(message_is_checked_in_order)
 	expect_eq(peer_get(&s.b).payload_type, 5);
 
 	/* per item, in the order of the items */
-	struct kdbus_vec big = { .size = 2 * MiB + 1, .address = 8 };
-	struct kdbus_vec wild = { .size = 8, .address = 1ULL << 63 };
+	struct kdbus_vec big = {.size = 2 * MiB + 1, .address = 8};
+	struct kdbus_vec wild = {.size = 8, .address = 1ULL << 63};
 
-	msg_init(&msg, &(struct send){ .dst_id = s.b.id });
+	msg_init(&msg, &(struct send){.dst_id = s.b.id});
 	cmd_add(&msg, KDBUS_ITEM_PAYLOAD_VEC, &big, sizeof(big));
 	cmd_add(&msg, KDBUS_ITEM_PAYLOAD_VEC, &wild, sizeof(wild));
 	expect_eq(peer_send_msg(&s.a, &msg), -EMSGSIZE);
-	msg_init(&msg, &(struct send){ .dst_id = s.b.id });
+	msg_init(&msg, &(struct send){.dst_id = s.b.id});
 	cmd_add(&msg, KDBUS_ITEM_PAYLOAD_VEC, &wild, sizeof(wild));
 	cmd_add(&msg, KDBUS_ITEM_PAYLOAD_VEC, &big, sizeof(big));
 	expect_eq(peer_send_msg(&s.a, &msg), -EFAULT);
@@ -284,13 +287,13 @@ TEST(message_is_checked_in_order)
 /* memory is read when it is known that somebody is to get it; nothing is delivered then */
 TEST(unreadable_payload)
 {
-	struct kdbus_vec vec = { .size = 8, .address = 16 };
+	struct kdbus_vec vec = {.size = 8, .address = 16};
 	struct cmd msg;
 	struct scene s;
 
 	FOR_EACH_KIND(kind) {
 		scene_init(&s, 0, 0, kind);
-		msg_init(&msg, &(struct send){ .dst_id = s.b.id });
+		msg_init(&msg, &(struct send){.dst_id = s.b.id});
 		cmd_add(&msg, KDBUS_ITEM_PAYLOAD_VEC, &vec, sizeof(vec));
 		expect_eq(peer_send_msg(&s.a, &msg), -EFAULT);
 		msg.msg.dst_id = 4711;
@@ -316,8 +319,11 @@ TEST(layout_of_a_unicast_by_name)
 
 	FOR_EACH_KIND(kind) {
 		scene_init(&s, 0, kind, 0);
-		struct send send = { .dst_name = "a.b", .cookie = 5, .data = "0123456789abc",
-				     .size = 13, .priority = kind ? 0 : -3 };
+		struct send send = {.dst_name = "a.b",
+				    .cookie = 5,
+				    .data = "0123456789abc",
+				    .size = 13,
+				    .priority = kind ? 0 : -3};
 
 		expect_eq(peer_acquire(&s.b, "a.b", 0, NULL), 0);
 		expect_eq(peer_send(&s.a, &send), 0);
@@ -347,8 +353,7 @@ TEST(layout_of_a_unicast_by_name)
 TEST(runs_of_zeros)
 {
 	static const char data[] = "12345678abc";
-	struct kdbus_vec vecs[] = { { 8, { (uintptr_t)data } }, { 5, { 0 } },
-				    { 3, { (uintptr_t)data + 8 } } };
+	struct kdbus_vec vecs[] = {{8, {(uintptr_t)data}}, {5, {0}}, {3, {(uintptr_t)data + 8}}};
 	const struct kdbus_item *item;
 	const struct kdbus_msg *msg;
 	struct cmd cmd, send;
@@ -356,7 +361,7 @@ TEST(runs_of_zeros)
 	struct got got;
 
 	scene_init(&s, 0, 0, 0);
-	msg_init(&send, &(struct send){ .dst_id = s.b.id });
+	msg_init(&send, &(struct send){.dst_id = s.b.id});
 	for (size_t i = 0; i < 3; i++)
 		cmd_add(&send, KDBUS_ITEM_PAYLOAD_VEC, &vecs[i], sizeof(vecs[i]));
 	expect_eq(peer_send_msg(&s.a, &send), 0);
@@ -401,10 +406,10 @@ static int make_memfd(const char *data, int seals)
 
 static int send_memfd(struct scene *s, uint64_t start, uint64_t size, int fd)
 {
-	struct kdbus_memfd memfd = { .start = start, .size = size, .fd = fd };
+	struct kdbus_memfd memfd = {.start = start, .size = size, .fd = fd};
 	struct cmd msg;
 
-	msg_init(&msg, &(struct send){ .dst_id = s->b.id, .data = "x", .size = 1 });
+	msg_init(&msg, &(struct send){.dst_id = s->b.id, .data = "x", .size = 1});
 	cmd_add(&msg, KDBUS_ITEM_PAYLOAD_MEMFD, &memfd, sizeof(memfd));
 	return peer_send_msg(&s->a, &msg);
 }
@@ -467,13 +472,13 @@ TEST(memory_files)
 /* 11.7.5: the seventeenth memory file */
 TEST(number_of_memory_files)
 {
-	struct kdbus_memfd memfd = { .size = 1 };
+	struct kdbus_memfd memfd = {.size = 1};
 	struct cmd msg;
 	struct scene s;
 
 	scene_init(&s, 0, 0, 0);
 	memfd.fd = make_memfd("0", ALL_SEALS);
-	msg_init(&msg, &(struct send){ .dst_id = s.b.id });
+	msg_init(&msg, &(struct send){.dst_id = s.b.id});
 	for (int i = 0; i < 16; i++)
 		cmd_add(&msg, KDBUS_ITEM_PAYLOAD_MEMFD, &memfd, sizeof(memfd));
 	msg.msg.dst_id = 4711;
@@ -495,8 +500,12 @@ TEST(descriptors)
 	FOR_EACH_PAIR(from, to) {
 		scene_init(&s, 0, from, to);
 		expect_eq(pipe(fds), 0);
-		struct send send = { .dst_id = s.b.id, .cookie = 1, .data = "fds", .size = 3,
-				     .fds = fds, .n_fds = 2 };
+		struct send send = {.dst_id = s.b.id,
+				    .cookie = 1,
+				    .data = "fds",
+				    .size = 3,
+				    .fds = fds,
+				    .n_fds = 2};
 
 		expect_eq(peer_send(&s.a, &send), 0);
 		close(fds[0]);
@@ -527,7 +536,7 @@ TEST(descriptors_of_lost_messages_are_closed)
 	FOR_EACH_PAIR(from, to) {
 		scene_init(&s, 0, from, to);
 		before = count_fds();
-		struct send send = { .dst_id = s.b.id, .fds = &fd, .n_fds = 1 };
+		struct send send = {.dst_id = s.b.id, .fds = &fd, .n_fds = 1};
 
 		expect_eq(peer_send(&s.a, &send), 0);
 		expect_eq(count_fds(), before + 1);
@@ -545,7 +554,7 @@ TEST(receiver_without_descriptors)
 
 	FOR_EACH_PAIR(from, to) {
 		scene_init(&s, 0, from, to | PEER_NO_FDS);
-		struct send send = { .dst_id = s.b.id, .fds = &fd, .n_fds = 1 };
+		struct send send = {.dst_id = s.b.id, .fds = &fd, .n_fds = 1};
 
 		expect_eq(peer_send(&s.a, &send), -ECOMM);
 		expect_nothing(&s.b);
@@ -564,7 +573,7 @@ TEST(sockets_as_descriptors)
 	path = open("/", O_PATH | O_CLOEXEC);
 	for (unsigned strict = 0; strict < 2; strict++) {
 		scene_init(&s, strict ? BUS_STRICT : 0, 0, 0);
-		struct send send = { .dst_id = s.b.id, .fds = sockets, .n_fds = 1 };
+		struct send send = {.dst_id = s.b.id, .fds = sockets, .n_fds = 1};
 
 		expect_eq(peer_send(&s.a, &send), strict ? -EOPNOTSUPP : 0);
 		send.fds = &path;
@@ -599,7 +608,7 @@ TEST(unicast_signal_needs_a_match)
 
 	FOR_EACH_PAIR(from, to) {
 		scene_init(&s, 0, from, to);
-		struct send send = { .flags = KDBUS_MSG_SIGNAL, .dst_id = s.b.id, .cookie = 3 };
+		struct send send = {.flags = KDBUS_MSG_SIGNAL, .dst_id = s.b.id, .cookie = 3};
 
 		expect_eq(peer_send(&s.a, &send), 0);
 		expect_nothing(&s.b);
@@ -721,7 +730,7 @@ TEST(monitor)
 	expect_eq(peer_call(&s.a, s.b.id, 4, 1ULL << 62), 0);
 	expect_eq(peer_reply(&s.b, s.a.id, 4), 0);
 	expect_eq(peer_acquire(&s.a, "x.y", 0, NULL), 0);
-	struct send with_fd = { .dst_id = s.b.id, .cookie = 5, .fds = &fd, .n_fds = 1 };
+	struct send with_fd = {.dst_id = s.b.id, .cookie = 5, .fds = &fd, .n_fds = 1};
 
 	expect_eq(peer_send(&s.a, &with_fd), 0);
 	got = peer_get(&monitor);
@@ -752,7 +761,7 @@ TEST(monitor)
 /* C50, 2.8 */
 TEST(negotiation)
 {
-	uint64_t types[] = { KDBUS_ITEM_NEGOTIATE, KDBUS_ITEM_FDS, KDBUS_ITEM_NAME, 0x7777 };
+	uint64_t types[] = {KDBUS_ITEM_NEGOTIATE, KDBUS_ITEM_FDS, KDBUS_ITEM_NAME, 0x7777};
 	struct kdbus_item *item;
 	struct cmd cmd, msg;
 	struct scene s;
@@ -766,7 +775,7 @@ TEST(negotiation)
 	expect_eq(cmd.send.return_flags, 0);
 
 	/* of both: nothing is sent */
-	msg_init(&msg, &(struct send){ .dst_id = s.b.id });
+	msg_init(&msg, &(struct send){.dst_id = s.b.id});
 	msg.msg.flags = KDBUS_FLAG_NEGOTIATE;
 	item = cmd_add(&msg, KDBUS_ITEM_NEGOTIATE, types, sizeof(types));
 	cmd_init(&cmd, sizeof(cmd.send), KDBUS_FLAG_NEGOTIATE);
@@ -778,17 +787,17 @@ TEST(negotiation)
 	expect_eq(item->data64[2], 0);
 	expect_eq(item->data64[3], 0);
 	/* of the command, with a message that asks nothing */
-	msg_init(&msg, &(struct send){ .dst_id = s.b.id });
+	msg_init(&msg, &(struct send){.dst_id = s.b.id});
 	cmd_init(&cmd, sizeof(cmd.send), KDBUS_FLAG_NEGOTIATE);
 	cmd.send.msg_address = (uintptr_t)&msg;
 	expect_eq(peer_command(&s.a, KDBUS_CMD_SEND, &cmd), 0);
 
 	/* of the message alone */
-	msg_init(&msg, &(struct send){ .dst_id = s.b.id });
+	msg_init(&msg, &(struct send){.dst_id = s.b.id});
 	msg.msg.flags = KDBUS_FLAG_NEGOTIATE;
 	expect_eq(peer_send_msg(&s.a, &msg), -EINVAL);
 	/* with an item in a message that is really sent: answered, and refused */
-	msg_init(&msg, &(struct send){ .dst_id = s.b.id });
+	msg_init(&msg, &(struct send){.dst_id = s.b.id});
 	item = cmd_add(&msg, KDBUS_ITEM_NEGOTIATE, types, sizeof(types));
 	expect_eq(peer_send_msg(&s.a, &msg), -EINVAL);
 	expect_eq(item->data64[2], 0);
@@ -803,7 +812,7 @@ TEST(unknown_command_flags)
 	struct scene s;
 
 	scene_init(&s, 0, 0, 0);
-	msg_init(&msg, &(struct send){ .dst_id = s.b.id });
+	msg_init(&msg, &(struct send){.dst_id = s.b.id});
 	cmd_init(&cmd, sizeof(cmd.send), 1ULL << 5);
 	cmd.send.msg_address = (uintptr_t)&msg;
 	cmd.send.return_flags = 5;
