@@ -111,13 +111,13 @@ static int hello_make_meta(struct kdbus_conn *conn, const struct kdbus_args *arg
 static int hello_find_user(struct kdbus_conn *conn, const struct kdbus_args *args)
 {
 	const struct kdbus_item *creds = args->found[HELLO_CREDS];
-	kuid_t uid = conn->cred.uid, fake_uid;
+	kuid_t uid = conn->cred->uid, fake_uid;
 
 	if (conn->ep->user) {
 		conn->user = kdbus_user_ref(conn->ep->user);
 		return 0;
 	}
-	if (creds && conn->cred.privileged && !conn->ep->is_custom) {
+	if (creds && conn->cred->privileged && !conn->ep->is_custom) {
 		fake_uid = kdbus_conn_host(conn)->uid_make(conn->host, creds->creds.uid);
 		if (uid_valid(fake_uid))
 			uid = fake_uid;
@@ -177,7 +177,7 @@ static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kd
 	conn->host = host;
 	conn->flags = args->flags;
 	conn->mode = mode;
-	conn->cred = *cred;
+	conn->cred = cred;
 	conn->is_owner = kdbus_endpoint_is_owner(ep, cred);
 	kdbus_table_node_init(&conn->by_id);
 	INIT_LIST_HEAD(&conn->bus_link);
@@ -566,18 +566,18 @@ bool kdbus_conn_may_talk(struct kdbus_conn *conn, const struct kdbus_cred *cred,
 	if (conn->ep->is_custom &&
 	    query_names(&conn->ep->policy, host, cred, to) < KDBUS_POLICY_TALK)
 		return false;
-	return conn->is_owner || uid_eq(cred->euid, to->cred.uid) ||
+	return conn->is_owner || uid_eq(cred->euid, to->cred->uid) ||
 	       query_names(&conn->bus->policy, host, cred, to) >= KDBUS_POLICY_TALK;
 }
 
 bool kdbus_conn_may_see_name(struct kdbus_conn *conn, const char *name)
 {
 	return !conn->ep->is_custom || kdbus_policy_query(&conn->ep->policy, kdbus_conn_host(conn),
-							  &conn->cred, name) >= KDBUS_POLICY_SEE;
+							  conn->cred, name) >= KDBUS_POLICY_SEE;
 }
 
 bool kdbus_conn_may_see(struct kdbus_conn *conn, struct kdbus_conn *whom)
 {
 	return !conn->ep->is_custom || query_names(&conn->ep->policy, kdbus_conn_host(conn),
-						   &conn->cred, whom) >= KDBUS_POLICY_SEE;
+						   conn->cred, whom) >= KDBUS_POLICY_SEE;
 }

@@ -26,7 +26,7 @@ struct kdbus_pool;
  * @id: its number on the bus
  * @flags: KDBUS_HELLO_*
  * @mode: KDBUS_CONN_*
- * @cred: of whoever opened the handle
+ * @cred: of whoever opened the handle; borrowed from the host
  * @user: who it is accounted to
  * @meta: its identity, frozen at HELLO
  * @description: or NULL
@@ -62,7 +62,7 @@ struct kdbus_conn {
 	u64 id;
 	u64 flags;
 	unsigned int mode;
-	struct kdbus_cred cred;
+	const struct kdbus_cred *cred;
 	struct kdbus_user *user;
 	struct kdbus_meta *meta;
 	char *description;
@@ -81,8 +81,8 @@ struct kdbus_conn {
 	u64 candidate_tag;
 
 	struct mutex lock;
-	u64 attach_send;
-	u64 attach_recv;
+	u32 attach_send;
+	u32 attach_recv;
 	struct kdbus_queue queue;
 	u64 pool_size;
 	struct kdbus_pool *pool;
@@ -133,7 +133,7 @@ static inline bool kdbus_conn_is_strict(const struct kdbus_conn *conn)
  * kdbus_cmd_hello() - HELLO
  * @ep: where; pinned by the connection
  * @host: the host's object, "caller" from now on
- * @cred: of whoever opened the handle; copied
+ * @cred: of whoever opened the handle; must outlive the connection
  * @mode: KDBUS_CONN_*
  * @cmd: struct kdbus_cmd_hello.  A direct connection gets no slice: what would be
  *	in it is struct kdbus_bus.bloom

@@ -34,7 +34,7 @@ static bool broadcast_is_allowed(struct kdbus_message *msg, struct kdbus_conn *d
 
 	if (msg->is_notification)
 		return !msg->name || kdbus_conn_may_see_name(dst, msg->name->name);
-	return kdbus_conn_may_talk(dst, &dst->cred, msg->src) &&
+	return kdbus_conn_may_talk(dst, dst->cred, msg->src) &&
 	       host_may_deliver(msg, dst, false, &r);
 }
 
@@ -179,7 +179,7 @@ static int deliver_unicast_signal(struct kdbus_message *msg, struct kdbus_conn *
 	/* an indexed connection wants all that is directed at it */
 	if (!kdbus_conn_is_indexed(dst) && !kdbus_match_hits(dst, msg))
 		return 0;
-	if (!kdbus_conn_may_talk(dst, &dst->cred, msg->src))
+	if (!kdbus_conn_may_talk(dst, dst->cred, msg->src))
 		return 0;
 	if (!host_may_deliver(msg, dst, false, &r))
 		return r;
@@ -236,17 +236,18 @@ static int deliver_locked(struct kdbus_message *msg, const struct kdbus_cred *cr
 int kdbus_deliver(struct kdbus_message *msg)
 {
 	struct kdbus_conn *src = msg->src;
-	struct kdbus_cred cred;
+	const struct kdbus_cred *cred = src->cred;
+	struct kdbus_cred caller;
 	int r;
 
 	/* a direct connection is its host: who opened it is who calls */
-	if (kdbus_conn_is_direct(src))
-		cred = src->cred;
-	else
-		kdbus_conn_host(src)->caller_cred(src->host, &cred);
+	if (!kdbus_conn_is_direct(src)) {
+		kdbus_conn_host(src)->caller_cred(src->host, &caller);
+		cred = &caller;
+	}
 
 	down_read(&src->bus->registry);
-	r = deliver_locked(msg, &cred);
+	r = deliver_locked(msg, cred);
 	up_read(&src->bus->registry);
 	return r;
 }

@@ -279,37 +279,6 @@ exit_drop:
 	return r;
 }
 
-int kdbus_name_acquire_activator(struct kdbus_conn *conn, const char *name)
-{
-	struct kdbus_bus *bus = conn->bus;
-	struct kdbus_name_entry *entry;
-	struct kdbus_name_owner *owner;
-	int r;
-
-	entry = kdbus_name_entry_get(bus, name);
-	if (!entry)
-		return -ENOMEM;
-	if (entry->activator) {
-		r = -EEXIST;
-		goto exit_drop;
-	}
-	owner = kdbus_name_owner_new(entry, conn, KDBUS_NAME_ACTIVATOR | KDBUS_NAME_IN_QUEUE);
-	if (!owner) {
-		r = -ENOMEM;
-		goto exit_drop;
-	}
-	entry->activator = owner;
-	if (!kdbus_name_primary(entry)) {
-		set_primary(owner);
-		kdbus_notify_name(bus, KDBUS_ITEM_NAME_ADD, NULL, 0, conn, owner->flags, entry);
-	}
-	return 0;
-
-exit_drop:
-	kdbus_name_entry_drop_unused(bus, entry);
-	return r;
-}
-
 static void kdbus_name_owner_release(struct kdbus_name_owner *owner)
 {
 	struct kdbus_name_entry *entry = owner->entry;

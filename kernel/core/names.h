@@ -68,8 +68,6 @@ bool kdbus_name_is_held_by(const struct kdbus_conn *conn, const char *name);
  * Return: 0, -EEXIST, -E2BIG or -ENOMEM.
  */
 int kdbus_name_acquire(struct kdbus_conn *conn, const char *name, u64 flags, u64 *return_flags_out);
-/* an activator takes its place: 0, -EEXIST or -ENOMEM */
-int kdbus_name_acquire_activator(struct kdbus_conn *conn, const char *name);
 /* NAME_RELEASE: 0, -ESRCH, -EADDRINUSE */
 int kdbus_name_release(struct kdbus_conn *conn, const char *name);
 /* everything @conn owns or waits for: the latest first, unless the domain is strict */

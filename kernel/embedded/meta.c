@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Metadata of tasks, in this process
  *
- * Kept in the form in which it will be handed out: a list of items, in the order
- * of the ABI.  All peers of an embedded bus share its namespaces, so nothing is
- * translated and all of procfs is visible.
+ * Ids are kept as numbers of 32 bits, because a bus has many clients and knows
+ * little more of each; everything else as items, ready to be handed out.  All
+ * peers of an embedded bus share its namespaces, so nothing is translated and all
+ * of procfs is visible.
  *
  * The task behind a handle is this process, with the credentials of whoever
  * opened the handle.
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,32 +22,76 @@
 #include "kernel/core/item.h"
 #include "kernel/embedded/host.h"
 
+/**
+ * struct kdbus_meta - identity of a task
+ * @kref: the connection or bus it belongs to, or the message that is being sent
+ * @mask: which of the next three there are, as attach flags
+ * @creds: in the order of struct kdbus_creds
+ * @pids: in the order of struct kdbus_pids
+ * @n_groups: number of supplementary groups
+ * @items_size: bytes of the items
+ * @data: the items, in the order of the ABI; then the groups
+ */
 struct kdbus_meta {
 	struct kref kref;
-	size_t size;
-	struct kdbus_item items[];
+	u32 mask;
+	u32 creds[8];
+	u32 pids[3];
+	u32 n_groups;
+	u32 items_size;
+	u64 data[];
 };
 
-static int meta_new(struct kdbus_buffer *buffer, struct kdbus_meta **meta_out)
+static const struct kdbus_item *meta_items(const struct kdbus_meta *meta)
+{
+	return (const struct kdbus_item *)meta->data;
+}
+
+static u32 *meta_groups(const struct kdbus_meta *meta)
+{
+	return (u32 *)((u8 *)meta->data + meta->items_size);
+}
+
+/* with room for @n_groups; takes what is in @items */
+static int meta_new(struct kdbus_buffer *items, size_t n_groups, struct kdbus_meta **meta_out)
 {
 	struct kdbus_meta *meta;
-	int r = buffer->error;
+	int r = items->error;
 
 	if (r < 0)
-		goto exit_buffer;
-	meta = kvmalloc(sizeof(*meta) + buffer->size, GFP_KERNEL_ACCOUNT);
+		goto exit_items;
+	meta = kvzalloc(sizeof(*meta) + items->size + n_groups * sizeof(u32), GFP_KERNEL_ACCOUNT);
 	if (!meta) {
 		r = -ENOMEM;
-		goto exit_buffer;
+		goto exit_items;
 	}
 	kref_init(&meta->kref);
-	meta->size = buffer->size;
-	if (buffer->size > 0)
-		memcpy(meta->items, kdbus_buffer_data(buffer), buffer->size);
+	meta->n_groups = n_groups;
+	meta->items_size = items->size;
+	if (items->size > 0)
+		memcpy(meta->data, kdbus_buffer_data(items), items->size);
 	*meta_out = meta;
-exit_buffer:
-	kdbus_buffer_deinit(buffer);
+exit_items:
+	kdbus_buffer_deinit(items);
 	return r;
+}
+
+static void meta_set_creds(struct kdbus_meta *meta, const struct kdbus_creds *creds)
+{
+	const u64 ids[8] = {creds->uid, creds->euid, creds->suid, creds->fsuid,
+			    creds->gid, creds->egid, creds->sgid, creds->fsgid};
+
+	meta->mask |= KDBUS_ATTACH_CREDS;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		meta->creds[i] = ids[i];
+}
+
+static void meta_set_pids(struct kdbus_meta *meta, u32 pid, u32 tid, u32 ppid)
+{
+	meta->mask |= KDBUS_ATTACH_PIDS;
+	meta->pids[0] = pid;
+	meta->pids[1] = tid;
+	meta->pids[2] = ppid;
 }
 
 static void meta_release(struct kref *kref)
@@ -91,7 +135,9 @@ int embedded_meta_fake(void *data, const struct kdbus_fake *fake, struct kdbus_m
 {
 	const struct embedded_caller *caller = data;
 	bool is_strict = kdbus_embedded_domain(caller->embedded)->strict;
-	struct kdbus_buffer buffer = KDBUS_BUFFER_INIT;
+	struct kdbus_buffer items = KDBUS_BUFFER_INIT;
+	struct kdbus_meta *meta;
+	int r;
 
 	if (fake->creds && !creds_are_valid(fake->creds))
 		return -EINVAL;
@@ -103,17 +149,22 @@ int embedded_meta_fake(void *data, const struct kdbus_fake *fake, struct kdbus_m
 		if (!id_is_valid(fake->groups[i]))
 			return -EINVAL;
 
-	if (fake->creds)
-		kdbus_buffer_add_item(&buffer, KDBUS_ITEM_CREDS, fake->creds, sizeof(*fake->creds));
-	if (fake->pids)
-		kdbus_buffer_add_item(&buffer, KDBUS_ITEM_PIDS, fake->pids, sizeof(*fake->pids));
-	if (fake->has_groups)
-		kdbus_buffer_add_item(&buffer, KDBUS_ITEM_AUXGROUPS, fake->groups,
-				      fake->n_groups * sizeof(u64));
 	if (fake->seclabel)
-		kdbus_buffer_add_item(&buffer, KDBUS_ITEM_SECLABEL, fake->seclabel,
+		kdbus_buffer_add_item(&items, KDBUS_ITEM_SECLABEL, fake->seclabel,
 				      strlen(fake->seclabel) + 1);
-	return meta_new(&buffer, meta_out);
+	r = meta_new(&items, fake->n_groups, &meta);
+	if (r < 0)
+		return r;
+	if (fake->creds)
+		meta_set_creds(meta, fake->creds);
+	if (fake->pids)
+		meta_set_pids(meta, fake->pids->pid, fake->pids->tid, fake->pids->ppid);
+	if (fake->has_groups)
+		meta->mask |= KDBUS_ATTACH_AUXGROUPS;
+	for (size_t i = 0; i < fake->n_groups; i++)
+		meta_groups(meta)[i] = fake->groups[i];
+	*meta_out = meta;
+	return 0;
 }
 
 /* @size is what fits; a file that cannot be read is empty */
@@ -146,46 +197,30 @@ static void add_line(struct kdbus_buffer *buffer, u64 type, const char *path)
 		kdbus_buffer_add_item(buffer, type, line, n + 1);
 }
 
-static void add_creds(struct kdbus_buffer *buffer, const struct kdbus_cred *cred)
+static void capture_creds(struct kdbus_meta *meta, const struct kdbus_cred *cred)
 {
-	u32 uid = __kuid_val(cred->uid), euid = __kuid_val(cred->euid);
 	const struct kdbus_embedded_cred *more = cred->host;
 	struct kdbus_creds creds = {
-		.uid = uid,
-		.euid = euid,
-		.suid = euid,
-		.fsuid = euid,
+		.uid = more->uid,
+		.euid = more->euid,
+		.suid = more->euid,
+		.fsuid = more->euid,
 		.gid = more->gid,
 		.egid = more->egid,
 		.sgid = more->egid,
 		.fsgid = more->egid,
 	};
 
-	kdbus_buffer_add_item(buffer, KDBUS_ITEM_CREDS, &creds, sizeof(creds));
+	meta_set_creds(meta, &creds);
 }
 
-static void add_pids(struct kdbus_buffer *buffer)
-{
-	struct kdbus_pids pids = {
-		.pid = getpid(),
-		.tid = syscall(SYS_gettid),
-		.ppid = getppid(),
-	};
-
-	kdbus_buffer_add_item(buffer, KDBUS_ITEM_PIDS, &pids, sizeof(pids));
-}
-
-static void add_groups(struct kdbus_buffer *buffer, const struct kdbus_cred *cred)
+static void capture_groups(struct kdbus_meta *meta, const struct kdbus_cred *cred)
 {
 	const struct kdbus_embedded_cred *more = cred->host;
-	struct kdbus_item *item;
 
-	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_AUXGROUPS, NULL,
-				     more->n_groups * sizeof(u64));
-	if (!item)
-		return;
+	meta->mask |= KDBUS_ATTACH_AUXGROUPS;
 	for (uint32_t i = 0; i < more->n_groups; i++)
-		item->data64[i] = more->groups[i];
+		meta_groups(meta)[i] = more->groups[i];
 }
 
 static void add_exe(struct kdbus_buffer *buffer)
@@ -289,41 +324,66 @@ static void add_audit(struct kdbus_buffer *buffer)
 int embedded_meta_capture(void *data, u64 mask, struct kdbus_meta **meta_out)
 {
 	const struct embedded_caller *caller = data;
-	struct kdbus_buffer buffer = KDBUS_BUFFER_INIT;
+	const struct kdbus_embedded_cred *more = caller->cred->host;
+	struct kdbus_buffer items = KDBUS_BUFFER_INIT;
+	struct kdbus_meta *meta;
+	int r;
 
-	if (mask & KDBUS_ATTACH_CREDS)
-		add_creds(&buffer, caller->cred);
-	if (mask & KDBUS_ATTACH_PIDS)
-		add_pids(&buffer);
-	if (mask & KDBUS_ATTACH_AUXGROUPS)
-		add_groups(&buffer, caller->cred);
 	if (mask & KDBUS_ATTACH_TID_COMM)
-		add_line(&buffer, KDBUS_ITEM_TID_COMM, "/proc/thread-self/comm");
+		add_line(&items, KDBUS_ITEM_TID_COMM, "/proc/thread-self/comm");
 	if (mask & KDBUS_ATTACH_PID_COMM)
-		add_line(&buffer, KDBUS_ITEM_PID_COMM, "/proc/self/comm");
+		add_line(&items, KDBUS_ITEM_PID_COMM, "/proc/self/comm");
 	if (mask & KDBUS_ATTACH_EXE)
-		add_exe(&buffer);
+		add_exe(&items);
 	if (mask & KDBUS_ATTACH_CMDLINE)
-		add_cmdline(&buffer);
+		add_cmdline(&items);
 	if (mask & KDBUS_ATTACH_CGROUP)
-		add_cgroup(&buffer);
+		add_cgroup(&items);
 	if (mask & KDBUS_ATTACH_CAPS)
-		add_caps(&buffer);
+		add_caps(&items);
 	if (mask & KDBUS_ATTACH_SECLABEL)
-		add_line(&buffer, KDBUS_ITEM_SECLABEL, "/proc/self/attr/current");
+		add_line(&items, KDBUS_ITEM_SECLABEL, "/proc/self/attr/current");
 	if (mask & KDBUS_ATTACH_AUDIT)
-		add_audit(&buffer);
-	return meta_new(&buffer, meta_out);
+		add_audit(&items);
+
+	r = meta_new(&items, more->n_groups, &meta);
+	if (r < 0)
+		return r;
+	if (mask & KDBUS_ATTACH_CREDS)
+		capture_creds(meta, caller->cred);
+	if (mask & KDBUS_ATTACH_PIDS)
+		meta_set_pids(meta, getpid(), syscall(SYS_gettid), getppid());
+	if (mask & KDBUS_ATTACH_AUXGROUPS)
+		capture_groups(meta, caller->cred);
+	*meta_out = meta;
+	return 0;
 }
 
-/* attach item 0x1000 + n goes with attach flag bit n; both lists differ in order, not in that,
- * except for OWNED_NAME, which no task has */
+/* a list of numbers of 64 bits, which is what all three items are */
+static void export_ids(struct kdbus_buffer *buffer, u64 type, const u32 *ids, size_t n)
+{
+	struct kdbus_item *item;
+
+	item = kdbus_buffer_add_item(buffer, type, NULL, n * sizeof(u64));
+	for (size_t i = 0; item && i < n; i++)
+		item->data64[i] = ids[i];
+}
+
 void embedded_meta_export(struct kdbus_meta *meta, struct kdbus_conn *to, u64 granted, u64 visible,
 			  struct kdbus_buffer *buffer)
 {
+	u64 mask = meta->mask & granted;
 	const struct kdbus_item *item;
 
-	kdbus_items_for_each(item, meta->items, (const u8 *)meta->items + meta->size) {
+	if (mask & KDBUS_ATTACH_CREDS)
+		export_ids(buffer, KDBUS_ITEM_CREDS, meta->creds, ARRAY_SIZE(meta->creds));
+	if (mask & KDBUS_ATTACH_PIDS)
+		export_ids(buffer, KDBUS_ITEM_PIDS, meta->pids, ARRAY_SIZE(meta->pids));
+	if (mask & KDBUS_ATTACH_AUXGROUPS)
+		export_ids(buffer, KDBUS_ITEM_AUXGROUPS, meta_groups(meta), meta->n_groups);
+
+	/* attach item 0x1000 + n goes with attach flag bit n */
+	kdbus_items_for_each(item, meta_items(meta), meta_groups(meta)) {
 		if ((granted | visible) & (1ULL << (item->type - _KDBUS_ITEM_ATTACH_BASE)))
 			kdbus_buffer_add_item(buffer, item->type, item->data,
 					      kdbus_item_payload_size(item));
