@@ -505,6 +505,47 @@ TEST(list)
 	}
 }
 
+/* one name, in the order of its queue, which the list of all connections does not show */
+TEST(list_of_one_name)
+{
+	struct peer a, b, c;
+	struct cmd cmd;
+	struct bus bus;
+
+	for (unsigned strict = 0; strict < 2; strict++) {
+		bus_init(&bus, strict ? BUS_STRICT : 0);
+		peer_init(&a, &bus, 0);
+		peer_init(&b, &bus, 0);
+		peer_init(&c, &bus, 0);
+		expect_eq(peer_acquire(&c, "q.q", KDBUS_NAME_QUEUE, NULL), 0);
+		expect_eq(peer_acquire(&b, "q.q", KDBUS_NAME_QUEUE, NULL), 0);
+		expect_eq(peer_acquire(&a, "q.q", KDBUS_NAME_QUEUE, NULL), 0);
+		expect_eq(peer_acquire(&a, "other.name", 0, NULL), 0);
+		cmd_init(&cmd, sizeof(cmd.list), KDBUS_LIST_NAMES | KDBUS_LIST_QUEUED);
+		cmd_add_str(&cmd, KDBUS_ITEM_NAME, "q.q");
+		expect_eq(peer_command(&a, KDBUS_CMD_LIST, &cmd), strict ? -EINVAL : 0);
+		if (!strict) {
+			const struct kdbus_info *info = result_of(&a, cmd.list.offset);
+			const uint64_t ids[] = {c.id, b.id, a.id};
+
+			expect_eq(cmd.list.list_size, 3 * info->size);
+			for (size_t i = 0; i < 3; i++) {
+				expect_eq(info->id, ids[i]);
+				expect_str(info->items[0].name.name, "q.q");
+				info = (const void *)((const uint8_t *)info + info->size);
+			}
+			cmd_init(&cmd, sizeof(cmd.list), KDBUS_LIST_NAMES);
+			cmd_add_str(&cmd, KDBUS_ITEM_NAME, "no.such");
+			expect_eq(peer_command(&a, KDBUS_CMD_LIST, &cmd), 0);
+			expect_eq(cmd.list.list_size, 0);
+		}
+		peer_deinit(&c);
+		peer_deinit(&b);
+		peer_deinit(&a);
+		bus_deinit(&bus);
+	}
+}
+
 /* B.5, to the byte */
 TEST(layout_of_a_list)
 {
