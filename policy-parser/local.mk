@@ -21,9 +21,14 @@ libpolicy_a_SOURCES = \
 # rules -> verdicts
 libpolicy_a_SOURCES += \
 	%D%/policy.c %D%/policy.h \
+	%D%/policy-classes.c %D%/policy-classes.h \
+	%D%/policy-compile.c %D%/policy-compile.h \
 	%D%/policy-eval.c \
 	%D%/policy-explain.c %D%/policy-explain.h \
+	%D%/policy-grants.c %D%/policy-grants.h \
 	%D%/policy-identity.c \
+	%D%/policy-index.c \
+	%D%/policy-plan.c \
 	%D%/policy-private.h \
 	%D%/policy-query.c %D%/policy-query.h \
 	%D%/policy-symbols.c %D%/policy-symbols.h \

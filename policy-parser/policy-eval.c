@@ -23,19 +23,6 @@
 #define POLICY_MUTATION 0
 #endif
 
-/* the states of a message; bits 0 to 4 are its type, 0 for those that do not exist */
-#define STATE_TYPE(type)   (1u << ((type) <= 4 ? (type) : 0))
-#define STATE_TYPES	   0x1fu
-#define STATE_BROADCAST	   (1u << 5)
-#define STATE_ADDRESSED	   (1u << 6)
-#define STATE_REQUESTED	   (1u << 7)
-#define STATE_UNREQUESTED  (1u << 8)
-#define STATE_EAVESDROPPED (1u << 9)
-#define STATE_MEANT	   (1u << 10)
-#define STATE_NO_INTERFACE (1u << 11)
-
-#define TYPE_SIGNAL 4
-
 /* the symbol of a field that the message does not have: a string of a rule has a smaller one */
 #define SYMBOL_ABSENT UINT32_MAX
 
@@ -78,30 +65,31 @@ static uint32_t skip_of_message(const struct policy_rule *rule)
 	uint32_t skip = 0;
 
 	if (rule->type)
-		skip |= STATE_TYPES & ~STATE_TYPE(rule->type);
+		skip |= POLICY_STATE_TYPES & ~POLICY_STATE_TYPE(rule->type);
 	if (rule->is_allow && rule->interface && POLICY_MUTATION != 1)
-		skip |= STATE_NO_INTERFACE;
+		skip |= POLICY_STATE_NO_INTERFACE;
 	/* these two have defaults that differ, and both hold for replies alone */
 	if (rule->is_allow && rule->requested_reply != POLICY_FALSE &&
 	    rule->eavesdrop != POLICY_TRUE)
-		skip |= STATE_UNREQUESTED;
+		skip |= POLICY_STATE_UNREQUESTED;
 	if (!rule->is_allow && rule->requested_reply != POLICY_TRUE && POLICY_MUTATION != 2)
-		skip |= STATE_REQUESTED;
+		skip |= POLICY_STATE_REQUESTED;
 	return skip;
 }
 
 static uint32_t skip_of_send(const struct policy_rule *rule)
 {
 	if (rule->broadcast == POLICY_TRUE)
-		return STATE_ADDRESSED | (STATE_TYPES & ~STATE_TYPE(TYPE_SIGNAL));
-	return rule->broadcast == POLICY_FALSE ? STATE_BROADCAST : 0;
+		return POLICY_STATE_ADDRESSED |
+		       (POLICY_STATE_TYPES & ~POLICY_STATE_TYPE(POLICY_TYPE_SIGNAL));
+	return rule->broadcast == POLICY_FALSE ? POLICY_STATE_BROADCAST : 0;
 }
 
 static uint32_t skip_of_receive(const struct policy_rule *rule)
 {
 	if (rule->is_allow)
-		return rule->eavesdrop == POLICY_TRUE ? 0 : STATE_EAVESDROPPED;
-	return rule->eavesdrop == POLICY_TRUE ? STATE_MEANT : 0;
+		return rule->eavesdrop == POLICY_TRUE ? 0 : POLICY_STATE_EAVESDROPPED;
+	return rule->eavesdrop == POLICY_TRUE ? POLICY_STATE_MEANT : 0;
 }
 
 bool policy_test_init(struct policy_test *test, const struct policy_rule *rule, uint32_t index)
@@ -117,7 +105,8 @@ bool policy_test_init(struct policy_test *test, const struct policy_rule *rule, 
 	}
 	test->skip = skip_of_message(rule);
 	test->skip |= rule->kind == POLICY_RULE_SEND ? skip_of_send(rule) : skip_of_receive(rule);
-	return (test->skip & STATE_TYPES) != STATE_TYPES && test->min_fds <= test->max_fds;
+	return (test->skip & POLICY_STATE_TYPES) != POLICY_STATE_TYPES &&
+	       test->min_fds <= test->max_fds;
 }
 
 bool policy_test_is_unconditional(const struct policy_test *test)
@@ -139,22 +128,6 @@ static bool test_matches(const struct policy_test *test, const struct subject *s
 	       field_matches(test->interface, subject->interface) &&
 	       field_matches(test->path, subject->path) &&
 	       field_matches(test->error, subject->error);
-}
-
-static const struct policy_list *lists_find(const struct policy_list *lists, uint32_t n_lists,
-					    uint32_t symbol)
-{
-	uint32_t low = 0, high = n_lists;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (lists[middle].symbol < symbol)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < n_lists && lists[low].symbol == symbol ? &lists[low] : NULL;
 }
 
 /* FINDING THE LAST RULE THAT MATCHES */
@@ -207,18 +180,11 @@ static bool search_is_open(const struct search *search)
 	return false;
 }
 
-static const struct policy_list *set_find(const struct policy_rule_set *set, uint32_t symbol,
-					  bool is_prefix)
-{
-	return is_prefix ? lists_find(set->prefixes, set->n_prefixes, symbol)
-			 : lists_find(set->names, set->n_names, symbol);
-}
-
 static void search_symbol(struct search *search, uint32_t symbol, bool is_prefix)
 {
 	for (uint32_t i = 0; i < search->sequence->n_sets && i <= search->best_set; i++) {
 		const struct policy_list *list =
-			set_find(search->sequence->sets[i], symbol, is_prefix);
+			policy_set_find(search->sequence->sets[i], symbol, is_prefix);
 
 		if (list)
 			search_list(search, i, list);
@@ -254,7 +220,7 @@ static void count_symbol(struct search *search, uint32_t symbol, bool is_prefix)
 {
 	for (uint32_t i = 0; i < search->sequence->n_sets; i++) {
 		const struct policy_list *list =
-			set_find(search->sequence->sets[i], symbol, is_prefix);
+			policy_set_find(search->sequence->sets[i], symbol, is_prefix);
 
 		if (list && (!is_prefix || !list_is_counted(search, list)))
 			count_list(search, list);
@@ -274,24 +240,13 @@ static void visit_text(struct search *search, const char *text, size_t size, boo
 		visit(search, symbol, is_prefix);
 }
 
-/* size of the next longer prefix in whole elements; @size is 0 at first; 0 at the end */
-static size_t next_prefix(const char *name, size_t name_size, size_t size)
-{
-	const char *dot;
-
-	if (size == name_size)
-		return 0;
-	dot = memchr(name + size + 1, '.', name_size - size - 1);
-	return dot ? (size_t)(dot - name) : name_size;
-}
-
 static void visit_name(struct search *search, const char *name, visit_fn visit)
 {
 	uint32_t depth = search->sequence->max_depth;
 	size_t size = strlen(name);
 
 	visit_text(search, name, size, false, visit);
-	for (size_t n = 0; depth && (n = next_prefix(name, size, n)); depth--)
+	for (size_t n = 0; depth && (n = policy_next_prefix(name, size, n)); depth--)
 		visit_text(search, name, n, true, visit);
 }
 
@@ -350,16 +305,17 @@ static void message_prepare(struct policy_message *message, const struct policy 
 
 static uint32_t message_state(const struct policy_message *message)
 {
-	bool is_broadcast = message->type == TYPE_SIGNAL && !message->destination;
-	uint32_t state = STATE_TYPE(message->type);
+	bool is_broadcast = message->type == POLICY_TYPE_SIGNAL && !message->destination;
+	uint32_t state = POLICY_STATE_TYPE(message->type);
 
-	state |= is_broadcast ? STATE_BROADCAST : STATE_ADDRESSED;
+	state |= is_broadcast ? POLICY_STATE_BROADCAST : POLICY_STATE_ADDRESSED;
 	if (message->flags & POLICY_MESSAGE_REPLY)
-		state |= message->flags & POLICY_MESSAGE_REQUESTED ? STATE_REQUESTED
-								   : STATE_UNREQUESTED;
-	state |= message->flags & POLICY_MESSAGE_EAVESDROPPED ? STATE_EAVESDROPPED : STATE_MEANT;
+		state |= message->flags & POLICY_MESSAGE_REQUESTED ? POLICY_STATE_REQUESTED
+								   : POLICY_STATE_UNREQUESTED;
+	state |= message->flags & POLICY_MESSAGE_EAVESDROPPED ? POLICY_STATE_EAVESDROPPED
+							      : POLICY_STATE_MEANT;
 	if (!message->interface)
-		state |= STATE_NO_INTERFACE;
+		state |= POLICY_STATE_NO_INTERFACE;
 	return state;
 }
 

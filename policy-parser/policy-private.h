@@ -20,6 +20,20 @@
 /* the other kinds of rules are about connecting */
 #define POLICY_N_SETS 3
 
+#define POLICY_TYPE_CALL   1
+#define POLICY_TYPE_SIGNAL 4
+
+/* states of a message; bits 0 to 4 are its type, 0 for those that do not exist */
+#define POLICY_STATE_TYPE(type)	  (1u << ((type) <= 4 ? (type) : 0))
+#define POLICY_STATE_TYPES	  0x1fu
+#define POLICY_STATE_BROADCAST	  (1u << 5)
+#define POLICY_STATE_ADDRESSED	  (1u << 6)
+#define POLICY_STATE_REQUESTED	  (1u << 7)
+#define POLICY_STATE_UNREQUESTED  (1u << 8)
+#define POLICY_STATE_EAVESDROPPED (1u << 9)
+#define POLICY_STATE_MEANT	  (1u << 10)
+#define POLICY_STATE_NO_INTERFACE (1u << 11)
+
 /**
  * struct policy_test - the conditions of a rule, but for the name
  * @rule: its index
@@ -175,3 +189,10 @@ bool policy_test_init(struct policy_test *test, const struct policy_rule *rule, 
 
 /* matches whatever there is; of a rule about any name */
 bool policy_test_is_unconditional(const struct policy_test *test);
+
+/* the tests about a name or a prefix, or NULL */
+const struct policy_list *policy_set_find(const struct policy_rule_set *set, uint32_t symbol,
+					  bool is_prefix);
+
+/* size of the next longer prefix in whole elements; @size is 0 at first; 0 at the end */
+size_t policy_next_prefix(const char *name, size_t name_size, size_t size);

@@ -43,6 +43,7 @@ struct directory {
 
 struct policy_users {
 	unsigned n_refs;
+	struct policy_users *base;
 	struct directory users;
 	struct directory groups;
 	struct htable members;
@@ -93,6 +94,19 @@ int policy_users_new(struct policy_users **users_out)
 	return 0;
 }
 
+int policy_users_new_overlay(struct policy_users *base, struct policy_users **users_out)
+{
+	struct policy_users *users;
+	int r;
+
+	r = policy_users_new(&users);
+	if (r < 0)
+		return r;
+	users->base = policy_users_ref(base);
+	*users_out = users;
+	return 0;
+}
+
 struct policy_users *policy_users_ref(struct policy_users *users)
 {
 	users->n_refs++;
@@ -114,6 +128,7 @@ struct policy_users *policy_users_unref(struct policy_users *users)
 	htable_deinit(&users->members);
 	directory_deinit(&users->groups);
 	directory_deinit(&users->users);
+	policy_users_unref(users->base);
 	free(users);
 	return NULL;
 }
@@ -294,40 +309,48 @@ bool policy_users_find_user(const struct policy_users *users, const char *name, 
 {
 	const struct entry *entry = directory_find_name(&users->users, name, strlen(name));
 
-	if (entry)
-		*uid_out = entry->id;
-	return entry;
+	if (!entry)
+		return users->base && policy_users_find_user(users->base, name, uid_out);
+	*uid_out = entry->id;
+	return true;
 }
 
 bool policy_users_find_group(const struct policy_users *users, const char *name, uint32_t *gid_out)
 {
 	const struct entry *entry = directory_find_name(&users->groups, name, strlen(name));
 
-	if (entry)
-		*gid_out = entry->id;
-	return entry;
+	if (!entry)
+		return users->base && policy_users_find_group(users->base, name, gid_out);
+	*gid_out = entry->id;
+	return true;
 }
 
 const char *policy_users_get_user_name(const struct policy_users *users, uint32_t uid)
 {
 	const struct entry *entry = directory_find_id(&users->users, uid);
 
-	return entry ? entry->name : NULL;
+	if (!entry)
+		return users->base ? policy_users_get_user_name(users->base, uid) : NULL;
+	return entry->name;
 }
 
 const char *policy_users_get_group_name(const struct policy_users *users, uint32_t gid)
 {
 	const struct entry *entry = directory_find_id(&users->groups, gid);
 
-	return entry ? entry->name : NULL;
+	if (!entry)
+		return users->base ? policy_users_get_group_name(users->base, gid) : NULL;
+	return entry->name;
 }
 
 bool policy_users_is_member(const struct policy_users *users, uint32_t uid, uint32_t gid)
 {
 	const struct entry *entry = directory_find_id(&users->users, uid);
 
-	return entry && (entry->primary_gid == gid ||
-			 users_has_member(users, gid, entry->name, strlen(entry->name)));
+	if (!entry)
+		return users->base && policy_users_is_member(users->base, uid, gid);
+	return entry->primary_gid == gid ||
+	       users_has_member(users, gid, entry->name, strlen(entry->name));
 }
 
 static int gid_compare(const void *a, const void *b)
@@ -346,6 +369,9 @@ int policy_users_get_groups(const struct policy_users *users, uint32_t uid, uint
 	struct member *member;
 	size_t i;
 
+	if (!user && users->base)
+		return policy_users_get_groups(users->base, uid, primary_out, groups_out,
+					       n_groups_out);
 	if (!user)
 		return -ENOENT;
 	groups = calloc(users->members.n_entries + 1, sizeof(*groups));

@@ -23,6 +23,15 @@ struct policy_users;
  * Return: 0 or -ENOMEM.
  */
 int policy_users_new(struct policy_users **users_out);
+
+/**
+ * policy_users_new_overlay() - a table on top of another
+ * @base: asked about what the new table does not have; a reference is taken
+ * @users_out: a reference
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int policy_users_new_overlay(struct policy_users *base, struct policy_users **users_out);
 struct policy_users *policy_users_ref(struct policy_users *users);
 /* NULL is fine */
 struct policy_users *policy_users_unref(struct policy_users *users);

@@ -31,11 +31,14 @@ static const char *pick_name(struct random *random, const struct universe *unive
 }
 
 /* path, interface, member and error in a combination that is allowed; was there any? */
-static bool generate_fields(struct random *random, const char *prefix, FILE *file)
+static bool generate_fields(struct random *random, unsigned flags, const char *prefix, FILE *file)
 {
 	bool has_path = random_percent(random, 20);
 	bool has_error = random_percent(random, 12);
 	bool has_interface = !has_error && random_percent(random, 40);
+
+	if ((flags & GENERATE_BROAD) && random_percent(random, 80))
+		return false;
 
 	if (has_path)
 		attribute(file, prefix, "path", random_pick(random, paths));
@@ -73,7 +76,7 @@ static void generate_message_rule(struct random *random, const struct universe *
 	bool has_destination = false;
 	bool is_narrow;
 
-	is_narrow = generate_fields(random, prefix, file);
+	is_narrow = generate_fields(random, flags, prefix, file);
 	if (is_send && random_percent(random, 12)) {
 		attribute(file, prefix, "destination_prefix", random_pick(random, prefixes));
 		is_narrow = true;
@@ -89,7 +92,8 @@ static void generate_message_rule(struct random *random, const struct universe *
 
 		attribute(file, prefix, "type", is_any ? "*" : random_pick(random, types));
 	}
-	generate_modifiers(random, is_send, prefix, has_destination, file);
+	if (!(flags & GENERATE_BROAD) || random_percent(random, 20))
+		generate_modifiers(random, is_send, prefix, has_destination, file);
 }
 
 static void generate_own_rule(struct random *random, FILE *file)
@@ -144,7 +148,7 @@ static void generate_section(struct random *random, const struct universe *unive
 }
 
 /* the first rule of each kind: most of what follows is an exception from it */
-static void generate_base(struct random *random, FILE *file)
+static void generate_base(struct random *random, unsigned flags, FILE *file)
 {
 	static const char *const sends[] = {
 		"<allow send_destination=\"*\" eavesdrop=\"true\"/>\n",
@@ -167,8 +171,8 @@ static void generate_base(struct random *random, FILE *file)
 	};
 
 	fputs("<policy context=\"default\">\n", file);
-	fputs(random_pick(random, sends), file);
-	fputs(random_pick(random, receives), file);
+	fputs(flags & GENERATE_BROAD ? sends[1] : random_pick(random, sends), file);
+	fputs(flags & GENERATE_BROAD ? receives[1] : random_pick(random, receives), file);
 	if (random_percent(random, 70))
 		fputs("<allow own=\"*\"/>\n", file);
 	fputs("</policy>\n", file);
@@ -199,27 +203,32 @@ void generate_policy(struct random *random, const struct universe *universe, uns
 {
 	char head[64];
 
-	generate_base(random, file);
+	generate_base(random, flags, file);
 	/* the order in the file is not the one in which sections apply */
 	if (random_percent(random, 30))
 		generate_section(random, universe, flags, "context=\"mandatory\"", 2, file);
 	for (unsigned i = 0; i < 3; i++) {
-		if (random_percent(random, 50)) {
+		if (random_percent(random, flags & GENERATE_BROAD ? 30 : 50)) {
 			snprintf(head, sizeof(head), "user=\"%u\"",
 				 random_pick(random, universe->uids));
 			generate_section(random, universe, flags, head, 4, file);
 		}
-		if (random_percent(random, 60)) {
+		if (random_percent(random, flags & GENERATE_BROAD ? 20 : 60)) {
 			snprintf(head, sizeof(head), "group=\"%u\"",
 				 random_pick(random, universe->gids));
 			generate_section(random, universe, flags, head, 4, file);
 		}
 	}
+	if (flags & GENERATE_UNRESOLVED) {
+		generate_section(random, universe, flags, "user=\"nosuch\"", 3, file);
+		generate_section(random, universe, flags, "group=\"nosuch\"", 3, file);
+	}
 	if (random_percent(random, 30))
 		generate_section(random, universe, flags, "at_console=\"false\"", 2, file);
 	if (random_percent(random, 20))
 		generate_section(random, universe, flags, "at_console=\"true\"", 2, file);
-	generate_section(random, universe, flags, "context=\"default\"", 10, file);
+	generate_section(random, universe, flags, "context=\"default\"",
+			 flags & GENERATE_BROAD ? 6 : 10, file);
 	if (flags & GENERATE_CONNECT)
 		generate_connect(random, universe, file);
 }

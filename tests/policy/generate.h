@@ -22,6 +22,10 @@ extern const char *const generate_names[GENERATE_N_NAMES];
 #define GENERATE_COMPARABLE (1u << 0)
 /* rules about who may connect */
 #define GENERATE_CONNECT (1u << 1)
+/* few conditions per rule, so that much is allowed or denied as a whole */
+#define GENERATE_BROAD (1u << 2)
+/* sections for a user and a group that do not exist, "nosuch" */
+#define GENERATE_UNRESOLVED (1u << 3)
 
 /**
  * struct universe - whom rules are about

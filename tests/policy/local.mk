@@ -16,3 +16,11 @@ TESTS += test-policy-differential
 .PHONY: check-policy-differential
 check-policy-differential: test-policy-differential
 	POLICY_DIFFERENTIAL=1000 ./test-policy-differential
+
+check_PROGRAMS += test-policy-soundness
+test_policy_soundness_SOURCES = \
+	%D%/generate.c %D%/generate.h \
+	%D%/random.h \
+	%D%/test-policy-soundness.c
+test_policy_soundness_LDADD = libpolicytest.a libpolicy.a libbase.a libtap.a $(EXPAT_LIBS)
+TESTS += test-policy-soundness

@@ -55,3 +55,8 @@ check_PROGRAMS += test-policy-eval
 test_policy_eval_SOURCES = %D%/test-policy-eval.c
 test_policy_eval_LDADD = $(POLICY_EVAL_TEST_LIBS)
 TESTS += test-policy-eval
+
+check_PROGRAMS += test-policy-compile
+test_policy_compile_SOURCES = %D%/test-policy-compile.c
+test_policy_compile_LDADD = $(POLICY_EVAL_TEST_LIBS)
+TESTS += test-policy-compile
