@@ -42,7 +42,7 @@ static void kdbus_bus_release(struct kref *kref)
 	kdbus_table_deinit(&bus->conns_by_id);
 	mutex_destroy(&bus->broadcast_lock);
 	mutex_destroy(&bus->reply_lock);
-	bus->domain->host->meta_put(bus->meta);
+	bus->domain->host->meta_free(bus->meta);
 	kdbus_user_unref(bus->creator);
 	kdbus_domain_unref(bus->domain);
 	kfree(bus->name);

@@ -125,12 +125,13 @@ static int hello_find_user(struct kdbus_conn *conn, const struct kdbus_args *arg
 	return kdbus_user_get(conn->bus->domain, uid, &conn->user);
 }
 
-static void kdbus_conn_release(struct kref *kref)
+struct kdbus_conn *kdbus_conn_free(struct kdbus_conn *conn)
 {
-	struct kdbus_conn *conn = container_of(kref, struct kdbus_conn, kref);
 	struct kdbus_result *result;
 	struct hlist_node *tmp;
 
+	if (!conn)
+		return NULL;
 	WARN_ON(conn->is_connected);
 	hlist_for_each_entry_safe(result, tmp, &conn->results, link) {
 		hlist_del_init(&result->link);
@@ -138,28 +139,16 @@ static void kdbus_conn_release(struct kref *kref)
 	}
 	kdbus_pool_free(conn->pool);
 	kdbus_queue_deinit(&conn->queue);
-	kdbus_conn_host(conn)->meta_put(conn->meta);
+	kdbus_conn_host(conn)->meta_free(conn->meta);
 	kdbus_user_unref(conn->user);
 	kdbus_endpoint_unref(conn->ep);
 	mutex_destroy(&conn->lock);
 	kfree(conn->description);
 	kfree(conn);
-}
-
-struct kdbus_conn *kdbus_conn_ref(struct kdbus_conn *conn)
-{
-	kref_get(&conn->kref);
-	return conn;
-}
-
-struct kdbus_conn *kdbus_conn_unref(struct kdbus_conn *conn)
-{
-	if (conn)
-		kref_put(&conn->kref, kdbus_conn_release);
 	return NULL;
 }
 
-/* a connection that nobody can find yet; freed by kdbus_conn_unref() */
+/* a connection that nobody can find yet; freed by kdbus_conn_free() */
 static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kdbus_cred *cred,
 			  unsigned int mode, const struct kdbus_args *args,
 			  struct kdbus_conn **conn_out)
@@ -171,7 +160,6 @@ static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kd
 	conn = kzalloc(sizeof(*conn), GFP_KERNEL_ACCOUNT);
 	if (!conn)
 		return -ENOMEM;
-	kref_init(&conn->kref);
 	conn->ep = kdbus_endpoint_ref(ep);
 	conn->bus = ep->bus;
 	conn->host = host;
@@ -210,7 +198,7 @@ static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kd
 	return 0;
 
 exit_conn:
-	kdbus_conn_unref(conn);
+	kdbus_conn_free(conn);
 	return r;
 }
 
@@ -344,7 +332,7 @@ exit_cmd:
 exit_user:
 	kdbus_user_remove_conn(conn->user);
 exit_conn:
-	kdbus_conn_unref(conn);
+	kdbus_conn_free(conn);
 	return r;
 }
 

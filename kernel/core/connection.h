@@ -19,7 +19,6 @@ struct kdbus_pool;
 
 /**
  * struct kdbus_conn - a connection
- * @kref: the handle or engine that made it
  * @ep: where it entered; pinned
  * @bus: of @ep
  * @host: the host's object: "caller" to the host operations
@@ -55,7 +54,6 @@ struct kdbus_pool;
  * @n_requests: replies that count against it
  */
 struct kdbus_conn {
-	struct kref kref;
 	struct kdbus_endpoint *ep;
 	struct kdbus_bus *bus;
 	void *host;
@@ -137,16 +135,15 @@ static inline bool kdbus_conn_is_strict(const struct kdbus_conn *conn)
  * @mode: KDBUS_CONN_*
  * @cmd: struct kdbus_cmd_hello.  A direct connection gets no slice: what would be
  *	in it is struct kdbus_bus.bloom
- * @conn_out: written on success, a reference; to be let go by
- *	kdbus_conn_disconnect() and kdbus_conn_unref().  NULL if the caller only
- *	negotiated
+ * @conn_out: written on success; to be let go by kdbus_conn_disconnect() and
+ *	kdbus_conn_free().  NULL if the caller only negotiated
  *
  * Return: 0 or the errno of the ABI.
  */
 int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cred *cred,
 		    unsigned int mode, struct kdbus_cmd_hello *cmd, struct kdbus_conn **conn_out);
-struct kdbus_conn *kdbus_conn_ref(struct kdbus_conn *conn);
-struct kdbus_conn *kdbus_conn_unref(struct kdbus_conn *conn);
+/* after the disconnect; NULL is fine */
+struct kdbus_conn *kdbus_conn_free(struct kdbus_conn *conn);
 
 /* the disconnect sequence (10.3); fine when it has happened already */
 void kdbus_conn_disconnect(struct kdbus_conn *conn);

@@ -128,8 +128,7 @@ struct kdbus_fake {
  *	least [unlocked]
  * @meta_fake: metadata as given; -EINVAL for ids that have no meaning to the
  *	caller [unlocked]
- * @meta_get: one more reference
- * @meta_put: one less; NULL is fine
+ * @meta_free: it is needed no more; NULL is fine
  * @meta_export: append the items for which the bit of the attach flags is in
  *	@granted, or is in @visible and @to may see it in its procfs, in the order of
  *	the ABI and translated for @to
@@ -174,8 +173,7 @@ struct kdbus_host_ops {
 
 	int (*meta_capture)(void *caller, u64 mask, struct kdbus_meta **meta_out);
 	int (*meta_fake)(void *caller, const struct kdbus_fake *fake, struct kdbus_meta **meta_out);
-	struct kdbus_meta *(*meta_get)(struct kdbus_meta *meta);
-	void (*meta_put)(struct kdbus_meta *meta);
+	void (*meta_free)(struct kdbus_meta *meta);
 	void (*meta_export)(struct kdbus_meta *meta, struct kdbus_conn *to, u64 granted,
 			    u64 visible, struct kdbus_buffer *buffer);
 

@@ -91,13 +91,13 @@ static u64 message_size(const struct kdbus_message *msg, u64 bloom_size)
 	return size;
 }
 
-u64 kdbus_message_slice_size(const struct kdbus_message *msg)
+u64 kdbus_message_direct_size(const struct kdbus_message *msg)
 {
 	if (msg->is_notification)
 		return notification_size(msg) +
 		       KDBUS_ITEM_PADDED_SIZE(sizeof(struct kdbus_timestamp));
 	return KDBUS_ALIGN8(message_size(msg, msg->src->bus->bloom.size)) +
-	       KDBUS_ALIGN8(msg->payload_size);
+	       KDBUS_ALIGN8(msg->payload_size + msg->extra_size);
 }
 
 static void render_header(const struct kdbus_message *msg, struct kdbus_msg *out)
@@ -342,7 +342,7 @@ static int message_send(struct kdbus_conn *src, struct kdbus_message *msg)
 	if (r < 0)
 		return r;
 	r = kdbus_deliver(msg);
-	host->meta_put(msg->meta);
+	host->meta_free(msg->meta);
 	return r;
 }
 
@@ -384,6 +384,17 @@ static int check_bloom(const struct kdbus_conn *src, const struct kdbus_item *it
 	return size == src->bus->bloom.size ? 0 : -EDOM;
 }
 
+/* @size bytes more, which are in the image or are not, but for what aligns the next */
+static void add_size(struct kdbus_message *msg, u64 size, bool is_in_image)
+{
+	if (is_in_image) {
+		msg->payload_size += size;
+		return;
+	}
+	msg->payload_size += size % 8;
+	msg->extra_size += min_t(u64, size - size % 8, KDBUS_EXTRA_MAX - msg->extra_size);
+}
+
 /*
  * message_collect_item() - row 14, for one item
  *
@@ -404,7 +415,7 @@ static int message_collect_item(struct kdbus_conn *src, const struct kdbus_item 
 		part->type = item->vec.address ? KDBUS_PART_BYTES : KDBUS_PART_ZERO;
 		part->address = item->vec.address;
 		part->size = item->vec.size;
-		msg->payload_size += item->vec.address ? item->vec.size : item->vec.size % 8;
+		add_size(msg, item->vec.size, item->vec.address);
 		return 0;
 	case KDBUS_ITEM_PAYLOAD_MEMFD:
 		if (item->memfd.start + item->memfd.size < item->memfd.size)
@@ -415,7 +426,7 @@ static int message_collect_item(struct kdbus_conn *src, const struct kdbus_item 
 		part->fd = item->memfd.fd;
 		part->start = item->memfd.start;
 		part->size = item->memfd.size;
-		msg->payload_size += item->memfd.size % 8;
+		add_size(msg, item->memfd.size, false);
 		msg->n_memfds++;
 		return 0;
 	case KDBUS_ITEM_FDS:

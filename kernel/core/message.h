@@ -11,6 +11,9 @@
 #include "kernel/core/item.h"
 #include "kernel/core/queue.h"
 
+/* more than any quota allows, and far from where sizes overflow */
+#define KDBUS_EXTRA_MAX (1ULL << 40)
+
 /**
  * struct kdbus_body - header and items of a message, as its sender gave them
  * @kref: the message, and each queue entry that has descriptors to install
@@ -35,6 +38,8 @@ struct kdbus_body {
  * @bloom_generation: what goes with it
  * @payload: borrowed from the sender; NULL for a notification
  * @payload_size: bytes of its image
+ * @extra_size: bytes of zeros and memory files that the image is without; at most
+ *	KDBUS_EXTRA_MAX
  * @n_fds: descriptors in it, memory fds not counted
  * @n_memfds: those
  * @is_notification: @notification counts
@@ -63,6 +68,7 @@ struct kdbus_message {
 	u64 bloom_generation;
 	struct kdbus_payload *payload;
 	u64 payload_size;
+	u64 extra_size;
 	u32 n_fds;
 	u32 n_memfds;
 	bool is_notification;
@@ -92,8 +98,8 @@ static inline bool kdbus_message_is_reply(const struct kdbus_message *msg)
 struct kdbus_body *kdbus_body_ref(struct kdbus_body *body);
 struct kdbus_body *kdbus_body_unref(struct kdbus_body *body);
 
-/* bytes of the slice, payload included, that a receiver without metadata would need */
-u64 kdbus_message_slice_size(const struct kdbus_message *msg);
+/* bytes that a direct receiver, who gets no metadata but all of the payload in one piece, counts */
+u64 kdbus_message_direct_size(const struct kdbus_message *msg);
 
 /**
  * kdbus_message_render() - header, items and metadata as @dst gets them

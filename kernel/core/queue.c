@@ -243,7 +243,7 @@ static int queue_add_direct(struct kdbus_conn *conn, struct kdbus_message *msg,
 {
 	int r;
 
-	r = queue_charge(conn, msg, entry, kdbus_message_slice_size(msg), msg->n_fds);
+	r = queue_charge(conn, msg, entry, kdbus_message_direct_size(msg), msg->n_fds);
 	if (r < 0)
 		return r;
 	/* what a direct sender gives is there; the rest was read by the host, or was not */

@@ -46,7 +46,6 @@ unsigned int embedded_payload_install(void *caller, struct kdbus_payload *payloa
 /* meta.c */
 int embedded_meta_capture(void *caller, u64 mask, struct kdbus_meta **meta_out);
 int embedded_meta_fake(void *caller, const struct kdbus_fake *fake, struct kdbus_meta **meta_out);
-struct kdbus_meta *embedded_meta_get(struct kdbus_meta *meta);
-void embedded_meta_put(struct kdbus_meta *meta);
+void embedded_meta_free(struct kdbus_meta *meta);
 void embedded_meta_export(struct kdbus_meta *meta, struct kdbus_conn *to, u64 granted, u64 visible,
 			  struct kdbus_buffer *buffer);

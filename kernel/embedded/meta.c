@@ -23,8 +23,7 @@
 #include "kernel/embedded/host.h"
 
 /**
- * struct kdbus_meta - identity of a task
- * @kref: the connection or bus it belongs to, or the message that is being sent
+ * struct kdbus_meta - identity of a task, of a connection, a bus, or a message being sent
  * @mask: which of the next three there are, as attach flags
  * @creds: in the order of struct kdbus_creds
  * @pids: in the order of struct kdbus_pids
@@ -33,7 +32,6 @@
  * @data: the items, in the order of the ABI; then the groups
  */
 struct kdbus_meta {
-	struct kref kref;
 	u32 mask;
 	u32 creds[8];
 	u32 pids[3];
@@ -65,7 +63,6 @@ static int meta_new(struct kdbus_buffer *items, size_t n_groups, struct kdbus_me
 		r = -ENOMEM;
 		goto exit_items;
 	}
-	kref_init(&meta->kref);
 	meta->n_groups = n_groups;
 	meta->items_size = items->size;
 	if (items->size > 0)
@@ -94,21 +91,9 @@ static void meta_set_pids(struct kdbus_meta *meta, u32 pid, u32 tid, u32 ppid)
 	meta->pids[2] = ppid;
 }
 
-static void meta_release(struct kref *kref)
+void embedded_meta_free(struct kdbus_meta *meta)
 {
-	kvfree(container_of(kref, struct kdbus_meta, kref));
-}
-
-struct kdbus_meta *embedded_meta_get(struct kdbus_meta *meta)
-{
-	kref_get(&meta->kref);
-	return meta;
-}
-
-void embedded_meta_put(struct kdbus_meta *meta)
-{
-	if (meta)
-		kref_put(&meta->kref, meta_release);
+	kvfree(meta);
 }
 
 static bool id_is_valid(u64 id)

@@ -162,6 +162,27 @@ TEST(hello_of_a_holder)
 	deaf(step_holder, 8);
 }
 
+TEST(domain)
+{
+	static const struct kdbus_embedded_options options;
+	struct kdbus_embedded *embedded;
+	unsigned n = 0;
+	int r;
+
+	do {
+		shim_alloc_fail_at(++n);
+		r = kdbus_embedded_new(&options, &embedded);
+		if (!shim_alloc_fail_disarm())
+			break;
+		expect_eq(r, -ENOMEM);
+		expect_eq(shim_alloc_count(), 0);
+	} while (n < 100);
+	expect_eq(r, 0);
+	expect_gt(n, 4);
+	kdbus_embedded_free(embedded);
+	expect_eq(shim_alloc_count(), 0);
+}
+
 static int step_bus_make(struct scene *s)
 {
 	struct kdbus_bloom_parameter bloom = {.size = 64, .n_hash = 1};

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/unit/kernel/kdbus-util.h"
@@ -123,6 +124,35 @@ TEST(struct_is_checked_in_order)
 		expect_eq(kdbus_embedded_command(handle, commands[i].nr, &cmd), -EINVAL);
 		expect_eq(cmd.cmd.return_flags, 0);
 	}
+	scene_deinit(&s);
+}
+
+/* 2.6, step 3: the size can be read, and nothing behind it */
+TEST(struct_at_the_end_of_memory)
+{
+	struct scene s;
+	struct cmd cmd;
+	uint8_t *pages;
+	uint64_t *size;
+
+	scene_init(&s);
+	pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	expect(pages != MAP_FAILED);
+	expect_eq(munmap(pages + 4096, 4096), 0);
+	size = (uint64_t *)(pages + 4096 - sizeof(*size));
+	*size = sizeof(struct kdbus_cmd_list);
+	expect_eq(kdbus_embedded_command(s.peer.handle, KDBUS_CMD_LIST, size), -EFAULT);
+	*size = sizeof(struct kdbus_msg);
+	cmd_init(&cmd, sizeof(cmd.send), 0);
+	cmd.send.msg_address = (uintptr_t)size;
+	expect_eq(kdbus_embedded_command(s.peer.handle, KDBUS_CMD_SEND, &cmd), -EFAULT);
+	/* memory that can only be read gets no answer */
+	*size = 24;
+	memset(pages, 0, sizeof(cmd.list));
+	*(uint64_t *)pages = sizeof(cmd.list);
+	expect_eq(mprotect(pages, 4096, PROT_READ), 0);
+	expect_eq(kdbus_embedded_command(s.peer.handle, KDBUS_CMD_LIST, pages), -EFAULT);
+	munmap(pages, 4096);
 	scene_deinit(&s);
 }
 

@@ -219,6 +219,13 @@ TEST(metadata_is_masked_by_its_subject)
 	info = conn_info(&a, b.id, NULL, _KDBUS_ATTACH_ALL);
 	expect_eq(count(&info), 1);
 	expect(find(&info, KDBUS_ITEM_PIDS, 0));
+	/* it may change its mind */
+	cmd_init(&hello, sizeof(hello.cmd), 0);
+	cmd_add_u64(&hello, KDBUS_ITEM_ATTACH_FLAGS_SEND, KDBUS_ATTACH_CONN_DESCRIPTION);
+	expect_eq(peer_command(&b, KDBUS_CMD_UPDATE, &hello), 0);
+	info = conn_info(&a, b.id, NULL, _KDBUS_ATTACH_ALL);
+	expect_eq(count(&info), 1);
+	expect_str(find(&info, KDBUS_ITEM_CONN_DESCRIPTION, 0)->str, "b");
 	peer_deinit(&b);
 	peer_deinit(&a);
 	bus_deinit(&bus);

@@ -76,6 +76,31 @@ TEST(users_share_what_is_left)
 	}
 }
 
+/* what takes no room in a pool takes memory of a direct receiver, and counts for him */
+TEST(zeros_count_for_a_direct_receiver)
+{
+	struct kdbus_vec zeros = {.size = 2 * MiB};
+	struct peer a, b, direct;
+	struct cmd msg;
+	struct bus bus;
+
+	bus_init(&bus, 0);
+	peer_init(&a, &bus, 0);
+	peer_init(&b, &bus, 0);
+	peer_init(&direct, &bus, PEER_DIRECT);
+	msg_init(&msg, &(struct send){.dst_id = b.id});
+	for (int i = 0; i < 2; i++)
+		cmd_add(&msg, KDBUS_ITEM_PAYLOAD_VEC, &zeros, sizeof(zeros));
+	expect_eq(peer_send_msg(&a, &msg), 0);
+	msg.msg.dst_id = direct.id;
+	expect_eq(peer_send_msg(&a, &msg), -ENOBUFS);
+	expect_nothing(&direct);
+	peer_deinit(&direct);
+	peer_deinit(&b);
+	peer_deinit(&a);
+	bus_deinit(&bus);
+}
+
 /* 11.13: 256 messages of a user, and no more, from all his connections together */
 TEST(number_of_messages_is_limited_per_user)
 {

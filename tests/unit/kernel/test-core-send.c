@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -527,6 +528,38 @@ TEST(descriptors)
 	}
 }
 
+/* C38: the fd table is full before all are installed */
+TEST(descriptors_without_a_place)
+{
+	struct rlimit limit, old;
+	int fds[3], free_fd;
+	struct scene s;
+	struct got got;
+
+	for (size_t i = 0; i < 3; i++)
+		fds[i] = STDIN_FILENO;
+	scene_init(&s, 0, 0, 0);
+	struct send send = {.dst_id = s.b.id, .cookie = 1, .fds = fds, .n_fds = 3};
+
+	expect_eq(peer_send(&s.a, &send), 0);
+	free_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	close(free_fd);
+	expect_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	limit = old;
+	limit.rlim_cur = free_fd + 1;
+	expect_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	got = peer_get(&s.b);
+	expect_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	expect_eq(got.return_flags, KDBUS_RECV_RETURN_INCOMPLETE_FDS);
+	expect_eq(got.n_fds, 3);
+	/* the lowest number that is free */
+	expect_eq(got.fds[0], free_fd);
+	expect_eq(got.fds[1], -1);
+	expect_eq(got.fds[2], -1);
+	close(got.fds[0]);
+	scene_deinit(&s);
+}
+
 /* those that nobody received are closed with the queue */
 TEST(descriptors_of_lost_messages_are_closed)
 {
@@ -744,6 +777,16 @@ TEST(monitor)
 	expect_eq(got.n_fds, 1);
 	expect_eq(got.fds[0], -1);
 	expect_eq(got.return_flags, 0);
+
+	/* what it is too slow for it loses, and is told so */
+	for (int i = 0; i < 257; i++) {
+		expect_eq(peer_send_to(&s.a, s.b.id, i, 0), 0);
+		while (peer_recv(&s.b, &got) == 0)
+			for (size_t j = 0; j < got.n_fds; j++)
+				close(got.fds[j]);
+	}
+	got = peer_get(&monitor);
+	expect_eq(got.dropped, 1);
 
 	cmd_init(&cmd, sizeof(cmd.match), 0);
 	expect_eq(peer_command(&monitor, KDBUS_CMD_MATCH_ADD, &cmd), -EOPNOTSUPP);
