@@ -54,7 +54,6 @@ struct policy_class {
  * @first_placeholder: the least of these ids
  * @classes: the bus owner first
  * @any: [ask][tier] what the rules about any name say
- * @group_tiers: tiers of groups that exist; @n_group_tiers of them
  * @first_group_tier, @end_group_tiers: all tiers of groups
  */
 struct policy_classes {
