@@ -6,13 +6,13 @@ fuzz_programs =
 check_PROGRAMS += $(fuzz_programs)
 
 if FUZZING
-FUZZ_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 else
 # has main()
 check_LIBRARIES += libreplay.a
 libreplay_a_SOURCES = %D%/replay.c
 FUZZ_MAIN = libreplay.a
-FUZZ_LDFLAGS = $(AM_LDFLAGS)
+fuzz_ldflags = $(AM_LDFLAGS)
 TESTS += $(fuzz_programs)
 endif
 
@@ -25,22 +25,22 @@ EXTRA_DIST += %D%/wire.dict
 
 fuzz_programs += fuzz-auth
 fuzz_auth_SOURCES = %D%/fuzz-auth.c %D%/fuzz.h
-fuzz_auth_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_auth_LDFLAGS = $(fuzz_ldflags)
 fuzz_auth_LDADD = $(FUZZ_MAIN) libwire.a libbase.a
 
 fuzz_programs += fuzz-address
 fuzz_address_SOURCES = %D%/fuzz-address.c %D%/fuzz.h
-fuzz_address_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_address_LDFLAGS = $(fuzz_ldflags)
 fuzz_address_LDADD = $(FUZZ_MAIN) libwire.a libbase.a
 
 fuzz_programs += fuzz-busconfig
 fuzz_busconfig_SOURCES = %D%/fuzz-busconfig.c %D%/fuzz.h
-fuzz_busconfig_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_busconfig_LDFLAGS = $(fuzz_ldflags)
 fuzz_busconfig_LDADD = $(FUZZ_MAIN) libpolicy.a $(EXPAT_LIBS)
 
 fuzz_programs += fuzz-wire
 fuzz_wire_SOURCES = %D%/fuzz-wire.c %D%/fuzz.h
-fuzz_wire_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_wire_LDFLAGS = $(fuzz_ldflags)
 fuzz_wire_LDADD = $(FUZZ_MAIN) libnaive.a libwire.a libbase.a
 
 # the seeds of fuzz-wire that are messages
@@ -54,13 +54,13 @@ seeds: make-seeds
 	$(AM_V_at)./make-seeds $(top_srcdir)/%D%/corpus/wire $(top_srcdir)/tests/data/messages/valid/*
 fuzz_programs += fuzz-match
 fuzz_match_SOURCES = %D%/fuzz-match.c %D%/fuzz.h
-fuzz_match_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_match_LDFLAGS = $(fuzz_ldflags)
 fuzz_match_LDADD = $(FUZZ_MAIN) libwire.a libbase.a
 
 fuzz_programs += fuzz-items
 fuzz_items_SOURCES = %D%/fuzz-items.c %D%/fuzz.h
 fuzz_items_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
-fuzz_items_LDFLAGS = $(FUZZ_LDFLAGS)
+fuzz_items_LDFLAGS = $(fuzz_ldflags)
 fuzz_items_LDADD = $(FUZZ_MAIN) libkdbus.a libbase.a
 
 # how long check-fuzz runs each of them

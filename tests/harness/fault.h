@@ -10,7 +10,7 @@
  *	}
  *	expect_eq(r, 0);
  *
- * For programs that are linked with $(FAULT_LDFLAGS) and libfault.a: the calls of
+ * For programs that are linked with $(fault_ldflags) and libfault.a: the calls of
  * malloc() and its relatives in the program and its static libraries come here.
  * Those inside of libc do not, so asprintf() and the like are caught themselves.
  */

@@ -6,9 +6,9 @@ libtap_a_SOURCES = %D%/tap.h %D%/tap.c
 check_LIBRARIES += libharness.a
 libharness_a_SOURCES = %D%/message.h %D%/message.c %D%/parse.c \
 	%D%/client.h %D%/client.c %D%/daemon.h %D%/daemon.c
-# allocations that fail: LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS), and last in LDADD
+# allocations that fail: LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags), and last in LDADD
 check_LIBRARIES += libfault.a
 libfault_a_SOURCES = %D%/fault.h %D%/fault.c
-FAULT_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
+fault_ldflags = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
 	-Wl,--wrap=strdup,--wrap=strndup,--wrap=asprintf,--wrap=vasprintf \
 	-Wl,--wrap=open_memstream,--wrap=tsearch

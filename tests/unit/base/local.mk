@@ -11,18 +11,18 @@ TESTS += test-siphash
 
 check_PROGRAMS += test-creds
 test_creds_SOURCES = %D%/test-creds.c
-test_creds_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_creds_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_creds_LDADD = libbase.a libtap.a libfault.a
 TESTS += test-creds
 
 check_PROGRAMS += test-htable
 test_htable_SOURCES = %D%/test-htable.c
-test_htable_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_htable_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_htable_LDADD = libbase.a libtap.a libfault.a
 TESTS += test-htable
 
 check_PROGRAMS += test-log
 test_log_SOURCES = %D%/test-log.c
-test_log_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_log_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_log_LDADD = libbase.a $(LIBSYSTEMD_LIBS) libtap.a libfault.a
 TESTS += test-log

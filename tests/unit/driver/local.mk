@@ -11,12 +11,12 @@ TESTS += test-driver
 
 check_PROGRAMS += test-driver-info
 test_driver_info_SOURCES = %D%/test-driver-info.c
-test_driver_info_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_driver_info_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_driver_info_LDADD = $(driver_test_LIBS) libfault.a
 TESTS += test-driver-info
 
 check_PROGRAMS += test-synthetic
 test_synthetic_SOURCES = %D%/test-synthetic.c
-test_synthetic_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_synthetic_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_synthetic_LDADD = $(driver_test_LIBS) libfault.a
 TESTS += test-synthetic

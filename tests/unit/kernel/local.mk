@@ -40,6 +40,6 @@ TESTS += test-engine-soak
 include tests/unit/kernel/core.mk
 check_PROGRAMS += test-engine-fault
 test_engine_fault_SOURCES = %D%/test-engine-fault.c
-test_engine_fault_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_engine_fault_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_engine_fault_LDADD = $(kernel_test_ldadd) libfault.a
 TESTS += test-engine-fault

@@ -36,7 +36,7 @@ EXTRA_DIST += tests/data/valid-configs tests/data/invalid-configs tests/data/equ
 
 check_PROGRAMS += test-config-fault
 test_config_fault_SOURCES = %D%/test-config-fault.c
-test_config_fault_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_config_fault_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_config_fault_LDADD = $(POLICY_TEST_LIBS) libfault.a
 TESTS += test-config-fault
 

@@ -31,13 +31,13 @@ TESTS += test-bloom
 
 check_PROGRAMS += test-match-rule
 test_match_rule_SOURCES = %D%/test-match-rule.c
-test_match_rule_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_match_rule_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_match_rule_LDADD = libwire.a libbase.a libtap.a libfault.a
 TESTS += test-match-rule
 
 check_PROGRAMS += test-match-registry
 test_match_registry_SOURCES = %D%/test-match-registry.c
-test_match_registry_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_match_registry_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_match_registry_LDADD = libwire.a libbase.a libtap.a libfault.a
 TESTS += test-match-registry
 
@@ -87,25 +87,25 @@ TESTS += test-wire-reader
 
 check_PROGRAMS += test-wire-writer
 test_wire_writer_SOURCES = %D%/test-wire-writer.c
-test_wire_writer_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_wire_writer_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_wire_writer_LDADD = $(wire_test_ldadd) libfault.a
 TESTS += test-wire-writer
 
 check_PROGRAMS += test-message
 test_message_SOURCES = %D%/test-message.c
-test_message_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_message_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_message_LDADD = $(wire_test_ldadd) libfault.a
 TESTS += test-message
 
 check_PROGRAMS += test-auth
 test_auth_SOURCES = %D%/test-auth.c
-test_auth_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_auth_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_auth_LDADD = libwire.a libbase.a libtap.a libfault.a
 TESTS += test-auth
 
 check_PROGRAMS += test-address
 test_address_SOURCES = %D%/test-address.c
-test_address_LDFLAGS = $(AM_LDFLAGS) $(FAULT_LDFLAGS)
+test_address_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_address_LDADD = libwire.a libbase.a libtap.a libfault.a
 TESTS += test-address
 
