@@ -197,14 +197,18 @@ int access_may_call_driver(struct daemon *daemon, struct client *client,
 bool access_may_hear_driver(struct daemon *daemon, struct client *client,
 			    const struct message *message)
 {
-	struct policy_message facts;
+	struct policy_message *facts = &daemon->access.facts;
+	struct policy_verdict verdict;
 
 	if (!client->identity)
 		return true;
-	access_describe(&facts, message);
-	if (facts.flags & POLICY_MESSAGE_REPLY)
-		facts.flags |= POLICY_MESSAGE_REQUESTED;
-	return policy_may_receive(client->identity, &facts, &access_driver, NULL);
+	access_describe(facts, message);
+	if (facts->flags & POLICY_MESSAGE_REPLY)
+		facts->flags |= POLICY_MESSAGE_REQUESTED;
+	if (policy_may_receive(client->identity, facts, &access_driver, &verdict))
+		return true;
+	access_refused(&daemon->access, &verdict, true, client);
+	return false;
 }
 
 /* explaining */
@@ -275,7 +279,7 @@ void access_explain(const struct daemon *daemon, const struct client *src,
 		return;
 	fprintf(stream, "Rejected %s message, %u matched rules; type=\"%s\", sender=\"%s\"",
 		access->is_receive ? "receive" : "send", access->verdict.n_matched,
-		types[type <= WIRE_SIGNAL ? type : 0], src->unique_name);
+		types[type <= WIRE_SIGNAL ? type : 0], src ? src->unique_name : "(unset)");
 	print_client(stream, src);
 	fprintf(stream, " interface=\"%s\" member=\"%s\" error name=\"%s\" requested_reply=\"%d\"",
 		or_unset(message_interface(message)), or_unset(message_member(message)),

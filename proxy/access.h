@@ -75,7 +75,7 @@ int access_may_deliver(struct daemon *daemon, struct client *src, struct client 
 int access_may_call_driver(struct daemon *daemon, struct client *client,
 			   const struct message *message);
 
-/* may @client hear this from the driver? */
+/* may @client hear this from the driver?  Not while another message is being sent. */
 bool access_may_hear_driver(struct daemon *daemon, struct client *client,
 			    const struct message *message);
 
@@ -90,7 +90,7 @@ void access_print_rule(const struct daemon *daemon, const struct policy_verdict 
 
 /**
  * access_explain() - the text of the last refusal
- * @src: who sent the message
+ * @src: who sent the message; NULL: the driver
  * @with_rule: name the file and line of the rule as well
  *
  * In the words of dbus-daemon, which people and tools know.

@@ -10,6 +10,7 @@
 
 #include "proxy/client-io.h"
 #include "proxy/daemon.h"
+#include "proxy/monitor.h"
 
 /* which states may follow which */
 static const uint8_t client_next_states[] = {
@@ -267,19 +268,47 @@ int client_hello(struct client *client)
 	return 0;
 }
 
+static int client_lose_name(struct client *client, const char *name)
+{
+	__cleanup(message_unrefp) struct message *message = NULL;
+	int r;
+
+	r = synthetic_name_lost(name, client->unique_name, &message);
+	if (r < 0)
+		return r;
+	monitor_feed(client->daemon, message);
+	return outbound_answer(&client->out, message, 0);
+}
+
+/* what it hears of the end of its names: the unique one first, and no NameOwnerChanged */
+static int client_lose_names(struct client *client)
+{
+	void *position = NULL;
+	const char *name;
+	bool is_queued;
+	int r;
+
+	r = client_lose_name(client, client->unique_name);
+	while (!r && (name = engine_conn_next_name(client->caller.conn, &position, &is_queued)))
+		if (!is_queued)
+			r = client_lose_name(client, name);
+	return r;
+}
+
 int client_become_monitor(struct client *client, struct match_rule *const *rules, size_t n_rules)
 {
 	struct daemon *daemon = client->daemon;
-	int r = 0;
+	int r;
 
 	match_registry_clear(daemon->matches, &client->caller.matches);
+	r = client_drain(client);
+	if (!r)
+		r = client_lose_names(client);
+	client_set_state(client, CLIENT_MONITOR);
+	client->caller.conn = engine_conn_close(client->caller.conn);
 	for (size_t i = 0; i < n_rules && !r; i++)
 		r = match_registry_add(daemon->monitor_matches, &client->caller.matches, rules[i]);
-	if (!r)
-		r = client_drain(client);
-	client_set_state(client, CLIENT_MONITOR);
-	/* it sees its own names go */
-	client->caller.conn = engine_conn_close(client->caller.conn);
+	client_set_ready(client);
 	return r;
 }
 

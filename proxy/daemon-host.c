@@ -29,9 +29,13 @@ static int host_may_deliver(void *userdata, struct engine_conn *src, struct engi
 			    const struct engine_send *send, bool is_reply)
 {
 	const struct message *message = message_from_payload(send->payload);
+	int r;
 
-	return access_may_deliver(userdata, client_of(src), client_of(dst), message,
-				  is_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	r = access_may_deliver(userdata, client_of(src), client_of(dst), message,
+			       is_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	if (r < 0 && send->dst_id == KDBUS_DST_ID_BROADCAST)
+		monitor_feed_refusal(userdata, client_of(src), message);
+	return r;
 }
 
 static void host_hit(void *userdata, struct match_owner *owner)

@@ -34,7 +34,7 @@ static void dispatch_error(struct client *client, const struct message *message,
 		client_close(client, "out of memory");
 		return;
 	}
-	monitor_feed(client->daemon, reply);
+	monitor_feed_driver(client->daemon, client, reply);
 	client_answer(client, reply);
 }
 
@@ -78,7 +78,7 @@ static void dispatch_driver(struct client *client, struct message *message)
 	}
 	for (unsigned i = 0; i < answer.n_messages; i++) {
 		if (is_addressed)
-			monitor_feed(daemon, answer.messages[i]);
+			monitor_feed_driver(daemon, client, answer.messages[i]);
 		monitor_end_hello_reply(daemon);
 		client_answer(client, answer.messages[i]);
 	}

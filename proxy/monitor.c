@@ -77,6 +77,45 @@ static void monitor_feed_made(struct daemon *daemon, int r, struct message *mess
 	message_unref(message);
 }
 
+void monitor_feed_refusal(struct daemon *daemon, const struct client *src,
+			  const struct message *message)
+{
+	char text[ACCESS_MAX_TEXT];
+	struct message *error = NULL;
+	int r;
+
+	if (!match_registry_n_nodes(daemon->monitor_matches))
+		return;
+	access_explain(daemon, src, message, true, text);
+	r = synthetic_error(message->header.serial, src ? src->unique_name : DRIVER_NAME,
+			    DRIVER_ERROR_ACCESS_DENIED, text, &error);
+	monitor_feed_made(daemon, r, error);
+}
+
+void monitor_feed_driver(struct daemon *daemon, struct client *client, struct message *message)
+{
+	if (!match_registry_n_nodes(daemon->monitor_matches))
+		return;
+	monitor_feed(daemon, message);
+	if (!access_may_hear_driver(daemon, client, message))
+		monitor_feed_refusal(daemon, NULL, message);
+}
+
+/* the same for a message that was just made, to whoever has the connection @id */
+static void monitor_feed_made_driver(struct daemon *daemon, int r, struct message *message,
+				     uint64_t id)
+{
+	struct engine_conn *conn = engine_find_conn(daemon->engine, id);
+
+	if (r < 0)
+		return;
+	if (conn)
+		monitor_feed_driver(daemon, engine_conn_userdata(conn), message);
+	else
+		monitor_feed(daemon, message);
+	message_unref(message);
+}
+
 void monitor_feed_notification(struct daemon *daemon,
 			       const struct engine_notification *notification)
 {
@@ -93,7 +132,7 @@ void monitor_feed_notification(struct daemon *daemon,
 		return;
 	if (*change.old_owner) {
 		r = synthetic_name_lost(change.name, change.old_owner, &message);
-		monitor_feed_made(daemon, r, message);
+		monitor_feed_made_driver(daemon, r, message, change.old_id);
 	}
 	r = synthetic_name_owner_changed(change.name, change.old_owner, change.new_owner, NULL,
 					 &message);
@@ -104,6 +143,6 @@ void monitor_feed_notification(struct daemon *daemon,
 	monitor_feed_made(daemon, r, message);
 	if (*change.new_owner && notification->type != KDBUS_ITEM_ID_ADD) {
 		r = synthetic_name_acquired(change.name, change.new_owner, &message);
-		monitor_feed_made(daemon, r, message);
+		monitor_feed_made_driver(daemon, r, message, change.new_id);
 	}
 }

@@ -9,11 +9,20 @@
 
 #include "proxy/message.h"
 
+struct client;
 struct daemon;
 struct engine_notification;
 
 /* a message that the bus accepted or made */
 void monitor_feed(struct daemon *daemon, struct message *message);
+
+/* a message of @src (NULL: the driver) was refused for one receiver, of which its sender does
+ * not hear; access_explain() says why */
+void monitor_feed_refusal(struct daemon *daemon, const struct client *src,
+			  const struct message *message);
+
+/* a message of the driver to @client, and that it was refused if it is */
+void monitor_feed_driver(struct daemon *daemon, struct client *client, struct message *message);
 
 /**
  * monitor_await_hello() - a call is dispatched that may turn out to be a Hello
