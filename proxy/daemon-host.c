@@ -38,12 +38,20 @@ static int host_may_deliver(void *userdata, struct engine_conn *src, struct engi
 	return r;
 }
 
+struct host_search {
+	struct engine_candidates *candidates;
+	bool has_fds;
+};
+
 static void host_hit(void *userdata, struct match_owner *owner)
 {
-	struct engine_conn *conn = client_from_matches(owner)->caller.conn;
+	const struct client *client = client_from_matches(owner);
+	const struct host_search *search = userdata;
 
-	if (conn)
-		engine_candidates_add(userdata, conn, TRANSLATE_TAG_MATCHED);
+	/* who cannot take descriptors does not miss the message: it is not for it */
+	if (client->caller.conn && (!search->has_fds || client->is_fds_agreed))
+		engine_candidates_add(search->candidates, client->caller.conn,
+				      TRANSLATE_TAG_MATCHED);
 }
 
 static void host_notification_candidates(struct daemon *daemon,
@@ -57,7 +65,8 @@ static void host_notification_candidates(struct daemon *daemon,
 		return;
 	monitor_feed_notification(daemon, notification);
 	match_subject_init_change(&subject, change.name, change.old_owner, change.new_owner);
-	match_registry_find(daemon->matches, &subject, host_hit, candidates);
+	match_registry_find(daemon->matches, &subject, host_hit,
+			    &(struct host_search){.candidates = candidates});
 }
 
 static void host_broadcast_candidates(void *userdata, const struct engine_broadcast *broadcast,
@@ -74,7 +83,9 @@ static void host_broadcast_candidates(void *userdata, const struct engine_broadc
 	message = message_from_payload(broadcast->send->payload);
 	match_subject_init_message(&subject, message);
 	parties_init(daemon, &subject, message_sender(message), NULL);
-	match_registry_find(daemon->matches, &subject, host_hit, candidates);
+	match_registry_find(daemon->matches, &subject, host_hit,
+			    &(struct host_search){.candidates = candidates,
+						  .has_fds = message->header.n_fds});
 }
 
 static bool host_accepts_notification(struct client *client,
