@@ -46,7 +46,8 @@ libproxy_a_SOURCES = \
 	%D%/parties.c %D%/parties.h \
 	%D%/process.c %D%/process.h \
 	%D%/reload.c \
-	%D%/translate.c %D%/translate.h
+	%D%/translate.c %D%/translate.h \
+	%D%/user-lookup.c %D%/user-lookup.h
 
 bin_PROGRAMS += bus-proxyd
 bus_proxyd_SOURCES = %D%/main.c

@@ -116,3 +116,8 @@ check_PROGRAMS += test-environment
 test_environment_SOURCES = %D%/test-environment.c
 test_environment_LDADD = libproxy.a libtap.a
 TESTS += test-environment
+
+check_PROGRAMS += test-user-lookup
+test_user_lookup_SOURCES = %D%/test-user-lookup.c
+test_user_lookup_LDADD = libproxy.a libtap.a
+TESTS += test-user-lookup
