@@ -23,14 +23,25 @@ libpolicy_a_SOURCES += \
 	%D%/policy.c %D%/policy.h \
 	%D%/policy-classes.c %D%/policy-classes.h \
 	%D%/policy-compile.c %D%/policy-compile.h \
+	%D%/policy-diff.c %D%/policy-diff.h \
 	%D%/policy-eval.c \
 	%D%/policy-explain.c %D%/policy-explain.h \
 	%D%/policy-grants.c %D%/policy-grants.h \
 	%D%/policy-identity.c \
 	%D%/policy-index.c \
+	%D%/policy-lint.c %D%/policy-lint.h \
 	%D%/policy-plan.c \
 	%D%/policy-private.h \
 	%D%/policy-query.c %D%/policy-query.h \
 	%D%/policy-symbols.c %D%/policy-symbols.h \
 	%D%/policy-users.c %D%/policy-users.h \
 	%D%/policy-users-load.c
+
+bin_PROGRAMS += bus-policy-check
+bus_policy_check_SOURCES = \
+	%D%/bus-policy-check.c \
+	%D%/check.h \
+	%D%/check-compile.c \
+	%D%/check-report.c \
+	%D%/json.c %D%/json.h
+bus_policy_check_LDADD = libpolicy.a libbase.a $(EXPAT_LIBS)

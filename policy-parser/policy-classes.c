@@ -267,6 +267,7 @@ static int classes_make_classes(struct policy_classes *classes, uint32_t owner_u
 	if (!classes->classes)
 		return -ENOMEM;
 	add_class(classes, owner_uid, policy_find_tier(policy, POLICY_SECTION_USER, owner_uid));
+	add_class(classes, POLICY_UID_OTHER, policy->n_tiers);
 	for (size_t i = 0; i < policy->n_tiers; i++) {
 		const struct policy_tier *tier = &policy->tiers[i];
 
@@ -281,7 +282,6 @@ static int classes_make_classes(struct policy_classes *classes, uint32_t owner_u
 			  tier->id >= classes->first_placeholder ? POLICY_UID_UNRESOLVED : tier->id,
 			  i);
 	}
-	add_class(classes, POLICY_UID_OTHER, policy->n_tiers);
 	classes->default_tier = policy_find_tier(policy, POLICY_SECTION_DEFAULT, 0);
 	classes->mandatory_tier = policy_find_tier(policy, POLICY_SECTION_MANDATORY, 0);
 	classes->sit_tier = policy_find_tier(policy, POLICY_SECTION_AT_CONSOLE, 0);

@@ -52,7 +52,7 @@ struct policy_class {
  * @policy: the rules once more; in it, names that nobody has stand for ids that
  *	nobody has
  * @first_placeholder: the least of these ids
- * @classes: the bus owner first
+ * @classes: POLICY_CLASS_OWNER, POLICY_CLASS_OTHER, then those of sections
  * @any: [ask][tier] what the rules about any name say
  * @first_group_tier, @end_group_tiers: all tiers of groups
  */
@@ -69,6 +69,10 @@ struct policy_classes {
 	size_t first_group_tier;
 	size_t end_group_tiers;
 };
+
+/* the bus owner, and everybody whom no section is for */
+#define POLICY_CLASS_OWNER 0
+#define POLICY_CLASS_OTHER 1
 
 /* not for a group in particular */
 #define POLICY_NO_TIER SIZE_MAX

@@ -32,9 +32,6 @@
 
 #define NO_NAME UINT32_MAX
 
-/* the class of the bus owner comes first */
-#define OWNER_CLASS 0
-
 /**
  * struct name - a name that rules mention, or a wildcard
  * @text: name; wildcard: with SOME_ELEMENT at its end
@@ -233,7 +230,7 @@ static void compiler_find_owners(struct compiler *compiler)
 			if (!policy_class_may(classes, compiler->own, &classes->classes[k]))
 				continue;
 			set_add(name->owners, k);
-			if (k != OWNER_CLASS)
+			if (k != POLICY_CLASS_OWNER)
 				set_add(compiler->anybody, i);
 		}
 	}
@@ -355,7 +352,7 @@ static const struct policy_class *candidate_class(const struct compiler *compile
 	if (candidate->principal.kind == POLICY_USER)
 		return i ? NULL : &compiler->classes.classes[candidate->class];
 	/* all but the bus owner */
-	i += OWNER_CLASS + 1;
+	i += POLICY_CLASS_OWNER + 1;
 	return i < compiler->classes.n_classes ? &compiler->classes.classes[i] : NULL;
 }
 
@@ -417,7 +414,7 @@ static int compiler_make_candidates(struct compiler *compiler)
 		calloc(classes->n_classes + policy->n_tiers + 1, sizeof(*compiler->candidates));
 	if (!compiler->candidates)
 		return -ENOMEM;
-	for (size_t i = OWNER_CLASS + 1; i < classes->n_classes; i++)
+	for (size_t i = POLICY_CLASS_OWNER + 1; i < classes->n_classes; i++)
 		if (classes->classes[i].uid < POLICY_UID_UNRESOLVED)
 			compiler_add_candidate(compiler, POLICY_USER, classes->classes[i].uid, i,
 					       POLICY_NO_TIER);
@@ -545,7 +542,7 @@ static bool may_talk(struct compiler *compiler, const struct name *name,
 static size_t find_other_owner(const struct compiler *compiler, const struct name *name,
 			       const struct candidate *candidate)
 {
-	for (size_t i = OWNER_CLASS + 1; i < compiler->classes.n_classes; i++)
+	for (size_t i = POLICY_CLASS_OWNER + 1; i < compiler->classes.n_classes; i++)
 		if (set_has(name->owners, i) &&
 		    (candidate->principal.kind != POLICY_USER || i != candidate->class))
 			return i;
@@ -562,7 +559,7 @@ static bool is_would_be_owner(const struct compiler *compiler, const struct name
 	case POLICY_GROUP:
 		return compiler->own[candidate->group_tier].value == POLICY_ALWAYS;
 	default:
-		return set_has(name->owners, compiler->classes.n_classes - 1);
+		return set_has(name->owners, POLICY_CLASS_OTHER);
 	}
 }
 

@@ -105,6 +105,7 @@ static int read_owner(struct reading *reading, const struct key *key, const char
 {
 	if (!find_user(reading, value, &reading->query->owner_uid))
 		return bad(reading, "there is no user \"%s\"", value);
+	reading->query->has_owner = true;
 	return 0;
 }
 

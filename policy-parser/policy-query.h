@@ -39,7 +39,7 @@ struct policy_query_side {
 /**
  * struct policy_query - a question
  * @name: OWN
- * @owner_uid: CONNECT: of the bus
+ * @has_owner, @owner_uid: CONNECT: of the bus, if it was said
  * @sender: CONNECT, OWN: who asks
  * @receiver: MESSAGE
  * @message: MESSAGE
@@ -48,6 +48,7 @@ struct policy_query_side {
 struct policy_query {
 	enum policy_query_kind kind;
 	const char *name;
+	bool has_owner;
 	uint32_t owner_uid;
 	struct policy_query_side sender;
 	struct policy_query_side receiver;
