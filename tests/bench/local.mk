@@ -12,7 +12,7 @@ bus_bench_SOURCES = \
 	%D%/peer.h \
 	%D%/report.c \
 	%D%/report.h
-dist_check_SCRIPTS += %D%/test-bench.sh
+dist_check_SCRIPTS += %D%/test-bench.sh %D%/with-rules
 TESTS += %D%/test-bench.sh
 
 bench: bus-bench$(EXEEXT) $(bin_PROGRAMS)
@@ -21,4 +21,9 @@ bench: bus-bench$(EXEEXT) $(bin_PROGRAMS)
 bench-quick: bus-bench$(EXEEXT) $(bin_PROGRAMS)
 	$(AM_V_at)./bus-bench$(EXEEXT) --quick $(BENCH_FLAGS)
 
-.PHONY: bench bench-quick
+# the same daemon once more, with 1000 rules of policy: the contender "also"
+bench-rules: bus-bench$(EXEEXT) $(bin_PROGRAMS)
+	$(AM_V_at)BP_DAEMON=./bus-proxyd ./bus-bench$(EXEEXT) --measure=round-trip-0 \
+		--also=$(srcdir)/%D%/with-rules $(BENCH_FLAGS)
+
+.PHONY: bench bench-quick bench-rules

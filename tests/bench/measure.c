@@ -90,6 +90,9 @@ static int start_service(struct stage *stage, char *name_out, size_t name_size)
 	int r;
 
 	r = peer_open(&peer, stage->contender->socket_path);
+	/* services have names; this one is what the rules of "with-rules" are about */
+	if (r >= 0)
+		r = peer_call_driver(&peer, "RequestName", "su", "org.example.Bench", 0);
 	if (r >= 0) {
 		snprintf(name_out, name_size, "%s", peer.unique_name);
 		stage->service = fork();
