@@ -11,7 +11,8 @@
 
 #define SYSTEM_UID_MAX 999 /* Debian's; who is above counts as at the console */
 
-int access_load(struct access *access, const struct config *config)
+int access_load(struct access *access, const struct config *config,
+		const struct learned_users *learned)
 {
 	__cleanup(policy_users_unrefp) struct policy_users *users = NULL;
 	struct policy *policy;
@@ -20,6 +21,8 @@ int access_load(struct access *access, const struct config *config)
 	r = policy_users_new(&users);
 	if (!r)
 		r = policy_users_load(users, "/etc/passwd", "/etc/group");
+	if (!r)
+		r = learned_users_add(learned, users);
 	if (!r)
 		r = policy_new(&config->policy, users, SYSTEM_UID_MAX + 1, &policy);
 	if (r < 0)
@@ -72,7 +75,7 @@ int access_reload(struct daemon *daemon, const struct config *config)
 	struct client *client;
 	int r;
 
-	r = access_load(&next, config);
+	r = access_load(&next, config, &daemon->learned_users);
 	if (!r)
 		r = access_prepare(&next, &daemon->clients);
 	list_for_each_entry(client, &daemon->clients, link) {

@@ -14,7 +14,7 @@
 struct client;
 struct config;
 struct daemon;
-struct driver_caller;
+struct learned_users;
 
 /**
  * struct access - the policy in force, and its last refusal
@@ -38,11 +38,13 @@ struct access {
 
 /**
  * access_load() - make the policy of a configuration
+ * @learned: users beside those of the files
  * @access: @policy and @users are written on success; the old ones are released
  *
  * Return: 0 or a negative errno; then nothing has changed.
  */
-int access_load(struct access *access, const struct config *config);
+int access_load(struct access *access, const struct config *config,
+		const struct learned_users *learned);
 void access_deinit(struct access *access); /* idempotent */
 
 /* what applies to @client from now on; 0 or -ENOMEM: what applied before still does */

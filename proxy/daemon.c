@@ -269,6 +269,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	log_limit_init(&daemon->log_refused, LOG_INTERVAL_MS, LOG_BURST);
 	log_limit_init(&daemon->log_lost, LOG_INTERVAL_MS, LOG_BURST);
 	log_limit_init(&daemon->log_denied, LOG_INTERVAL_MS, LOG_BURST);
+	learned_users_init(daemon);
 	daemon->signal_source.fd = -1;
 	daemon->engine_source.fd = -1;
 	daemon->owner_uid = geteuid();
@@ -288,7 +289,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	else
 		r = loop_init(&daemon->loop);
 	if (!r)
-		r = access_load(&daemon->access, config);
+		r = access_load(&daemon->access, config, &daemon->learned_users);
 	if (!r)
 		r = environment_init(&daemon->environment, environ);
 	if (!r)
@@ -342,6 +343,7 @@ struct daemon *daemon_free(struct daemon *daemon)
 	match_registry_free(daemon->monitor_matches);
 	if (daemon->signal_source.fd >= 0)
 		close(daemon->signal_source.fd);
+	learned_users_deinit(&daemon->learned_users);
 	loop_deinit(&daemon->loop);
 	environment_deinit(&daemon->environment);
 	access_deinit(&daemon->access);
@@ -385,5 +387,6 @@ static bool daemon_turn(void *userdata)
 
 int daemon_run(struct daemon *daemon)
 {
+	learned_users_ask(daemon);
 	return loop_run(&daemon->loop, daemon_turn, daemon);
 }

@@ -20,6 +20,7 @@
 #include "proxy/client.h"
 #include "proxy/environment.h"
 #include "proxy/inbound.h"
+#include "proxy/learned-users.h"
 #include "proxy/loop.h"
 #include "proxy/match.h"
 
@@ -58,6 +59,7 @@ struct daemon {
 	struct loop_timer reply_timer;
 
 	struct access access;
+	struct learned_users learned_users;
 	struct driver *driver;
 	struct match_registry *matches;
 	struct match_registry *monitor_matches;

@@ -38,6 +38,7 @@ libproxy_a_SOURCES = \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/environment.c %D%/environment.h \
 	%D%/inbound.c %D%/inbound.h \
+	%D%/learned-users.c %D%/learned-users.h \
 	%D%/listener.c %D%/listener.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/monitor.c %D%/monitor.h \

@@ -60,6 +60,7 @@ int daemon_reload(struct daemon *daemon, char **text_out)
 		engine_set_limits(daemon->engine, &limits);
 		config_free(daemon->config);
 		daemon->config = config;
+		learned_users_ask(daemon);
 		daemon_resume_accept(daemon);
 		log_info("Configuration was reloaded");
 	} else {
