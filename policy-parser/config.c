@@ -185,31 +185,3 @@ int config_check_bus(const struct config *config, const struct config_options *o
 	r = check_mediation(config, options, messages);
 	return r ? r : outcome;
 }
-
-int config_unsupported(const struct config *config, struct config_messages *messages)
-{
-	const struct policy_rules *policy = &config->policy;
-	int outcome = 0;
-
-	if (config->type == CONFIG_TYPE_SYSTEM) {
-		outcome = SAY(CONFIG_REFUSED, messages, CONFIG_ERROR, config->type_place, "type",
-			      "a system bus needs its policy applied, which is not implemented "
-			      "yet");
-		if (outcome < 0)
-			return outcome;
-	}
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		const struct policy_rule *rule = &policy->rules[i];
-		struct config_place place = {
-			.file = policy->sections[rule->section].file,
-			.line = rule->line,
-		};
-
-		/* the first one says it all: a real policy has hundreds */
-		if (!rule->is_allow)
-			return SAY(CONFIG_REFUSED, messages, CONFIG_ERROR, place, "deny",
-				   "deny rules are not implemented yet, and ignoring one would "
-				   "open what it closes");
-	}
-	return outcome;
-}

@@ -265,15 +265,5 @@ DEFINE_CLEANUP(struct config *, config_free);
 int config_check_bus(const struct config *config, const struct config_options *options,
 		     struct config_messages *messages);
 
-/**
- * config_unsupported() - whether it needs what bus-proxyd does not have yet
- *
- * Rules are read, but not yet applied: until they are, a configuration that
- * depends on them (type system, any deny rule) must not run.
- *
- * Return: 0, CONFIG_REFUSED, or -ENOMEM.
- */
-int config_unsupported(const struct config *config, struct config_messages *messages);
-
 /* the name of <limit name=...> */
 const char *config_limit_name(enum config_limit_id id);

@@ -159,7 +159,6 @@ static int load(struct file *files, unsigned flags)
 	if (config) {
 		check_config(config);
 		config_check_bus(config, &options, &messages);
-		config_unsupported(config, &messages);
 	}
 	config_free(config);
 	config_messages_deinit(&messages);

@@ -741,26 +741,6 @@ TEST(bus_cannot_have_others_mediate)
 	reset();
 }
 
-TEST(unsupported_yet)
-{
-	load_good("<type>session</type><policy context=\"default\"><allow own=\"*\"/></policy>");
-	expect_eq(config_unsupported(config, &messages), 0);
-	expect_eq(messages.n_items, 0);
-	load_good("\n<type>system</type>");
-	expect_eq(config_unsupported(config, &messages), CONFIG_REFUSED);
-	expect_eq(messages.n_items, 1);
-	expect_eq(messages.items[0].line, 2);
-	load_good("<policy context=\"default\"><allow own=\"*\"/>\n<deny own=\"a\"/>\n"
-		  "<deny own=\"b\"/></policy>");
-	expect_eq(config_unsupported(config, &messages), CONFIG_REFUSED);
-	expect_eq(messages.n_items, 1);
-	expect(strstr(messages.items[0].text, "/m.conf:2") == messages.items[0].text);
-	load_good("<type>system</type><policy user=\"u\"><deny own=\"a\"/></policy>");
-	expect_eq(config_unsupported(config, &messages), CONFIG_REFUSED);
-	expect_eq(messages.n_items, 2);
-	reset();
-}
-
 TEST(environment_of_this_process)
 {
 	struct config_environment environment;
