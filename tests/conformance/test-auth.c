@@ -159,6 +159,17 @@ TEST(external)
 	expect_conversations(EXTERNAL_ONLY, external_forms, N_OF(external_forms));
 }
 
+/* DIFFERENCES uid-decimal: the reference reads the uid as C reads a number */
+TEST(uid_is_decimal)
+{
+	static const struct line reference[][8] = {{{"AUTH EXTERNAL 307830", "OK *"}}};
+	static const struct line ours[][8] = {{{"AUTH EXTERNAL 307830", "REJECTED EXTERNAL"}}};
+
+	if (getuid())
+		skip("0x0 is root");
+	expect_conversations(EXTERNAL_ONLY, subject_is_reference() ? reference : ours, 1);
+}
+
 static const struct line anonymous_forms[][8] = {
 	{{"AUTH", "REJECTED EXTERNAL ANONYMOUS"}},
 	{{"AUTH ANONYMOUS", "OK *"}, {"BEGIN", NULL}},

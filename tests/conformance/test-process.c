@@ -440,6 +440,35 @@ TEST(service_manager_is_notified)
 	sandbox_close(&where);
 }
 
+/* DIFFERENCES reload-strict */
+TEST(a_broken_file_of_an_includedir_stops_a_reload)
+{
+	static const char config[] =
+		"<limit name=\"max_match_rules_per_connection\">%d</limit><includedir>d</includedir>";
+	struct subject *subject;
+	struct conn *conn;
+	char xml[160];
+
+	snprintf(xml, sizeof(xml), config, 1);
+	subject = subject_start(xml);
+	conn = conn_new(subject->address);
+	add_match(conn, "interface='a.b'");
+	expect_eq(mkdir(sandbox_path(&subject->sandbox, "d"), 0755), 0);
+	file_write(sandbox_path(&subject->sandbox, "d/bad.conf"), "<busconfig><nonsense/>");
+	snprintf(xml, sizeof(xml), config, 2);
+	write_config(&subject->sandbox, xml);
+	if (subject_is_reference()) {
+		expect_return(conn_call(conn, driver_msg("ReloadConfig")));
+		add_match(conn, "interface='a.b'");
+	} else {
+		expect_error(conn_call(conn, driver_msg("ReloadConfig")), "Failed");
+		expect_error(driver_call(conn, "AddMatch", "s", "interface='a.b'"),
+			     "LimitsExceeded");
+	}
+	conn_close(conn);
+	subject_stop(subject);
+}
+
 /* Pid files */
 
 TEST(pid_file)
