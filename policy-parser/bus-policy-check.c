@@ -159,7 +159,7 @@ static int run_query(const struct arguments *arguments, const struct check_repor
 {
 	__cleanup(config_messages_deinit) struct config_messages messages = CONFIG_MESSAGES_NULL;
 	__cleanup(target_deinit) struct check_target target = {NULL};
-	__cleanup(policy_query_deinit) struct policy_query query = {.words = NULL};
+	__cleanup(policy_query_deinit) struct policy_query query = POLICY_QUERY_NULL;
 	char error[POLICY_QUERY_MAX_ERROR];
 	int r;
 

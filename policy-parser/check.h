@@ -42,14 +42,18 @@ struct check_report {
 	bool verbose;
 };
 
-/* Each prints an answer.  The return value is the exit status, or -ENOMEM. */
+/* The commands: each prints its answer, and returns the exit status, or -ENOMEM. */
 
+/* findings, and what the parser had to say (which has been printed as text already) */
 int check_report_lint(const struct check_report *report, const struct check_target *target,
 		      const struct config_messages *messages);
+/* the verdict, the rule that decides, and those that lost */
 int check_report_query(const struct check_report *report, const struct check_target *target,
 		       const struct policy_query *query);
+/* what an engine would be told; @flags: POLICY_COMPILE_* */
 int check_report_compile(const struct check_report *report, const struct check_target *target,
 			 const struct policy_users *users, unsigned flags);
+/* questions with different answers */
 int check_report_diff(const struct check_report *report, const struct check_target *before,
 		      const struct check_target *after);
 

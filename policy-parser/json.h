@@ -21,11 +21,14 @@ struct json {
 	bool has_items;
 };
 
+/* what is written from then on, up to the close of the same kind, is in it */
 void json_open_object(struct json *json, const char *name);
 void json_close_object(struct json *json);
 void json_open_array(struct json *json, const char *name);
 void json_close_array(struct json *json);
 /* bytes that are not UTF-8 become U+FFFD; NULL: null */
 void json_string(struct json *json, const char *name, const char *value);
+/* in decimal */
 void json_number(struct json *json, const char *name, long long value);
+/* true or false */
 void json_bool(struct json *json, const char *name, bool value);

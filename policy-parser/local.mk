@@ -38,6 +38,7 @@ libpolicy_a_SOURCES += \
 	%D%/policy-users-load.c
 
 bin_PROGRAMS += bus-policy-check
+dist_man_MANS += %D%/bus-policy-check.1
 bus_policy_check_SOURCES = \
 	%D%/bus-policy-check.c \
 	%D%/check.h \

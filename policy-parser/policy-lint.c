@@ -166,12 +166,17 @@ static int lint_never_matches(struct linter *linter)
 
 /* COVERING */
 
+/* with what follows from the type: what is no signal is no broadcast, and what is neither return
+ * nor error is no reply */
 static uint32_t full_skip(const struct policy_test *test)
 {
-	/* what is no signal is no broadcast */
-	if (test->skip & POLICY_STATE_TYPE(POLICY_TYPE_SIGNAL))
-		return test->skip | POLICY_STATE_BROADCAST;
-	return test->skip;
+	uint32_t skip = test->skip, replies = POLICY_STATE_TYPE(2) | POLICY_STATE_TYPE(3);
+
+	if (skip & POLICY_STATE_TYPE(POLICY_TYPE_SIGNAL))
+		skip |= POLICY_STATE_BROADCAST;
+	if ((skip & replies) == replies)
+		skip |= POLICY_STATE_REQUESTED | POLICY_STATE_UNREQUESTED;
+	return skip;
 }
 
 /* whatever @a matches, @b does; their names apart */

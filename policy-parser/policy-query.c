@@ -333,11 +333,8 @@ int policy_query_init(struct policy_query *query, const struct policy_users *use
 {
 	struct reading reading = {.query = query, .users = users, .error = error};
 
-	*query = (struct policy_query){
-		.sender.creds = CREDS_NULL,
-		.receiver.creds = CREDS_NULL,
-		.message.type = 1,
-	};
+	*query = (struct policy_query)POLICY_QUERY_NULL;
+	query->message.type = 1;
 	for (size_t i = 0; n_words && i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
 		if (strcmp(kind_names[i], words[0]))
 			continue;

@@ -57,6 +57,11 @@ struct policy_query {
 	size_t n_words;
 };
 
+#define POLICY_QUERY_NULL                                                                          \
+	{                                                                                          \
+		.sender.creds = CREDS_NULL, .receiver.creds = CREDS_NULL                           \
+	}
+
 /* outcomes */
 enum {
 	POLICY_QUERY_BAD = 1, /* @error says why */

@@ -24,3 +24,14 @@ test_policy_soundness_SOURCES = \
 	%D%/test-policy-soundness.c
 test_policy_soundness_LDADD = libpolicytest.a libpolicy.a libbase.a libtap.a $(EXPAT_LIBS)
 TESTS += test-policy-soundness
+
+dist_check_SCRIPTS += %D%/test-bus-policy-check.py
+TESTS += %D%/test-bus-policy-check.py
+
+check_PROGRAMS += test-policy-index
+test_policy_index_SOURCES = \
+	%D%/generate.c %D%/generate.h \
+	%D%/random.h \
+	%D%/test-policy-index.c
+test_policy_index_LDADD = libpolicytest.a libpolicy.a libbase.a libtap.a $(EXPAT_LIBS)
+TESTS += test-policy-index

@@ -60,3 +60,19 @@ check_PROGRAMS += test-policy-compile
 test_policy_compile_SOURCES = %D%/test-policy-compile.c
 test_policy_compile_LDADD = $(POLICY_EVAL_TEST_LIBS)
 TESTS += test-policy-compile
+
+check_PROGRAMS += test-policy-identity
+test_policy_identity_SOURCES = %D%/test-policy-identity.c
+test_policy_identity_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
+test_policy_identity_LDADD = $(POLICY_EVAL_TEST_LIBS) libfault.a
+TESTS += test-policy-identity
+
+check_PROGRAMS += test-policy-lint
+test_policy_lint_SOURCES = %D%/test-policy-lint.c
+test_policy_lint_LDADD = $(POLICY_EVAL_TEST_LIBS)
+TESTS += test-policy-lint
+
+check_PROGRAMS += test-policy-users
+test_policy_users_SOURCES = %D%/test-policy-users.c
+test_policy_users_LDADD = libpolicy.a libbase.a libtap.a $(EXPAT_LIBS)
+TESTS += test-policy-users

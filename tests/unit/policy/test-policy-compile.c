@@ -113,15 +113,14 @@ TEST(packages)
 		 "org.freedesktop.PolicyKit1: user polkitd OWN, world TALK"},
 		/* avahi: one member is not for everybody */
 		{SYSTEM USER("avahi", OWN("org.freedesktop.Avahi"))
-			 USER("root", OWN("org.freedesktop.Avahi")) DEFAULT(
-				 SEND("org.freedesktop.Avahi") "<allow "
-							       "receive_sender=\"org.freedesktop."
-							       "Avahi\"/>" MEMBER(
-								       "deny",
-								       "org.freedesktop.Avahi",
-								       "org.freedesktop.Avahi."
-								       "Server",
-								       "SetHostName"))
+			 USER("root", OWN("org.freedesktop.Avahi")) DEFAULT(SEND(
+				 "org.freedesktop.Avahi") "<allow "
+							  "receive_sender=\"org.freedesktop."
+							  "Avahi\"/>" MEMBER(
+								  "deny", "org.freedesktop.Avahi",
+								  "org.freedesktop.Avahi."
+								  "Server",
+								  "SetHostName"))
 				 GROUP("netdev", SEND("org.freedesktop.Avahi"))
 					 USER("root", SEND("org.freedesktop.Avahi")),
 		 "org.freedesktop.Avahi: user avahi OWN, group netdev TALK"},
@@ -259,15 +258,17 @@ TEST(what_must_hold_for_whom)
 					     "send_destination=\"com.a\"/></policy>" USER(
 						     "alice", OWN("com.b")),
 		 "com.a: user alice TALK; com.b: user alice OWN, world TALK"},
-		{DEFAULT(OPEN "<deny send_destination=\"com.a\"/>") "<policy "
-								    "at_console=\"true\">" SEND(
-									    "com.a") "</policy>"
-										     "<policy "
-										     "at_console="
-										     "\"false\""
-										     ">" SEND(
-											     "com."
-											     "a") "</policy>",
+		{DEFAULT(OPEN
+			 "<deny send_destination=\"com.a\"/>") "<policy "
+							       "at_console=\"true\">" SEND(
+								       "com.a") "</policy>"
+										"<policy "
+										"at_console="
+										"\"false\""
+										">" SEND("com."
+											 "a") "</"
+											      "poli"
+											      "cy>",
 		 "com.a: world TALK"},
 		/* the other direction: signals of the owner */
 		{DEFAULT(OPEN SEND("com.a") "<deny receive_sender=\"com.a\" "
