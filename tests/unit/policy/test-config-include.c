@@ -286,6 +286,7 @@ TEST(number_of_files_is_bounded)
 	reset();
 }
 
+/* DIFFERENCES includedir-order */
 TEST(includedir_is_sorted_and_takes_conf_files)
 {
 	expect_eq(LOAD({"/m.conf", B(OWN("first") "<includedir>d</includedir>" OWN("last"))},

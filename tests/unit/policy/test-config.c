@@ -695,6 +695,7 @@ TEST(bus_needs_a_mechanism_that_we_have)
 {
 	expect_eq(check_bus(L "<auth>EXTERNAL</auth>", NULL, 0), 0);
 	expect_eq(messages.n_items, 0);
+	/* DIFFERENCES cookie-only */
 	expect_eq(check_bus(L "\n<auth>DBUS_COOKIE_SHA1</auth>", NULL, 0), CONFIG_REFUSED);
 	expect_eq(messages.items[0].line, 2);
 	expect_eq(check_bus(L "<auth>DBUS_COOKIE_SHA1</auth><auth>ANONYMOUS</auth>", NULL, 0),

@@ -64,7 +64,7 @@ TEST(sections_override_in_order)
 		 "own user=alice name=a.b", true, 1},
 		{NULL, "own user=carol name=a.b", false, 4},
 		{NULL, "own user=bob name=a.b", true, 7},
-		/* the console comes behind the user, in front of the mandatory section */
+		/* DIFFERENCES console: it comes behind the user, in front of the mandatory section */
 		{SECTION("at_console=\"false\"", OWN_DENY) SECTION("at_console=\"true\"", OWN_ALLOW)
 			 SECTION("user=\"alice\"", OWN_ALLOW) SECTION("user=\"seated\"", OWN_DENY),
 		 "own user=alice name=a.b", false, 1},
@@ -124,7 +124,7 @@ TEST(names_nobody_has_are_ignored)
 				 SECTION("group=\"*\"", OWN_ALLOW),
 		 "own user=alice name=a.b", false, -1},
 		{NULL, "own user=anonymous name=a.b", false, -1},
-		/* a number means that id, whether the user database has it or not */
+		/* DIFFERENCES numeric-users: a number means that id, whether the user database has it or not */
 		{SECTION("user=\"4711\"", OWN_ALLOW), "own user=4711 name=a.b", true, 1},
 		{SECTION("group=\"4711\"", OWN_ALLOW), "own user=4712 groups=4711 name=a.b", true,
 		 1},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proxy/user-lookup: the rest of the world is asked by a child */
+/* proxy/user-lookup: the rest of the world is asked by a child (DIFFERENCES user-look-up) */
 #include "proxy/user-lookup.h"
 
 #include <signal.h>
