@@ -191,7 +191,7 @@ static void search_symbol(struct search *search, uint32_t symbol, bool is_prefix
 	}
 }
 
-/* COUNTING: the same walk without shortcuts; for refusals alone */
+/* COUNTING: the same walk without shortcuts; for what somebody is told about alone */
 
 static void count_list(struct search *search, const struct policy_list *list)
 {
@@ -282,8 +282,19 @@ static bool verdict_init(struct policy_verdict *verdict, const struct policy *po
 			.is_allowed = is_allowed,
 			.log = rule && rule->log,
 			.rule = rule ? test->rule : POLICY_RULE_NONE,
-			.n_matched = is_allowed ? 0 : n_matched,
+			.n_matched = n_matched,
 		};
+	return is_allowed;
+}
+
+/* by a rule in front of which nothing counts */
+static bool verdict_init_constant(struct policy_verdict *verdict, const struct policy *policy,
+				  const struct policy_test *test)
+{
+	bool is_allowed = verdict_init(verdict, policy, test, 1);
+
+	if (verdict && is_allowed && !verdict->log)
+		verdict->n_matched = 0;
 	return is_allowed;
 }
 
@@ -330,7 +341,7 @@ static bool check_message(const struct policy_identity *identity, unsigned kind,
 	bool is_allowed;
 
 	if (sequence->constant)
-		return verdict_init(verdict_out, policy, sequence->constant, 1);
+		return verdict_init_constant(verdict_out, policy, sequence->constant);
 	if (sequence->has_fields)
 		message_prepare(message, policy);
 	subject = (struct subject){
@@ -346,7 +357,7 @@ static bool check_message(const struct policy_identity *identity, unsigned kind,
 	if (search_is_open(&search))
 		visit_peer(&search, peer, search_symbol);
 	is_allowed = verdict_init(verdict_out, policy, search.best, 0);
-	if (!is_allowed && verdict_out) {
+	if (verdict_out && (!is_allowed || verdict_out->log)) {
 		count_any(&search);
 		visit_peer(&search, peer, count_symbol);
 		verdict_out->n_matched = search.n_matched;

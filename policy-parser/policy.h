@@ -42,9 +42,9 @@ struct policy_users;
  * @log: the rule that decided has log="true": an allowed message is to be logged
  *	as one that would be rejected
  * @rule: index of the rule that decided, see policy_rule_place(), or POLICY_RULE_NONE
- * @n_matched: on refusal of a message: number of rules that matched ("N matched
- *	rules" of the error's text), not counting those in front of an
- *	unconditional one; else 0
+ * @n_matched: of a message that is refused, or allowed and to be logged: number of
+ *	rules that matched ("N matched rules" of the text about it), not counting
+ *	those in front of an unconditional one; else 0
  */
 struct policy_verdict {
 	bool is_allowed;

@@ -64,7 +64,8 @@ TEST(sections_override_in_order)
 		 "own user=alice name=a.b", true, 1},
 		{NULL, "own user=carol name=a.b", false, 4},
 		{NULL, "own user=bob name=a.b", true, 7},
-		/* DIFFERENCES console: it comes behind the user, in front of the mandatory section */
+		/* DIFFERENCES console: it comes behind the user, in front of the mandatory section
+		 */
 		{SECTION("at_console=\"false\"", OWN_DENY) SECTION("at_console=\"true\"", OWN_ALLOW)
 			 SECTION("user=\"alice\"", OWN_ALLOW) SECTION("user=\"seated\"", OWN_DENY),
 		 "own user=alice name=a.b", false, 1},
@@ -124,7 +125,8 @@ TEST(names_nobody_has_are_ignored)
 				 SECTION("group=\"*\"", OWN_ALLOW),
 		 "own user=alice name=a.b", false, -1},
 		{NULL, "own user=anonymous name=a.b", false, -1},
-		/* DIFFERENCES numeric-users: a number means that id, whether the user database has it or not */
+		/* DIFFERENCES numeric-users: a number means that id, whether the user database has
+		   it or not */
 		{SECTION("user=\"4711\"", OWN_ALLOW), "own user=4711 name=a.b", true, 1},
 		{SECTION("group=\"4711\"", OWN_ALLOW), "own user=4712 groups=4711 name=a.b", true,
 		 1},
@@ -467,6 +469,7 @@ TEST(connect_rules)
 		{DEFAULT(RULE("allow user=\"*\"")), "connect user=alice bus-owner=messagebus", true,
 		 1},
 		{NULL, "connect user=anonymous bus-owner=messagebus", false, -1},
+		/* unlisted-users (DIFFERENCES.md) */
 		{NULL, "connect user=4711 bus-owner=messagebus", true, 1},
 		{DEFAULT(RULE("deny user=\"messagebus\"")),
 		 "connect user=messagebus bus-owner=messagebus", false, 1},
@@ -496,10 +499,13 @@ TEST(log_of_the_rule_that_decides)
 	fixture_load(DEFAULT(RULE("allow send_destination=\"a.b\" log=\"true\"")
 				     RULE("allow send_destination=\"a.c\"")
 					     RULE("deny send_destination=\"a.d\" log=\"true\"")));
+	expect_eq(fixture_ask("message sender-user=alice destination=a.b").n_matched, 1);
 	expect(fixture_ask("message sender-user=alice destination=a.b").log);
 	expect(!fixture_ask("message sender-user=alice destination=a.c").log);
 	expect(fixture_ask("message sender-user=alice destination=a.d").log);
 	expect(!fixture_ask("message sender-user=alice destination=a.e").log);
+	fixture_load(DEFAULT(RULE("allow send_destination=\"*\" eavesdrop=\"true\" log=\"true\"")));
+	expect_eq(fixture_ask("message sender-user=alice destination=a.b").n_matched, 1);
 	fixture_reset();
 }
 
