@@ -35,3 +35,7 @@ test_policy_index_SOURCES = \
 	%D%/test-policy-index.c
 test_policy_index_LDADD = libpolicytest.a libpolicy.a libbase.a libtap.a $(EXPAT_LIBS)
 TESTS += test-policy-index
+
+dist_check_SCRIPTS += %D%/test-policy-packages.py
+TESTS += %D%/test-policy-packages.py
+EXTRA_DIST += tests/data/policies
