@@ -21,6 +21,7 @@ EXTRA_DIST += %D%/address.dict
 EXTRA_DIST += %D%/auth.dict
 EXTRA_DIST += %D%/busconfig.dict
 EXTRA_DIST += %D%/match.dict
+EXTRA_DIST += %D%/policy.dict
 EXTRA_DIST += %D%/wire.dict
 
 fuzz_programs += fuzz-auth
@@ -37,6 +38,11 @@ fuzz_programs += fuzz-busconfig
 fuzz_busconfig_SOURCES = %D%/fuzz-busconfig.c %D%/fuzz.h
 fuzz_busconfig_LDFLAGS = $(fuzz_ldflags)
 fuzz_busconfig_LDADD = $(FUZZ_MAIN) libpolicy.a $(EXPAT_LIBS)
+
+fuzz_programs += fuzz-policy
+fuzz_policy_SOURCES = %D%/fuzz-policy.c %D%/fuzz.h
+fuzz_policy_LDFLAGS = $(fuzz_ldflags)
+fuzz_policy_LDADD = $(FUZZ_MAIN) libpolicy.a libbase.a $(EXPAT_LIBS)
 
 fuzz_programs += fuzz-wire
 fuzz_wire_SOURCES = %D%/fuzz-wire.c %D%/fuzz.h
