@@ -5,22 +5,72 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "policy-parser/policy-users.h"
 #include "proxy/daemon.h"
 
 #define SYSTEM_UID_MAX 999 /* Debian's; who is above counts as at the console */
 
+#define PASSWD_PATH "/etc/passwd"
+#define GROUP_PATH  "/etc/group"
+
+/* users */
+
+/* how a file looks that may be replaced or written to; what is missing has no inode */
+static struct access_stamp stamp_of(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return (struct access_stamp){0};
+	return (struct access_stamp){
+		.inode = st.st_ino,
+		.size = st.st_size,
+		.changed_s = st.st_ctim.tv_sec,
+		.changed_ns = st.st_ctim.tv_nsec,
+	};
+}
+
+static bool is_stamp_equal(const struct access_stamp *a, const struct access_stamp *b)
+{
+	return a->inode == b->inode && a->size == b->size && a->changed_s == b->changed_s &&
+	       a->changed_ns == b->changed_ns;
+}
+
+static bool access_has_new_files(const struct access *access)
+{
+	struct access_stamp passwd = stamp_of(PASSWD_PATH), group = stamp_of(GROUP_PATH);
+
+	return !is_stamp_equal(&passwd, &access->passwd) || !is_stamp_equal(&group, &access->group);
+}
+
+/* whether the table knows the user and all the groups of a peer */
+static bool access_knows(const struct access *access, const struct creds *creds)
+{
+	if (!policy_users_get_user_name(access->users, creds->uid) ||
+	    !policy_users_get_group_name(access->users, creds->gid))
+		return false;
+	for (size_t i = 0; i < creds->n_groups; i++)
+		if (!policy_users_get_group_name(access->users, creds->groups[i]))
+			return false;
+	return true;
+}
+
+/* the policy */
+
 int access_load(struct access *access, const struct config *config,
 		const struct learned_users *learned)
 {
 	__cleanup(policy_users_unrefp) struct policy_users *users = NULL;
+	/* looked at before they are read: what changes in between is read once more */
+	struct access_stamp passwd = stamp_of(PASSWD_PATH), group = stamp_of(GROUP_PATH);
 	struct policy *policy;
 	int r;
 
 	r = policy_users_new(&users);
 	if (!r)
-		r = policy_users_load(users, "/etc/passwd", "/etc/group");
+		r = policy_users_load(users, PASSWD_PATH, GROUP_PATH);
 	if (!r)
 		r = learned_users_add(learned, users);
 	if (!r)
@@ -30,6 +80,8 @@ int access_load(struct access *access, const struct config *config,
 	access_deinit(access);
 	access->policy = policy;
 	access->users = steal(users);
+	access->passwd = passwd;
+	access->group = group;
 	return 0;
 }
 
@@ -92,6 +144,19 @@ int access_reload(struct daemon *daemon, const struct config *config)
 	access_deinit(&daemon->access);
 	daemon->access = next;
 	return 0;
+}
+
+int access_learn(struct daemon *daemon, const struct client *client)
+{
+	const struct access *access = &daemon->access;
+	size_t position = 0;
+	bool is_group;
+
+	if (client->is_anonymous || access_knows(access, &client->creds) ||
+	    !policy_next_unresolved(access->policy, &position, &is_group) ||
+	    !access_has_new_files(access))
+		return 0;
+	return access_reload(daemon, daemon->config);
 }
 
 bool access_may_connect(const struct daemon *daemon, const struct client *client)

@@ -16,10 +16,18 @@ struct config;
 struct daemon;
 struct learned_users;
 
+/* a state of a file */
+struct access_stamp {
+	uint64_t inode;
+	int64_t size;
+	int64_t changed_s, changed_ns;
+};
+
 /**
  * struct access - the policy in force, and its last refusal
  * @policy: compiled from the configuration
  * @users: what names of users and groups mean
+ * @passwd, @group: the files that @users was read from
  * @sending: the message that is just being sent, so that a broadcast is described once
  * @facts: of @sending
  * @verdict: of the last refusal
@@ -29,6 +37,7 @@ struct learned_users;
 struct access {
 	struct policy *policy;
 	struct policy_users *users;
+	struct access_stamp passwd, group;
 	const struct message *sending;
 	struct policy_message facts;
 	struct policy_verdict verdict;
@@ -58,6 +67,17 @@ int access_identify(struct access *access, struct client *client);
  * Return: 0 or a negative errno.
  */
 int access_reload(struct daemon *daemon, const struct config *config);
+
+/**
+ * access_learn() - make sure that the rules for a peer apply
+ *
+ * Where the policy has names that do not exist, and the user or a group of the peer is
+ * unknown, it may have been made since: the files are read again if they have
+ * changed, and the policy is put in force anew for everybody.
+ *
+ * Return: 0 or a negative errno: rules that deny may be missing.
+ */
+int access_learn(struct daemon *daemon, const struct client *client);
 
 /* may a peer that has authenticated stay? */
 bool access_may_connect(const struct daemon *daemon, const struct client *client);

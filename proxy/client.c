@@ -232,6 +232,10 @@ void client_authenticated(struct client *client)
 	if (client->auth->is_anonymous)
 		client_set_anonymous(client);
 	client_set_state(client, CLIENT_HELLO);
+	if (access_learn(daemon, client) < 0) {
+		client_close(client, "the users of this machine could not be read");
+		return;
+	}
 	if (!access_may_connect(daemon, client)) {
 		client_close(client, "may not connect to this bus");
 		return;
