@@ -268,7 +268,8 @@ bool access_may_hear_driver(struct daemon *daemon, struct client *client,
 	struct policy_message *facts = &daemon->access.facts;
 	struct policy_verdict verdict;
 
-	if (!client->identity)
+	/* what has no sender answers a call without destination: a matter of the connection */
+	if (!client->identity || !message->header.sender.at)
 		return true;
 	access_describe(facts, message);
 	if (facts->flags & POLICY_MESSAGE_REPLY)

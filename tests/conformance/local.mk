@@ -19,6 +19,7 @@ conformance_programs = \
 	%D%/test-monitor \
 	%D%/test-names \
 	%D%/test-order \
+	%D%/test-policy \
 	%D%/test-pressure \
 	%D%/test-process \
 	%D%/test-replies \
@@ -45,6 +46,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_monitor_LDADD = $(conformance_ldadd)
 %C%_test_names_LDADD = $(conformance_ldadd)
 %C%_test_order_LDADD = $(conformance_ldadd)
+%C%_test_policy_LDADD = $(conformance_ldadd)
 %C%_test_pressure_LDADD = $(conformance_ldadd)
 %C%_test_process_LDADD = $(conformance_ldadd)
 %C%_test_replies_LDADD = $(conformance_ldadd)
