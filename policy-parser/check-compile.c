@@ -171,7 +171,8 @@ int check_report_compile(const struct check_report *report, const struct check_t
 	struct json json = {.file = report->file};
 	int r;
 
-	r = policy_compile(target->policy, target->engine_uid, flags, &grants);
+	r = policy_compile(target->policy, target->engine_uid, flags | POLICY_COMPILE_EXPLAIN,
+			   &grants);
 	if (r < 0)
 		return r;
 	r = policy_compile(target->policy, target->engine_uid, POLICY_COMPILE_STRICT, &strict);

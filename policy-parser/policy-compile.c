@@ -68,6 +68,8 @@ struct candidate {
  * @sets: all sets
  * @name_of_symbol: index of a name, or NO_NAME
  * @own, @call, @signal, @pair: outcomes per tier, of what is being looked at
+ * @grants: what comes out
+ * @some_grants, @some_obstacles: of the name that is being looked at, with room for all
  */
 struct compiler {
 	struct policy_classes classes;
@@ -85,6 +87,8 @@ struct compiler {
 	struct policy_outcome *signal;
 	struct policy_outcome *pair;
 	struct policy_grants *grants;
+	struct policy_grant *some_grants;
+	struct policy_obstacle *some_obstacles;
 };
 
 /* SETS OF CLASSES */
@@ -449,15 +453,22 @@ static int compiler_make_sets(struct compiler *compiler)
 	return 0;
 }
 
-static int compiler_make_outcomes(struct compiler *compiler)
+static int compiler_make_room(struct compiler *compiler)
 {
 	size_t n_tiers = compiler->classes.policy->n_tiers;
 
 	compiler->name_of_symbol = calloc(compiler->classes.policy->symbols.n_symbols + 1,
 					  sizeof(*compiler->name_of_symbol));
 	compiler->own = calloc(4 * n_tiers + 1, sizeof(*compiler->own));
-	if (!compiler->own || !compiler->name_of_symbol)
+	compiler->some_grants = calloc(compiler->n_candidates, sizeof(*compiler->some_grants));
+	if (!compiler->own || !compiler->name_of_symbol || !compiler->some_grants)
 		return -ENOMEM;
+	if (compiler->flags & POLICY_COMPILE_EXPLAIN) {
+		compiler->some_obstacles =
+			calloc(2 * compiler->n_candidates, sizeof(*compiler->some_obstacles));
+		if (!compiler->some_obstacles)
+			return -ENOMEM;
+	}
 	compiler->call = compiler->own + n_tiers;
 	compiler->signal = compiler->call + n_tiers;
 	compiler->pair = compiler->signal + n_tiers;
@@ -470,6 +481,9 @@ static void add_obstacle(struct policy_holder *holder, const struct candidate *c
 			 enum policy_access access, enum policy_obstacle_kind kind, uint32_t uid,
 			 uint32_t rule)
 {
+	/* there is room for some only if anybody wants to know */
+	if (!holder->obstacles)
+		return;
 	holder->obstacles[holder->n_obstacles++] = (struct policy_obstacle){
 		.principal = candidate->principal,
 		.access = access,
@@ -492,6 +506,8 @@ static uint32_t find_partner_rule(struct compiler *compiler, const struct candid
 {
 	const struct policy_classes *classes = &compiler->classes;
 
+	if (!(compiler->flags & POLICY_COMPILE_EXPLAIN))
+		return POLICY_RULE_NONE;
 	memcpy(compiler->pair, classes->any[ask],
 	       classes->policy->n_tiers * sizeof(*compiler->pair));
 	compiler_merge_denies(compiler, ask, is_owned_by, candidate, compiler->pair);
@@ -612,58 +628,59 @@ static void compile_grants(struct compiler *compiler, const struct name *name,
 		add_grant(holder, &world->principal, POLICY_TALK);
 }
 
-/* arrays with room for everything there could be, cut to size */
-static int shrink(void *items, size_t n_items, size_t size)
+/* copies of exactly so many; none: NULL */
+static int copy_items(void *copy_out, const void *items, size_t n_items, size_t size)
 {
-	void **array = items;
-	void *smaller;
+	void *copy;
 
-	if (!n_items) {
-		free(*array);
-		*array = NULL;
+	*(void **)copy_out = NULL;
+	if (!n_items)
 		return 0;
-	}
-	smaller = reallocarray(*array, n_items, size);
-	if (!smaller)
+	copy = calloc(n_items, size);
+	if (!copy)
 		return -ENOMEM;
-	*array = smaller;
+	memcpy(copy, items, n_items * size);
+	*(void **)copy_out = copy;
 	return 0;
 }
 
 static int compile_name(struct compiler *compiler, const struct name *name)
 {
-	struct policy_holder *holder = &compiler->grants->holders[compiler->grants->n_holders];
 	const struct policy_classes *classes = &compiler->classes;
-	int r;
-
-	/* one more for WORLD, SEE */
-	*holder = (struct policy_holder){
-		.name = strndup(name->text, name->size),
+	struct policy_holder *holder = &compiler->grants->holders[compiler->grants->n_holders];
+	struct policy_holder found = {
 		.is_wildcard = name->is_wildcard,
 		.is_denied = name->is_denied,
-		.grants = calloc(compiler->n_candidates + 1, sizeof(*holder->grants)),
-		.obstacles = calloc(2 * compiler->n_candidates, sizeof(*holder->obstacles)),
+		.grants = compiler->some_grants,
+		.obstacles = compiler->some_obstacles,
 	};
-	compiler->grants->n_holders++;
-	if (!holder->name || !holder->grants || !holder->obstacles)
-		return -ENOMEM;
+	int r;
+
 	policy_classes_ask(classes, POLICY_ASK_OWN, name->text, compiler->own);
 	policy_classes_ask(classes, POLICY_ASK_SEND_CALL, name->text, compiler->call);
 	compiler_merge_denies(compiler, POLICY_ASK_SEND_CALL, is_co_owned, name, compiler->call);
 	policy_classes_ask(classes, POLICY_ASK_RECEIVE_SIGNAL, name->text, compiler->signal);
 	compiler_merge_denies(compiler, POLICY_ASK_RECEIVE_SIGNAL, is_co_owned, name,
 			      compiler->signal);
-	compile_grants(compiler, name, holder);
-	r = shrink(&holder->obstacles, holder->n_obstacles, sizeof(*holder->obstacles));
+	compile_grants(compiler, name, &found);
+	*holder = found;
+	holder->grants = NULL;
+	holder->obstacles = NULL;
+	holder->name = strndup(name->text, name->size);
+	compiler->grants->n_holders++;
+	if (!holder->name)
+		return -ENOMEM;
+	r = copy_items(&holder->obstacles, found.obstacles, found.n_obstacles,
+		       sizeof(*found.obstacles));
 	return r < 0 ? r
-		     : shrink(&holder->grants, holder->n_grants + !holder->n_grants,
-			      sizeof(*holder->grants));
+		     : copy_items(&holder->grants, found.grants, found.n_grants,
+				  sizeof(*found.grants));
 }
 
 /* a name that has no grants, below a wildcard that has some, must hide it */
-static void hide_wildcards(struct policy_grants *grants)
+static int hide_wildcards(struct policy_grants *grants)
 {
-	static const struct policy_principal world = {POLICY_WORLD, 0};
+	static const struct policy_grant nothing = {{POLICY_WORLD, 0}, POLICY_SEE};
 
 	for (size_t i = 0; i < grants->n_holders; i++) {
 		struct policy_holder *holder = &grants->holders[i];
@@ -673,9 +690,13 @@ static void hide_wildcards(struct policy_grants *grants)
 		if (holder->n_grants || holder->is_wildcard || !dot)
 			continue;
 		wildcard = policy_grants_find_entry(grants, holder->name, dot - holder->name, true);
-		if (wildcard && wildcard->n_grants)
-			add_grant(holder, &world, POLICY_SEE);
+		if (!wildcard || !wildcard->n_grants)
+			continue;
+		if (copy_items(&holder->grants, &nothing, 1, sizeof(nothing)) < 0)
+			return -ENOMEM;
+		holder->n_grants = 1;
 	}
+	return 0;
 }
 
 static void compiler_deinit(struct compiler *compiler)
@@ -687,6 +708,8 @@ static void compiler_deinit(struct compiler *compiler)
 	free(compiler->candidates);
 	free(compiler->sets);
 	free(compiler->own);
+	free(compiler->some_grants);
+	free(compiler->some_obstacles);
 	policy_grants_free(compiler->grants);
 	policy_classes_deinit(&compiler->classes);
 }
@@ -698,7 +721,7 @@ static int compiler_prepare(struct compiler *compiler)
 	r = compiler_collect_names(compiler);
 	r = r < 0 ? r : compiler_make_candidates(compiler);
 	r = r < 0 ? r : compiler_make_sets(compiler);
-	r = r < 0 ? r : compiler_make_outcomes(compiler);
+	r = r < 0 ? r : compiler_make_room(compiler);
 	if (r < 0)
 		return r;
 	compiler_index_names(compiler);
@@ -730,7 +753,9 @@ int policy_compile(struct policy *policy, uint32_t owner_uid, unsigned flags,
 		if (r < 0)
 			return r;
 	}
-	hide_wildcards(compiler.grants);
+	r = hide_wildcards(compiler.grants);
+	if (r < 0)
+		return r;
 	*grants_out = steal(compiler.grants);
 	return 0;
 }

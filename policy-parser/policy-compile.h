@@ -4,8 +4,8 @@
  * The part of a policy that a kdbus policy database can hold, for peers that talk
  * to the engine without a proxy: per name, who may talk to its owner and who may own
  * it.  The database knows grants alone, and nothing of what is in a message; so a
- * grant is given only where the rules allow every message that it enables, and
- * together with each grant withheld goes the rule that stood in its way.
+ * grant is given only where the rules allow every message that it enables, and for each
+ * grant withheld the rule that stood in its way can be named.
  *
  * What a grant enables: calls to the owner and signals from it (TALK), owning the
  * name and talking to who owns it otherwise (OWN).  The bus owner and peers of one
@@ -22,6 +22,8 @@
 
 /* rules about other names of the same peers count */
 #define POLICY_COMPILE_STRICT (1u << 0)
+/* say what is missing, and why: for people */
+#define POLICY_COMPILE_EXPLAIN (1u << 1)
 
 /* the numbers are those of the kdbus interface */
 enum policy_principal_kind {
@@ -84,7 +86,7 @@ struct policy_obstacle {
  * @is_denied: some rule denies something about this very name: who has it and another
  *	that others are granted TALK on may be open to more than the rules allow
  * @grants: users, then groups, then WORLD; none: the database needs no such entry
- * @obstacles: what is missing, and why
+ * @obstacles: with POLICY_COMPILE_EXPLAIN: what is missing, and why
  */
 struct policy_holder {
 	char *name;

@@ -197,7 +197,7 @@ static void use(struct policy *policy)
 	fclose(file);
 	policy_findings_deinit(&findings);
 	compile(policy, 0);
-	compile(policy, POLICY_COMPILE_STRICT);
+	compile(policy, POLICY_COMPILE_STRICT | POLICY_COMPILE_EXPLAIN);
 	fuzz_expect(!policy_diff(policy, policy, 0, &differences) && !differences.n_differences);
 	policy_differences_deinit(&differences);
 }

@@ -336,7 +336,7 @@ TEST(obstacles_name_the_rule)
 		"\n" OPEN "\n" SEND("com.a") "\n"
 					     "<deny send_destination=\"com.a\" send_member=\"M\" "
 					     "send_path=\"/\"/>"));
-	expect_eq(policy_compile(policy, 0, 0, &grants), 0);
+	expect_eq(policy_compile(policy, 0, POLICY_COMPILE_EXPLAIN, &grants), 0);
 	expect_eq(grants->n_holders, 1);
 	expect_eq(grants->holders[0].n_grants, 0);
 	expect_eq(grants->holders[0].n_obstacles, 1);

@@ -469,7 +469,7 @@ TEST(connect_rules)
 		{DEFAULT(RULE("allow user=\"*\"")), "connect user=alice bus-owner=messagebus", true,
 		 1},
 		{NULL, "connect user=anonymous bus-owner=messagebus", false, -1},
-		/* unlisted-users (DIFFERENCES.md) */
+		/* DIFFERENCES unlisted-users */
 		{NULL, "connect user=4711 bus-owner=messagebus", true, 1},
 		{DEFAULT(RULE("deny user=\"messagebus\"")),
 		 "connect user=messagebus bus-owner=messagebus", false, 1},

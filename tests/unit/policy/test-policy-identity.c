@@ -231,7 +231,8 @@ static int ask_everything(const struct config *config)
 	r = r ? r : policy_new(&config->policy, users, 1000, &policy);
 	r = r ? r : policy_new(&no_rules, users, 1000, &empty);
 	r = r ? r : policy_identity_get(policy, &creds, &identity);
-	r = r ? r : policy_compile(policy, 0, POLICY_COMPILE_STRICT, &grants);
+	r = r ? r
+	      : policy_compile(policy, 0, POLICY_COMPILE_STRICT | POLICY_COMPILE_EXPLAIN, &grants);
 	r = r ? r : policy_plan_new(NULL, grants, &plan);
 	r = r ? r : policy_lint(policy, POLICY_LINT_SYSTEM, &findings);
 	r = r ? r : policy_diff(empty, policy, 0, &differences);
