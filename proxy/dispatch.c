@@ -66,13 +66,15 @@ static void dispatch_driver(struct client *client, struct message *message)
 	else if (is_addressed)
 		monitor_feed(daemon, message);
 	if (is_addressed && access_may_call_driver(daemon, client, message) < 0) {
+		monitor_end_hello(daemon);
 		dispatch_denied(client, message);
 		return;
 	}
 	r = driver_dispatch(daemon->driver, &client->caller, message, &answer);
 	monitor_end_hello(daemon);
-	if (r < 0) {
+	if (r < 0 || !answer.n_messages)
 		monitor_end_hello_reply(daemon);
+	if (r < 0) {
 		client_close(client, "out of memory");
 		return;
 	}
