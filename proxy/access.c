@@ -238,8 +238,8 @@ int access_may_deliver(struct daemon *daemon, struct client *src, struct client 
 	if (!policy_may_send(src->identity, facts, &receiver, &verdict))
 		return access_refused(access, &verdict, false, dst);
 	if (verdict.log)
-		log_notice("%s sends to %s what a rule with log=\"true\" matches",
-			   src->unique_name, dst->unique_name);
+		log_notice("%s sends to %s what a rule with log=\"true\" matches", src->unique_name,
+			   dst->unique_name);
 	if (!policy_may_receive(dst->identity, facts, &sender, &verdict))
 		return access_refused(access, &verdict, true, dst);
 	return 0;
@@ -297,6 +297,10 @@ static void read_comm(pid_t pid, char *comm, size_t size)
 		*comm = '\0';
 	comm[strcspn(comm, "\n")] = '\0';
 	fclose(file);
+	/* any bytes may be in it: neither a message nor a log may have them */
+	for (char *c = comm; *c; c++)
+		if (*c < ' ' || *c > '~' || *c == '"')
+			*c = '?';
 }
 
 /* " (uid=0 pid=1 comm="...")" */
@@ -362,4 +366,9 @@ void access_explain(const struct daemon *daemon, const struct client *src,
 	}
 	fclose(stream);
 	text[ACCESS_MAX_TEXT - 1] = '\0';
+	/* of the rest only a path can be other than ASCII, or be cut */
+	if (!wire_utf8_is_valid(text, strlen(text)))
+		for (char *c = text; *c; c++)
+			if (*c < ' ' || *c > '~')
+				*c = '?';
 }
