@@ -29,8 +29,7 @@ int driver_run_reload_config(struct driver_call *call)
 	int r;
 
 	r = call->driver->ops->reload(call->driver->userdata, &text);
-	if (r < 0)
-		return r;
+	/* nothing has changed, whatever the reason */
 	if (r)
 		return driver_fail(call, DRIVER_ERROR_FAILED, "%s",
 				   text ?: driver_error_text(DRIVER_ERROR_FAILED));

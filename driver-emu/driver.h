@@ -90,7 +90,8 @@ struct driver_ops {
 	/* The pidfd of the connection @id, borrowed; -1: not known.  Optional. */
 	int (*pidfd)(void *userdata, uint64_t id);
 	/* Reads the configuration again.  0; 1 when it is refused: *@text_out, to be
-	 * freed by the caller, says why (NULL: no more is known); or a negative errno. */
+	 * freed by the caller, says why (NULL: no more is known); or a negative errno, the
+	 * same.  Nothing has changed then. */
 	int (*reload)(void *userdata, char **text_out);
 	/* One variable of the environment of what gets started.  0 or -ENOMEM.
 	 * NULL: nobody may change it. */
