@@ -23,6 +23,7 @@
 enum {
 	BATCH_MESSAGES = 256,
 	BATCH_BYTES = 512 * 1024,
+	BATCH_FDS = 253,
 	FLUSH_BATCHES = 4, /* per client and turn */
 	CONTROL_FDS = 253, /* SCM_MAX_FD: more cannot come at once */
 };
@@ -59,8 +60,8 @@ static void client_read_auth(struct client *client, struct inbound_chunk *chunk)
 	chunk->at += consumed;
 	output = auth_take_output(client->auth, &size);
 	/* a peer that does not read 16 KiB of answers does not want to log in */
-	if (size && send(client->source.fd, output, size, MSG_DONTWAIT | MSG_NOSIGNAL) !=
-			    (ssize_t)size) {
+	if (size &&
+	    send(client->source.fd, output, size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)size) {
 		client_close(client, NULL);
 		return;
 	}
@@ -70,6 +71,7 @@ static void client_read_auth(struct client *client, struct inbound_chunk *chunk)
 		client_authenticated(client);
 }
 
+/* Stops where the answers are more than the client may have; what is left is kept. */
 static void client_read_messages(struct client *client, struct inbound_chunk *chunk)
 {
 	struct daemon *daemon = client->daemon;
@@ -78,23 +80,39 @@ static void client_read_messages(struct client *client, struct inbound_chunk *ch
 	size_t sender_len;
 	int r;
 
-	while (client->state != CLIENT_CLOSED) {
+	while (client->state != CLIENT_CLOSED && !client->is_read_paused) {
 		sender = client_sender(client, &sender_len);
 		r = inbound_next(&client->in, chunk, &daemon->limits.inbound, sender, sender_len,
 				 &message);
 		if (r == INBOUND_MORE)
-			return;
+			break;
 		if (r) {
 			client_close(client, r < 0 ? "out of memory" : inbound_outcome_text(r));
 			return;
 		}
+		/* what waits now came later */
+		if (message->payload.n_fds)
+			loop_timer_disarm(&client->fds_timer);
 		dispatch_message(client, message);
 		message_unref(message);
+		client->is_read_paused = client_is_overfull(client);
 	}
+	if (client->state == CLIENT_CLOSED)
+		return;
+	if (inbound_keep(&client->in, chunk) < 0) {
+		client_close(client, "out of memory");
+		return;
+	}
+	/* all of a message's descriptors come with its bytes: more are of no use to anybody */
+	if (!client->in.kept && client->in.n_fds > daemon->limits.inbound.max_message_fds) {
+		client_close(client, inbound_outcome_text(INBOUND_TOO_MANY_FDS));
+		return;
+	}
+	client_watch_fds(client);
+	client_update_events(client);
 }
 
-/* Descriptors that wait, for a message or for the rest of one, wait for so long only. */
-static void client_watch_fds(struct client *client)
+void client_watch_fds(struct client *client)
 {
 	struct daemon *daemon = client->daemon;
 
@@ -115,8 +133,8 @@ static void client_read(struct client *client)
 		char bytes[CMSG_SPACE(CONTROL_FDS * sizeof(int))];
 	} control;
 	struct iovec iov[2];
-	struct msghdr header = {.msg_iov = iov, .msg_control = &control,
-				.msg_controllen = sizeof(control)};
+	struct msghdr header = {
+		.msg_iov = iov, .msg_control = &control, .msg_controllen = sizeof(control)};
 	ssize_t size;
 
 	header.msg_iovlen = inbound_prepare(&client->in, chunk, iov);
@@ -142,17 +160,28 @@ static void client_read(struct client *client)
 		inbound_drop_fds(&client->in);
 	if (client->state != CLIENT_AUTH && client->state != CLIENT_CLOSED)
 		client_read_messages(client, chunk);
-	if (client->state != CLIENT_CLOSED)
-		client_watch_fds(client);
+}
+
+/* it is gone: what is for it goes nowhere, and all that it has sent is still to be read */
+static void client_hang_up(struct client *client)
+{
+	client->is_write_broken = true;
+	client->is_blocked = false;
+	list_move_tail(&client->ready_link, &client->daemon->ready);
 }
 
 void client_dispatch(struct loop_source *source, uint32_t events)
 {
 	struct client *client = container_of(source, struct client, source);
 
-	if (events & EPOLLOUT)
+	if (events & EPOLLHUP)
+		client_hang_up(client);
+	if (events & EPOLLOUT) {
+		client->is_blocked = false;
 		client_set_ready(client);
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	}
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !client->is_read_paused &&
+	    !client->in.kept)
 		client_read(client);
 }
 
@@ -160,10 +189,10 @@ void client_update_events(struct client *client)
 {
 	uint32_t events = 0;
 
-	/* nothing can be sent any more, or the answers pile up: no new work */
-	if (!client->is_read_paused)
+	/* the answers pile up: no new work */
+	if (!client->is_read_paused && !client->in.kept)
 		events |= EPOLLIN;
-	if (client->is_blocked && !client->is_write_broken)
+	if (client->is_blocked)
 		events |= EPOLLOUT;
 	if (loop_modify(&client->daemon->loop, &client->source, events) < 0)
 		client_close(client, "epoll failed");
@@ -208,7 +237,11 @@ int client_drain(struct client *client)
 		r = outbound_answer(&drained, message, 0);
 		message_unref(message);
 	}
-	outbound_move_answers(&client->out, &drained);
+	/* one that was closed on the way has no use for them */
+	if (client->state == CLIENT_CLOSED)
+		r = -ENOTCONN;
+	if (!r)
+		outbound_move_answers(&client->out, &drained);
 	outbound_deinit(&drained);
 	return r;
 }
@@ -216,73 +249,87 @@ int client_drain(struct client *client)
 /* a client that asks faster than it reads the answers is not read from for a while */
 static void client_check_answers(struct client *client)
 {
-	uint64_t limit = client->daemon->limits.max_outgoing_bytes;
-	bool is_paused = client->out.n_answer_bytes > limit;
+	const struct daemon_limits *limits = &client->daemon->limits;
 
-	if (is_paused == client->is_read_paused)
-		return;
-	if (!is_paused && client->out.n_answer_bytes > limit / 2)
-		return;
-	client->is_read_paused = is_paused;
-	client_update_events(client);
+	if (client->is_read_paused)
+		client->is_read_paused =
+			client->out.n_answer_bytes > limits->max_outgoing_bytes / 2 ||
+			client->out.n_answer_fds > limits->max_outgoing_fds / 2;
+	else
+		client->is_read_paused = client_is_overfull(client);
+	/* what has been read of it already is the next thing to do */
+	if (client->in.kept && !client->is_read_paused)
+		client_set_ready(client);
+}
+
+static uint32_t client_fill_batch(struct client *client, struct message **batch, size_t *n_sent_out)
+{
+	size_t n_bytes = 0, n_fds = 0;
+	uint32_t n = 0;
+
+	*n_sent_out = 0;
+	if (client->out.n_unsent)
+		n = outbound_take_unsent(&client->out, batch, n_sent_out);
+	for (uint32_t i = 0; i < n; i++) {
+		n_bytes += batch[i]->payload.size;
+		n_fds += batch[i]->payload.n_fds;
+	}
+	while (n < BATCH_MESSAGES && n_bytes < BATCH_BYTES && n_fds < BATCH_FDS) {
+		batch[n] = client_next(client);
+		if (!batch[n])
+			break;
+		n_bytes += batch[n]->payload.size;
+		n_fds += batch[n++]->payload.n_fds;
+	}
+	return n;
+}
+
+/* true: there may be more to write at once */
+static bool client_write_batch(struct client *client)
+{
+	struct message *batch[BATCH_MESSAGES];
+	size_t n_sent;
+	uint32_t n = client_fill_batch(client, batch, &n_sent);
+
+	if (client->state == CLIENT_CLOSED || client->is_write_broken) {
+		for (uint32_t i = 0; i < n; i++)
+			message_unref(batch[i]);
+		return n;
+	}
+	if (!n)
+		return false;
+	switch (outbound_write(&client->out, client->source.fd, batch, n, n_sent)) {
+	case 0:
+		return true;
+	case OUTBOUND_FULL:
+		client->is_blocked = true;
+		return false;
+	case OUTBOUND_FDS:
+		/* they land when their receivers read; nothing tells when */
+		daemon_retry_later(client->daemon, client);
+		return false;
+	case OUTBOUND_BROKEN:
+		/* the read side tells when it is time to close */
+		client->is_write_broken = true;
+		return true;
+	default:
+		client_close(client, "out of memory");
+		return false;
+	}
 }
 
 void client_flush(struct client *client)
 {
-	struct message *batch[BATCH_MESSAGES];
-	uint32_t n_batches = 0, n;
-	size_t n_bytes, n_sent;
-	int r;
+	bool has_more = true;
 
-	while (n_batches++ < FLUSH_BATCHES) {
-		n = 0;
-		n_bytes = 0;
-		n_sent = 0;
-		if (client->out.n_unsent) {
-			n = outbound_take_unsent(&client->out, batch, &n_sent);
-			for (uint32_t i = 0; i < n; i++)
-				n_bytes += batch[i]->payload.size;
-		}
-		while (n < BATCH_MESSAGES && n_bytes < BATCH_BYTES) {
-			batch[n] = client_next(client);
-			if (!batch[n])
-				break;
-			n_bytes += batch[n++]->payload.size;
-		}
-		if (client->state == CLIENT_CLOSED || client->is_write_broken) {
-			while (n)
-				message_unref(batch[--n]);
-			if (client->state == CLIENT_CLOSED || !n_bytes)
-				return;
-			continue;
-		}
-		client_check_answers(client);
-		if (!n)
-			return;
-		r = outbound_write(&client->out, client->source.fd, batch, n, n_sent);
-		switch (r) {
-		case 0:
-			if (client->is_blocked) {
-				client->is_blocked = false;
-				client_update_events(client);
-			}
-			break;
-		case OUTBOUND_FULL:
-			client->is_blocked = true;
-			client_update_events(client);
-			return;
-		case OUTBOUND_FDS:
-			/* they land when their receivers read; nothing tells when */
-			daemon_retry_later(client->daemon, client);
-			return;
-		case OUTBOUND_BROKEN:
-			/* the read side tells when it is time to close */
-			client->is_write_broken = true;
-			break;
-		default:
-			client_close(client, "out of memory");
-			return;
-		}
-	}
-	client_set_ready(client);
+	if (client->in.kept && !client->is_read_paused)
+		client_read_messages(client, client->in.kept);
+	for (int i = 0; i < FLUSH_BATCHES && has_more && client->state != CLIENT_CLOSED; i++)
+		has_more = client_write_batch(client);
+	if (client->state == CLIENT_CLOSED)
+		return;
+	if (has_more)
+		client_set_ready(client);
+	client_check_answers(client);
+	client_update_events(client);
 }

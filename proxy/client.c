@@ -51,8 +51,13 @@ void client_set_state(struct client *client, enum client_state state)
 
 static void client_fds_expired(struct loop_timer *timer)
 {
-	client_close(container_of(timer, struct client, fds_timer),
-		     "file descriptors were not claimed in time");
+	struct client *client = container_of(timer, struct client, fds_timer);
+
+	/* not its fault: the rest may have been sent, and was not read */
+	if (client->is_read_paused)
+		client_watch_fds(client);
+	else
+		client_close(client, "file descriptors were not claimed in time");
 }
 
 int client_new(struct daemon *daemon, int fd, const char *guid)
@@ -117,8 +122,8 @@ static void client_disconnect(struct client *client)
 {
 	struct daemon *daemon = client->daemon;
 
-	match_registry_clear(client->state == CLIENT_MONITOR ? daemon->monitor_matches :
-							       daemon->matches,
+	match_registry_clear(client->state == CLIENT_MONITOR ? daemon->monitor_matches
+							     : daemon->matches,
 			     &client->caller.matches);
 	client->caller.conn = engine_conn_close(client->caller.conn);
 }
@@ -154,8 +159,17 @@ void client_free(struct client *client)
 
 void client_set_ready(struct client *client)
 {
-	if (client->state != CLIENT_CLOSED && list_empty(&client->ready_link))
+	if (client->state != CLIENT_CLOSED && !client->is_blocked &&
+	    list_empty(&client->ready_link))
 		list_add_tail(&client->ready_link, &client->daemon->ready);
+}
+
+bool client_is_overfull(const struct client *client)
+{
+	const struct daemon_limits *limits = &client->daemon->limits;
+
+	return client->out.n_answer_bytes > limits->max_outgoing_bytes ||
+	       client->out.n_answer_fds > limits->max_outgoing_fds;
 }
 
 /* position up to which the bus has queued to the client by now */
@@ -188,10 +202,7 @@ void client_signal(struct client *client, struct message *message)
 
 void client_copy(struct client *client, struct message *message)
 {
-	uint64_t limit = client->daemon->limits.max_outgoing_bytes;
-
-	if (client->out.n_answer_bytes > limit ||
-	    outbound_answer(&client->out, message, 0) < 0) {
+	if (client_is_overfull(client) || outbound_answer(&client->out, message, 0) < 0) {
 		client->n_dropped++;
 		client->daemon->counts.n_lost++;
 		if (log_limit_pass(&client->daemon->log_lost))
@@ -242,8 +253,7 @@ void client_authenticated(struct client *client)
 	}
 	if (client->is_fds_agreed)
 		client->caller.flags |= DRIVER_CALLER_FDS;
-	if (!client->is_anonymous &&
-	    (!client->creds.uid || client->creds.uid == daemon->owner_uid))
+	if (!client->is_anonymous && (!client->creds.uid || client->creds.uid == daemon->owner_uid))
 		client->caller.flags |= DRIVER_CALLER_PRIVILEGED;
 }
 
@@ -263,8 +273,10 @@ int client_hello(struct client *client)
 	if (r < 0)
 		return r;
 	r = engine_connect(daemon->engine, &hello, &client->caller.conn);
-	if (r < 0)
+	if (r < 0) {
+		client->identity = policy_identity_unref(client->identity);
 		return r == -EMFILE ? DRIVER_HELLO_USER_LIMIT : r;
+	}
 	client->unique_name_len = unique_name_format(engine_conn_id(client->caller.conn),
 						     daemon->id_offset, client->unique_name);
 	client->caller.unique_name = client->unique_name;
@@ -306,8 +318,9 @@ int client_become_monitor(struct client *client, struct match_rule *const *rules
 
 	match_registry_clear(daemon->matches, &client->caller.matches);
 	r = client_drain(client);
-	if (!r)
-		r = client_lose_names(client);
+	if (r < 0)
+		return r;
+	r = client_lose_names(client);
 	client_set_state(client, CLIENT_MONITOR);
 	client->caller.conn = engine_conn_close(client->caller.conn);
 	for (size_t i = 0; i < n_rules && !r; i++)

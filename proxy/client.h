@@ -58,7 +58,8 @@ enum client_state {
  * @is_blocked: the socket is full
  * @is_write_broken: the other end does not read any more: what is left to be read
  *	from it is still taken
- * @is_read_paused: it does not read the answers that it asks for
+ * @is_read_paused: it does not read the answers that it asks for: so it is not read from,
+ *	and what has been read already waits in in.kept
  * @n_dropped: copies that a monitor could not take
  */
 struct client {
@@ -110,8 +111,12 @@ static inline struct client *client_from_matches(struct match_owner *matches)
 	return container_of(matches, struct client, caller.matches);
 }
 
-/* there may be something to write to it: looked at at the end of the turn */
+/* there may be something to write to it: looked at at the end of the turn, or once its socket
+ * takes something again */
 void client_set_ready(struct client *client);
+
+/* more answers wait for it than it may have */
+bool client_is_overfull(const struct client *client);
 
 /* writes a batch of what there is; called by the end of a turn */
 void client_flush(struct client *client);
@@ -140,7 +145,7 @@ void client_authenticated(struct client *client);
 /* Hello: becomes a connection of the engine; 0, enum driver_hello, or a negative errno */
 int client_hello(struct client *client);
 
-/* BecomeMonitor: @rules are borrowed; 0 or -ENOMEM */
+/* BecomeMonitor: @rules are borrowed; 0 or a negative errno: to be closed, if it is not yet */
 int client_become_monitor(struct client *client, struct match_rule *const *rules, size_t n_rules);
 
 /* its process, as a descriptor that stays the client's; -1: not known */

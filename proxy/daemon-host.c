@@ -18,11 +18,7 @@ static struct client *client_of(const struct engine_conn *conn)
 
 static void host_wake(void *userdata, struct engine_conn *conn)
 {
-	struct client *client = client_of(conn);
-
-	/* while its socket is full, epoll is what makes it ready again */
-	if (!client->is_blocked)
-		client_set_ready(client);
+	client_set_ready(client_of(conn));
 }
 
 static int host_may_deliver(void *userdata, struct engine_conn *src, struct engine_conn *dst,
@@ -83,9 +79,9 @@ static void host_broadcast_candidates(void *userdata, const struct engine_broadc
 	message = message_from_payload(broadcast->send->payload);
 	match_subject_init_message(&subject, message);
 	parties_init(daemon, &subject, message_sender(message), NULL);
-	match_registry_find(daemon->matches, &subject, host_hit,
-			    &(struct host_search){.candidates = candidates,
-						  .has_fds = message->header.n_fds});
+	match_registry_find(
+		daemon->matches, &subject, host_hit,
+		&(struct host_search){.candidates = candidates, .has_fds = message->header.n_fds});
 }
 
 static bool host_accepts_notification(struct client *client,

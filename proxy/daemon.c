@@ -19,6 +19,7 @@
 enum {
 	CHUNK_SIZE = 256 * 1024,
 	MAX_MESSAGE_FDS = 253,	 /* what one sendmsg() can carry */
+	MAX_OUTGOING_FDS = 1024, /* in answers, which nobody but the client is charged for */
 	ACCEPT_PAUSE_MS = 200,	 /* when there are no descriptors left */
 	RETRY_MS = 20,		 /* when too many descriptors are in flight */
 	LOG_INTERVAL_MS = 10000, /* rate limit of lines that clients cause */
@@ -38,7 +39,8 @@ void daemon_pause_accept(struct daemon *daemon, bool for_want_of_fds)
 			loop_modify(&daemon->loop, &listener->source, 0);
 	daemon->is_accept_paused = true;
 	if (for_want_of_fds && !loop_timer_is_armed(&daemon->accept_timer)) {
-		log_warning("No file descriptors left: new connections have to wait");
+		if (log_limit_pass(&daemon->log_refused))
+			log_warning("No file descriptors left: new connections have to wait");
 		loop_timer_arm(&daemon->loop, &daemon->accept_timer,
 			       loop_now_ns() + ACCEPT_PAUSE_MS * NS_PER_MS);
 	}
@@ -187,6 +189,8 @@ void daemon_set_limits(struct daemon *daemon, const struct config *config)
 	limits->reply_timeout_ns = limit_ns(config, CONFIG_LIMIT_REPLY_TIMEOUT);
 	limits->max_outgoing_bytes =
 		limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_BYTES, UINT32_MAX);
+	limits->max_outgoing_fds =
+		limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_UNIX_FDS, MAX_OUTGOING_FDS);
 	limits->max_incomplete =
 		limit_value(config, CONFIG_LIMIT_MAX_INCOMPLETE_CONNECTIONS, UINT32_MAX);
 	limits->max_completed =
@@ -210,8 +214,7 @@ void daemon_get_engine_limits(const struct config *config, struct engine_limits 
 			limit_value(config, CONFIG_LIMIT_MAX_NAMES_PER_CONNECTION, UINT32_MAX),
 		.n_replies_conn =
 			limit_value(config, CONFIG_LIMIT_MAX_REPLIES_PER_CONNECTION, UINT32_MAX),
-		.n_fds_user =
-			limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_UNIX_FDS, UINT32_MAX),
+		.n_fds_user = limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_UNIX_FDS, UINT32_MAX),
 		.n_fds_msg =
 			limit_value(config, CONFIG_LIMIT_MAX_MESSAGE_UNIX_FDS, MAX_MESSAGE_FDS),
 		/* the bytes are the limit */

@@ -37,6 +37,7 @@ struct daemon_limits {
 	uint64_t pending_fd_timeout_ns;
 	uint64_t reply_timeout_ns; /* 0: never */
 	uint64_t max_outgoing_bytes;
+	uint32_t max_outgoing_fds;
 	uint32_t max_incomplete;
 	uint32_t max_completed;
 	struct driver_limits driver;

@@ -56,6 +56,33 @@ void inbound_deinit(struct inbound *in)
 	inbound_drop_raw(in);
 	in->message = message_unref(in->message);
 	inbound_drop_fds(in);
+	free(in->kept);
+	in->kept = NULL;
+}
+
+int inbound_keep(struct inbound *in, struct inbound_chunk *chunk)
+{
+	size_t size = chunk->end - chunk->at;
+	struct inbound_chunk *kept;
+
+	if (chunk == in->kept) {
+		if (!size) {
+			free(in->kept);
+			in->kept = NULL;
+		}
+		return 0;
+	}
+	if (!size)
+		return 0;
+	kept = malloc(sizeof(*kept) + size);
+	if (!kept)
+		return -ENOMEM;
+	*kept = (struct inbound_chunk){
+		.bytes = (uint8_t *)(kept + 1), .capacity = size, .end = size};
+	memcpy(kept->bytes, chunk->bytes + chunk->at, size);
+	chunk->at = chunk->end;
+	in->kept = kept;
+	return 0;
 }
 
 int inbound_prepare(struct inbound *in, struct inbound_chunk *chunk, struct iovec iov[2])
@@ -132,8 +159,7 @@ static int inbound_keep_raw(struct inbound *in, struct inbound_chunk *chunk, uin
 
 /* a complete header at @bytes becomes a message whose body is to be filled */
 static int inbound_begin(struct inbound *in, const uint8_t *bytes,
-			 const struct inbound_limits *limits, const char *sender,
-			 size_t sender_len)
+			 const struct inbound_limits *limits, const char *sender, size_t sender_len)
 {
 	struct wire_header header;
 	struct message *message;

@@ -30,6 +30,7 @@ struct inbound {
 	size_t n_filled;	 /* bytes of message->bytes that are valid */
 	int *fds;		 /* received, not yet claimed by a message */
 	uint32_t n_fds;
+	struct inbound_chunk *kept; /* to be consumed before anything is read, or NULL */
 };
 
 struct inbound_chunk {
@@ -70,6 +71,17 @@ void inbound_commit(struct inbound *in, struct inbound_chunk *chunk, size_t size
 
 /* takes the descriptors, also on failure: then they are closed; 0 or -ENOMEM */
 int inbound_add_fds(struct inbound *in, const int *fds, uint32_t n_fds);
+/**
+ * inbound_keep() - what is left of a chunk is for later
+ * @chunk: empty afterwards; may be in->kept
+ *
+ * Nothing may be read until inbound_next() has consumed in->kept, and
+ * inbound_keep(in, in->kept) has freed it.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int inbound_keep(struct inbound *in, struct inbound_chunk *chunk);
+
 /* closes those that no message has claimed */
 void inbound_drop_fds(struct inbound *in);
 

@@ -9,8 +9,8 @@
 #include <sys/uio.h>
 
 enum {
-	OUTBOUND_IOV = 256,	 /* messages per sendmsg() */
-	OUTBOUND_MAX_FDS = 253,	 /* per sendmsg(): SCM_MAX_FD */
+	OUTBOUND_IOV = 256,	/* messages per sendmsg() */
+	OUTBOUND_MAX_FDS = 253, /* per sendmsg(): SCM_MAX_FD */
 };
 
 struct answer {
@@ -54,6 +54,7 @@ static struct answer *answer_new(struct outbound *out, struct message *message, 
 	answer->position = position;
 	answer->message = message_ref(message);
 	out->n_answer_bytes += message->payload.size;
+	out->n_answer_fds += message->payload.n_fds;
 	return answer;
 }
 
@@ -81,7 +82,9 @@ void outbound_move_answers(struct outbound *out, struct outbound *from)
 {
 	list_splice_tail_init(&from->answers, &out->answers);
 	out->n_answer_bytes += from->n_answer_bytes;
+	out->n_answer_fds += from->n_answer_fds;
 	from->n_answer_bytes = 0;
+	from->n_answer_fds = 0;
 }
 
 struct message *outbound_take_answer(struct outbound *out, uint64_t position)
@@ -95,6 +98,7 @@ struct message *outbound_take_answer(struct outbound *out, uint64_t position)
 	list_del(&answer->link);
 	message = answer->message;
 	out->n_answer_bytes -= message->payload.size;
+	out->n_answer_fds -= message->payload.n_fds;
 	free(answer);
 	return message;
 }

@@ -20,6 +20,7 @@
 struct outbound {
 	struct list_head answers;
 	size_t n_answer_bytes;
+	uint32_t n_answer_fds;
 	struct message **unsent; /* owned, with their references */
 	uint32_t n_unsent;
 	size_t n_sent; /* bytes of unsent[0] that are gone */

@@ -11,6 +11,7 @@ conformance_programs = \
 	%D%/test-exhaustion \
 	%D%/test-fds \
 	%D%/test-hello \
+	%D%/test-hostile \
 	%D%/test-large \
 	%D%/test-listen \
 	%D%/test-log \
@@ -38,6 +39,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_exhaustion_LDADD = $(conformance_ldadd)
 %C%_test_fds_LDADD = $(conformance_ldadd)
 %C%_test_hello_LDADD = $(conformance_ldadd)
+%C%_test_hostile_LDADD = $(conformance_ldadd)
 %C%_test_large_LDADD = $(conformance_ldadd)
 %C%_test_listen_LDADD = $(conformance_ldadd)
 %C%_test_log_LDADD = $(conformance_ldadd)
