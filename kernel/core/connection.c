@@ -125,6 +125,13 @@ static int hello_find_user(struct kdbus_conn *conn, const struct kdbus_args *arg
 	return kdbus_user_get(conn->bus->domain, uid, &conn->user);
 }
 
+/* holders of privileged owners take no room from those of the same user who are there to talk */
+static bool kdbus_conn_is_counted(const struct kdbus_conn *conn)
+{
+	return kdbus_conn_is_strict(conn) || !conn->cred->privileged ||
+	       !(conn->flags & KDBUS_HELLO_POLICY_HOLDER);
+}
+
 struct kdbus_conn *kdbus_conn_free(struct kdbus_conn *conn)
 {
 	struct kdbus_result *result;
@@ -295,9 +302,11 @@ int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cr
 		if (r < 0)
 			goto exit_conn;
 	}
-	r = kdbus_user_add_conn(conn->user);
-	if (r < 0)
-		goto exit_conn;
+	if (kdbus_conn_is_counted(conn)) {
+		r = kdbus_user_add_conn(conn->user);
+		if (r < 0)
+			goto exit_conn;
+	}
 	offset = cmd->offset;
 	items_size = cmd->items_size;
 	r = hello_publish_bloom(conn, cmd);
@@ -330,7 +339,8 @@ exit_cmd:
 	cmd->items_size = items_size;
 	kdbus_policy_list_free(&policy);
 exit_user:
-	kdbus_user_remove_conn(conn->user);
+	if (kdbus_conn_is_counted(conn))
+		kdbus_user_remove_conn(conn->user);
 exit_conn:
 	kdbus_conn_free(conn);
 	return r;
@@ -397,7 +407,8 @@ void kdbus_conn_disconnect_locked(struct kdbus_conn *conn)
 	if (is_strict && !kdbus_conn_is_monitor(conn))
 		kdbus_notify_id(KDBUS_ITEM_ID_REMOVE, conn);
 
-	kdbus_user_remove_conn(conn->user);
+	if (kdbus_conn_is_counted(conn))
+		kdbus_user_remove_conn(conn->user);
 }
 
 void kdbus_conn_disconnect(struct kdbus_conn *conn)
