@@ -47,6 +47,7 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-limits.c \
 	%D%/engine/engine-message.c \
 	%D%/engine/engine-message.h \
+	%D%/engine/engine-policy.c \
 	%D%/engine/engine-pool.c \
 	%D%/engine/engine-transport.h
 

@@ -528,6 +528,36 @@ static void abi_slice_free(struct engine_conn *base, uint64_t offset)
 	conn_free_slice(abi_conn(base), offset);
 }
 
+/* policy: a handle each */
+
+static int abi_holder_open(struct engine *base, struct kdbus_cmd_hello *cmd, void **holder_out)
+{
+	struct engine_transport *transport = abi_engine(base)->transport;
+	struct engine_handle *handle;
+	int r;
+
+	r = transport->ops->open(transport, abi_engine(base)->endpoint, &handle);
+	if (r < 0)
+		return r;
+	r = transport->ops->command(handle, KDBUS_CMD_HELLO, cmd);
+	if (r < 0) {
+		transport->ops->close(handle);
+		return r;
+	}
+	*holder_out = handle;
+	return 0;
+}
+
+static int abi_holder_update(struct engine *base, void *holder, struct kdbus_cmd *cmd)
+{
+	return abi_engine(base)->transport->ops->command(holder, KDBUS_CMD_UPDATE, cmd);
+}
+
+static void abi_holder_close(struct engine *base, void *holder)
+{
+	abi_engine(base)->transport->ops->close(holder);
+}
+
 /* messages */
 
 static int abi_send(struct engine_conn *base, const struct engine_send *send)
@@ -724,6 +754,9 @@ static const struct engine_carrier abi_carrier = {
 	.subscribe = abi_subscribe,
 	.next_name = abi_next_name,
 	.command = abi_command,
+	.holder_open = abi_holder_open,
+	.holder_update = abi_holder_update,
+	.holder_close = abi_holder_close,
 	.slice = abi_slice,
 	.slice_free = abi_slice_free,
 	.send = abi_send,

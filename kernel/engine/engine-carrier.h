@@ -23,6 +23,8 @@
  * @subscribe: NULL: nothing to do
  * @asks_may_deliver: no operation: engine_asks_may_deliver()
  * @candidates_add: NULL if broadcast_candidates() is never called
+ * @holder_open, @holder_update, @holder_close: a connection that holds policy, for
+ *	engine-policy.c: HELLO and UPDATE as given; to the host it does not exist
  * @recv: on success writes every member but @ops, which engine.c does
  * @received_release: drops what @received_out.carrier and the payload refer to
  */
@@ -47,6 +49,10 @@ struct engine_carrier {
 	const char *(*next_name)(struct engine_conn *conn, void **position, bool *queued_out);
 	bool asks_may_deliver;
 
+	int (*holder_open)(struct engine *engine, struct kdbus_cmd_hello *cmd, void **holder_out);
+	int (*holder_update)(struct engine *engine, void *holder, struct kdbus_cmd *cmd);
+	void (*holder_close)(struct engine *engine, void *holder);
+
 	int (*send)(struct engine_conn *conn, const struct engine_send *send);
 	uint64_t (*position)(struct engine_conn *conn);
 	int (*recv)(struct engine_conn *conn, struct engine_received *received_out);
@@ -66,6 +72,7 @@ struct engine_carrier {
  * @stats: @n_sends, @n_recvs and @n_notifications are counted by engine.c, @n_lost
  *	by engine_lost()
  * @n_conns: connections open, counted by engine.c
+ * @n_policies: entries, counted by engine-policy.c
  */
 struct engine {
 	const struct engine_carrier *carrier;
@@ -76,6 +83,7 @@ struct engine {
 	unsigned bloom_n_hash;
 	struct engine_stats stats;
 	unsigned long n_conns;
+	unsigned long n_policies;
 };
 
 /**

@@ -8,6 +8,9 @@
  * All connections are indexed: the host, asked through broadcast_candidates(),
  * decides who gets a broadcast.  A broadcast of somebody who did not come through
  * this engine cannot be named to it, and reaches those who have matches.
+ *
+ * Connections that hold policy are direct as well, but nobody's: they have no
+ * descriptor and no pool, nothing is ever sent to them, and the host never meets one.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -269,6 +272,15 @@ static struct kdbus_cmd_hello *hello_make(const struct engine_hello *hello, bool
 	return cmd;
 }
 
+static struct embedded_caller direct_caller(const struct direct_engine *direct)
+{
+	return (struct embedded_caller){
+		.embedded = direct->embedded,
+		.cred = embedded_self_cred(direct->embedded),
+		.is_direct = true,
+	};
+}
+
 static int direct_connect(struct engine *engine, const struct engine_hello *hello,
 			  struct engine_conn **conn_out)
 {
@@ -283,11 +295,7 @@ static int direct_connect(struct engine *engine, const struct engine_hello *hell
 		return -ENOMEM;
 	conn->base.engine = engine;
 	conn->base.userdata = hello->userdata;
-	conn->caller = (struct embedded_caller){
-		.embedded = direct->embedded,
-		.cred = embedded_self_cred(direct->embedded),
-		.is_direct = true,
-	};
+	conn->caller = direct_caller(direct);
 
 	cmd = hello_make(hello, domain->strict, domain->limits.pool_size);
 	if (!cmd) {
@@ -332,7 +340,7 @@ static struct engine_conn *direct_find_conn(struct engine *engine, uint64_t id)
 		conn = kdbus_bus_find_conn(bus, id);
 		up_read(&bus->registry);
 	}
-	direct = conn ? from_core(conn) : NULL;
+	direct = conn && kdbus_conn_is_ordinary(conn) ? from_core(conn) : NULL;
 	return direct ? &direct->base : NULL;
 }
 
@@ -385,6 +393,43 @@ static const char *direct_next_name(struct engine_conn *base, void **position, b
 	*position = link;
 	*queued_out = !(owner->flags & KDBUS_NAME_PRIMARY);
 	return owner->entry->name;
+}
+
+/* policy */
+
+static int direct_holder_open(struct engine *engine, struct kdbus_cmd_hello *cmd, void **holder_out)
+{
+	struct direct_engine *direct = to_direct(engine);
+	struct direct_conn *holder;
+	int r;
+
+	holder = kzalloc(sizeof(*holder), GFP_KERNEL_ACCOUNT);
+	if (!holder)
+		return -ENOMEM;
+	holder->base.engine = engine;
+	holder->caller = direct_caller(direct);
+	r = kdbus_cmd_hello(direct->bus->default_ep, &holder->caller, holder->caller.cred,
+			    KDBUS_CONN_DIRECT, cmd, &holder->conn);
+	if (r < 0) {
+		kfree(holder);
+		return r;
+	}
+	*holder_out = holder;
+	return 0;
+}
+
+static int direct_holder_update(struct engine *engine, void *holder, struct kdbus_cmd *cmd)
+{
+	struct direct_conn *conn = holder;
+
+	return kdbus_conn_command(conn->conn, KDBUS_CMD_UPDATE, cmd);
+}
+
+static void direct_holder_close(struct engine *engine, void *holder)
+{
+	struct direct_conn *conn = holder;
+
+	direct_conn_close(&conn->base);
 }
 
 /* messages */
@@ -515,6 +560,9 @@ static const struct engine_carrier direct_carrier = {
 	.slice_free = direct_slice_free,
 	.next_name = direct_next_name,
 	.asks_may_deliver = true,
+	.holder_open = direct_holder_open,
+	.holder_update = direct_holder_update,
+	.holder_close = direct_holder_close,
 	.send = direct_send,
 	.position = direct_position,
 	.recv = direct_recv,

@@ -64,7 +64,7 @@ struct engine *engine_close(struct engine *engine)
 {
 	if (!engine)
 		return NULL;
-	assert(!engine->n_conns);
+	assert(!engine->n_conns && !engine->n_policies);
 	engine->carrier->close(engine);
 	return NULL;
 }

@@ -39,6 +39,7 @@ struct engine;
 struct engine_candidates;
 struct engine_carrier;
 struct engine_conn;
+struct engine_policy;
 
 /**
  * struct engine_payload - what a message consists of, besides its address
@@ -259,7 +260,7 @@ struct engine_stats {
  */
 int engine_open(const char *address, const struct engine_options *options,
 		struct engine **engine_out);
-/* all connections must be closed before; NULL is fine */
+/* all connections must be closed before, and all entries of the policy; NULL is fine */
 struct engine *engine_close(struct engine *engine);
 /* new limits for the domain, for what happens from now on */
 int engine_set_limits(struct engine *engine, const struct engine_limits *limits);
@@ -360,6 +361,36 @@ const char *engine_conn_next_name(struct engine_conn *conn, void **position, boo
 /* whether may_deliver() is asked; if not, it is for the sender to find out and to verify with
  * both dst_id and dst_name that nothing has changed since */
 bool engine_asks_may_deliver(const struct engine *engine);
+
+/* policy: what those may do who are on the bus without us; may_deliver() is not asked about them */
+
+/**
+ * engine_policy_add() - an entry of the bus' policy
+ * @name: a well-known name; with ".*" at its end an entry for all names with one element
+ *	more, but not for those that have their own
+ * @grants: who may do what; the highest that applies to a peer holds
+ * @n_grants: number of them; with none, all that the entry does is to hide the wildcard
+ *
+ * Behind an entry is a connection of the kind POLICY_HOLDER, with an id of the range
+ * that ordinary connections have no part in.  The host does not get to see it, except
+ * in notifications: by its flags.
+ *
+ * Return: 0, -EEXIST (there is one for this name), -EINVAL, -EMSGSIZE (more grants
+ * than fit into a command of the ABI: some 800), -ENOMEM, or another errno of HELLO.
+ */
+int engine_policy_add(struct engine *engine, const char *name,
+		      const struct kdbus_policy_access *grants, size_t n_grants,
+		      struct engine_policy **policy_out);
+
+/**
+ * engine_policy_replace() - UPDATE: other grants, all at once
+ *
+ * Return: 0, or as engine_policy_add(); then the old ones stay.
+ */
+int engine_policy_replace(struct engine_policy *policy, const struct kdbus_policy_access *grants,
+			  size_t n_grants);
+/* the entry goes, and what it hid is seen again; NULL is fine */
+struct engine_policy *engine_policy_remove(struct engine_policy *policy);
 
 /* messages */
 
