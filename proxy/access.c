@@ -130,6 +130,9 @@ int access_reload(struct daemon *daemon, const struct config *config)
 	r = access_load(&next, config, &daemon->learned_users);
 	if (!r)
 		r = access_prepare(&next, &daemon->clients);
+	/* behind it nothing can fail */
+	if (!r)
+		r = holders_load(daemon->holders, next.policy, daemon->owner_uid);
 	list_for_each_entry(client, &daemon->clients, link) {
 		if (!r && client->next_identity) {
 			policy_identity_unref(client->identity);

@@ -249,6 +249,19 @@ static int daemon_init_engine(struct daemon *daemon, const struct daemon_options
 	return loop_add(&daemon->loop, &daemon->engine_source, EPOLLIN);
 }
 
+static int daemon_init_holders(struct daemon *daemon)
+{
+	int r;
+
+	r = holders_new(daemon->engine, &daemon->holders);
+	if (r < 0)
+		return r;
+	/* without it less is granted, to peers that need not even be there */
+	if (holders_load(daemon->holders, daemon->access.policy, daemon->owner_uid) < 0)
+		log_warning("Peers without a proxy are granted nothing");
+	return 0;
+}
+
 int daemon_new(struct config *config, const struct daemon_options *options,
 	       struct daemon **daemon_out)
 {
@@ -303,6 +316,8 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 		r = match_registry_new(MATCH_REGISTRY_MONITORS, &daemon->monitor_matches);
 	if (!r)
 		r = daemon_init_engine(daemon, options);
+	if (!r)
+		r = daemon_init_holders(daemon);
 	if (!r) {
 		driver_options.engine = daemon->engine;
 		driver_options.guid = daemon->guid;
@@ -341,6 +356,7 @@ struct daemon *daemon_free(struct daemon *daemon)
 	driver_free(daemon->driver);
 	if (daemon->engine_source.fd >= 0)
 		loop_remove(&daemon->loop, &daemon->engine_source);
+	holders_free(daemon->holders);
 	engine_close(daemon->engine);
 	match_registry_free(daemon->matches);
 	match_registry_free(daemon->monitor_matches);

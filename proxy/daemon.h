@@ -19,6 +19,7 @@
 #include "proxy/base/log.h"
 #include "proxy/client.h"
 #include "proxy/environment.h"
+#include "proxy/holders.h"
 #include "proxy/inbound.h"
 #include "proxy/learned-users.h"
 #include "proxy/loop.h"
@@ -60,6 +61,7 @@ struct daemon {
 	struct loop_timer reply_timer;
 
 	struct access access;
+	struct holders *holders; /* what the engine knows of the policy */
 	struct learned_users learned_users;
 	struct driver *driver;
 	struct match_registry *matches;

@@ -37,6 +37,7 @@ libproxy_a_SOURCES = \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/environment.c %D%/environment.h \
+	%D%/holders.c %D%/holders.h \
 	%D%/inbound.c %D%/inbound.h \
 	%D%/learned-users.c %D%/learned-users.h \
 	%D%/listener.c %D%/listener.h \

@@ -736,6 +736,43 @@ TEST(reload_config)
 	fixture_stop(&f);
 }
 
+/* rules about names go into the engine as well, and nobody there becomes a client by it */
+TEST(policy_has_no_names)
+{
+	static const char *const rules[] = {
+		"<policy context=\"mandatory\"><allow own_prefix=\"a.b\"/>"
+		"<allow own=\"a.c\"/></policy>",
+		"<policy context=\"mandatory\"><allow own=\"a.b\"/><allow own=\"a.d\"/></policy>",
+		"",
+	};
+	struct subject *subject = subject_start(rules[0]);
+	struct conn *conn = conn_new(subject->address);
+
+	expect_str(conn->unique, ":1.0");
+	add_match(conn, "member='NameOwnerChanged'");
+	for (size_t i = 1; i < N_OF(rules); i++) {
+		char *text = config_text(&subject->sandbox, NULL, rules[i]);
+		const char **names;
+		struct msg *reply;
+		size_t n;
+
+		file_write(sandbox_path(&subject->sandbox, "bus.conf"), text);
+		free(text);
+		expect_return(conn_call(conn, driver_msg("ReloadConfig")));
+		expect_quiet(conn);
+		reply = conn_call(conn, driver_msg("ListNames"));
+		names = msg_read_strings(reply, &n);
+		expect_eq(n, 2);
+		free(names);
+		msg_free(reply);
+	}
+	conn_close(conn);
+	conn = conn_new(subject->address);
+	expect_str(conn->unique, ":1.1");
+	conn_close(conn);
+	subject_stop(subject);
+}
+
 TEST(reload_applies_new_limits)
 {
 	struct fixture f = fixture_start();

@@ -121,3 +121,12 @@ check_PROGRAMS += test-user-lookup
 test_user_lookup_SOURCES = %D%/test-user-lookup.c
 test_user_lookup_LDADD = libproxy.a libtap.a
 TESTS += test-user-lookup
+
+# peers without a proxy are made with what tests the core
+check_PROGRAMS += test-holders
+test_holders_SOURCES = %D%/test-holders.c
+test_holders_CPPFLAGS = $(core_test_cppflags)
+test_holders_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags) -Wl,--wrap=kdbus_embedded_new
+test_holders_LDADD = libpolicyfixture.a libpolicytest.a libproxy.a libpolicy.a libkdbus-test.a \
+	libkdbus.a libbase.a libtap.a libfault.a $(EXPAT_LIBS) $(LIBSYSTEMD_LIBS)
+TESTS += test-holders
