@@ -218,71 +218,6 @@ void access_end_message(struct access *access)
 	access->sending = NULL;
 }
 
-/* questions */
-
-static int access_refused(struct access *access, const struct policy_verdict *verdict,
-			  bool is_receive, const struct client *receiver)
-{
-	access->verdict = *verdict;
-	access->is_receive = is_receive;
-	access->receiver = receiver;
-	return -EACCES;
-}
-
-int access_may_deliver(struct daemon *daemon, struct client *src, struct client *dst,
-		       const struct message *message, unsigned flags)
-{
-	struct access *access = &daemon->access;
-	struct policy_message *facts = access_facts(access, message);
-	struct policy_peer sender = access_peer(src), receiver = access_peer(dst);
-	struct policy_verdict verdict;
-
-	facts->flags = (facts->flags & POLICY_MESSAGE_REPLY) | flags;
-	if (!policy_may_send(src->identity, facts, &receiver, &verdict))
-		return access_refused(access, &verdict, false, dst);
-	if (verdict.log)
-		log_notice("%s sends to %s what a rule with log=\"true\" matches", src->unique_name,
-			   dst->unique_name);
-	if (!policy_may_receive(dst->identity, facts, &sender, &verdict))
-		return access_refused(access, &verdict, true, dst);
-	return 0;
-}
-
-int access_may_call_driver(struct daemon *daemon, struct client *client,
-			   const struct message *message)
-{
-	struct access *access = &daemon->access;
-	struct policy_verdict verdict;
-	int r = 0;
-
-	/* before Hello there is no policy */
-	if (!client->identity)
-		return 0;
-	if (!policy_may_send(client->identity, access_facts(access, message), &access_driver,
-			     &verdict))
-		r = access_refused(access, &verdict, false, NULL);
-	access_end_message(access);
-	return r;
-}
-
-bool access_may_hear_driver(struct daemon *daemon, struct client *client,
-			    const struct message *message)
-{
-	struct policy_message *facts = &daemon->access.facts;
-	struct policy_verdict verdict;
-
-	/* what has no sender answers a call without destination: a matter of the connection */
-	if (!client->identity || !message->header.sender.at)
-		return true;
-	access_describe(facts, message);
-	if (facts->flags & POLICY_MESSAGE_REPLY)
-		facts->flags |= POLICY_MESSAGE_REQUESTED;
-	if (policy_may_receive(client->identity, facts, &access_driver, &verdict))
-		return true;
-	access_refused(&daemon->access, &verdict, true, client);
-	return false;
-}
-
 /* explaining */
 
 /* what the process calls itself; of who is gone, or for who may not know, nothing */
@@ -339,8 +274,9 @@ static const char *or_unset(const char *text)
 	return text ?: "(unset)";
 }
 
-void access_explain(const struct daemon *daemon, const struct client *src,
-		    const struct message *message, bool with_rule, char text[ACCESS_MAX_TEXT])
+/* the last decision, which was to do @what */
+static void access_print(const struct daemon *daemon, const char *what, const struct client *src,
+			 const struct message *message, bool with_rule, char text[ACCESS_MAX_TEXT])
 {
 	static const char *const types[] = {"invalid", "method_call", "method_return", "error",
 					    "signal"};
@@ -353,9 +289,9 @@ void access_explain(const struct daemon *daemon, const struct client *src,
 	stream = fmemopen(text, ACCESS_MAX_TEXT, "w");
 	if (!stream)
 		return;
-	fprintf(stream, "Rejected %s message, %u matched rules; type=\"%s\", sender=\"%s\"",
-		access->is_receive ? "receive" : "send", access->verdict.n_matched,
-		types[type <= WIRE_SIGNAL ? type : 0], src ? src->unique_name : "(unset)");
+	fprintf(stream, "%s message, %u matched rules; type=\"%s\", sender=\"%s\"", what,
+		access->verdict.n_matched, types[type <= WIRE_SIGNAL ? type : 0],
+		src ? src->unique_name : "(unset)");
 	print_client(stream, src);
 	fprintf(stream, " interface=\"%s\" member=\"%s\" error name=\"%s\" requested_reply=\"%d\"",
 		or_unset(message_interface(message)), or_unset(message_member(message)),
@@ -374,4 +310,91 @@ void access_explain(const struct daemon *daemon, const struct client *src,
 		for (char *c = text; *c; c++)
 			if (*c < ' ' || *c > '~')
 				*c = '?';
+}
+
+void access_explain(const struct daemon *daemon, const struct client *src,
+		    const struct message *message, bool with_rule, char text[ACCESS_MAX_TEXT])
+{
+	access_print(daemon, daemon->access.is_receive ? "Rejected receive" : "Rejected send", src,
+		     message, with_rule, text);
+}
+
+/* questions */
+
+static int access_refused(struct access *access, const struct policy_verdict *verdict,
+			  bool is_receive, const struct client *receiver)
+{
+	access->verdict = *verdict;
+	access->is_receive = is_receive;
+	access->receiver = receiver;
+	return -EACCES;
+}
+
+/* allowed, by a rule with log="true" */
+static void access_log_allowed(struct daemon *daemon, const struct policy_verdict *verdict,
+			       const struct client *src, const struct client *dst,
+			       const struct message *message)
+{
+	char text[ACCESS_MAX_TEXT];
+
+	if (!log_limit_pass(&daemon->log_denied))
+		return;
+	access_refused(&daemon->access, verdict, false, dst);
+	access_print(daemon, "Would reject", src, message, true, text);
+	log_notice("%s", text);
+}
+
+int access_may_deliver(struct daemon *daemon, struct client *src, struct client *dst,
+		       const struct message *message, unsigned flags)
+{
+	struct access *access = &daemon->access;
+	struct policy_message *facts = access_facts(access, message);
+	struct policy_peer sender = access_peer(src), receiver = access_peer(dst);
+	struct policy_verdict verdict;
+
+	facts->flags = (facts->flags & POLICY_MESSAGE_REPLY) | flags;
+	if (!policy_may_send(src->identity, facts, &receiver, &verdict))
+		return access_refused(access, &verdict, false, dst);
+	if (verdict.log)
+		access_log_allowed(daemon, &verdict, src, dst, message);
+	if (!policy_may_receive(dst->identity, facts, &sender, &verdict))
+		return access_refused(access, &verdict, true, dst);
+	return 0;
+}
+
+int access_may_call_driver(struct daemon *daemon, struct client *client,
+			   const struct message *message)
+{
+	struct access *access = &daemon->access;
+	struct policy_verdict verdict;
+	int r = 0;
+
+	/* before Hello there is no policy */
+	if (!client->identity)
+		return 0;
+	if (!policy_may_send(client->identity, access_facts(access, message), &access_driver,
+			     &verdict))
+		r = access_refused(access, &verdict, false, NULL);
+	else if (verdict.log)
+		access_log_allowed(daemon, &verdict, client, NULL, message);
+	access_end_message(access);
+	return r;
+}
+
+bool access_may_hear_driver(struct daemon *daemon, struct client *client,
+			    const struct message *message)
+{
+	struct policy_message *facts = &daemon->access.facts;
+	struct policy_verdict verdict;
+
+	/* what has no sender answers a call without destination: a matter of the connection */
+	if (!client->identity || !message->header.sender.at)
+		return true;
+	access_describe(facts, message);
+	if (facts->flags & POLICY_MESSAGE_REPLY)
+		facts->flags |= POLICY_MESSAGE_REQUESTED;
+	if (policy_may_receive(client->identity, facts, &access_driver, &verdict))
+		return true;
+	access_refused(&daemon->access, &verdict, true, client);
+	return false;
 }
