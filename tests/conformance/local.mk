@@ -21,6 +21,7 @@ conformance_programs = \
 	%D%/test-names \
 	%D%/test-order \
 	%D%/test-policy \
+	%D%/test-policy-users \
 	%D%/test-pressure \
 	%D%/test-process \
 	%D%/test-replies \
@@ -28,7 +29,7 @@ conformance_programs = \
 # by the client libraries and tools of others
 conformance_scripts = %D%/test-libraries %D%/test-tools
 dist_check_SCRIPTS += $(conformance_scripts)
-EXTRA_DIST += %D%/run-subject %D%/subject.py %D%/peer-dbus.py %D%/peer-gio.py
+EXTRA_DIST += %D%/policy-rules.h %D%/run-subject %D%/subject.py %D%/peer-dbus.py %D%/peer-gio.py
 
 check_PROGRAMS += $(conformance_programs)
 conformance_ldadd = libharness.a libtap.a
@@ -49,6 +50,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_names_LDADD = $(conformance_ldadd)
 %C%_test_order_LDADD = $(conformance_ldadd)
 %C%_test_policy_LDADD = $(conformance_ldadd)
+%C%_test_policy_users_LDADD = $(conformance_ldadd)
 %C%_test_pressure_LDADD = $(conformance_ldadd)
 %C%_test_process_LDADD = $(conformance_ldadd)
 %C%_test_replies_LDADD = $(conformance_ldadd)

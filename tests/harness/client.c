@@ -143,6 +143,24 @@ struct conn *conn_new(const char *address)
 	return conn;
 }
 
+bool conn_is_refused(struct conn *conn, uint32_t serial)
+{
+	struct msg *msg;
+	bool is_refused = false;
+
+	conn_sync(conn);
+	while (conn->inbox) {
+		msg = conn_recv(conn, 0);
+		if (msg->type == MSG_ERROR && msg->reply_serial == serial) {
+			expect_str(msg->error_name, DRIVER_ERROR "AccessDenied");
+			expect_str(msg->sender, DRIVER_NAME);
+			is_refused = true;
+		}
+		msg_free(msg);
+	}
+	return is_refused;
+}
+
 void conn_drop(struct conn *conn)
 {
 	struct msg *msg;

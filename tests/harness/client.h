@@ -99,6 +99,9 @@ struct msg *conn_call_at(struct conn *conn, struct msg *call, const char *file, 
 /* everything that the bus has queued to us so far is in the inbox afterwards */
 void conn_sync_at(struct conn *conn, const char *file, int line);
 #define conn_sync(conn) conn_sync_at(conn, __FILE__, __LINE__)
+/* Whether the bus has answered serial with AccessDenied by now; syncs, and forgets what is in
+ * the inbox. */
+bool conn_is_refused(struct conn *conn, uint32_t serial);
 /* forgets what is in the inbox */
 void conn_drop(struct conn *conn);
 

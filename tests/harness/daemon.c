@@ -381,6 +381,20 @@ void subject_stop(struct subject *subject)
 	free(subject);
 }
 
+bool subject_reload(struct subject *subject, struct conn *conn, const char *xml)
+{
+	char *text = config_text(&subject->sandbox, NULL, xml);
+	struct msg *reply;
+	bool is_taken;
+
+	file_write(sandbox_path(&subject->sandbox, "bus.conf"), text);
+	free(text);
+	reply = conn_call(conn, driver_msg("ReloadConfig"));
+	is_taken = reply->type == MSG_RETURN;
+	msg_free(reply);
+	return is_taken;
+}
+
 unsigned int subject_n_fds(const struct subject *subject)
 {
 	unsigned int n = 0;

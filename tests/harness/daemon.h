@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct conn;
+
 bool subject_is_reference(void);
 /* "reference", "embedded" or "pool" */
 const char *subject_name(void);
@@ -75,6 +77,10 @@ struct subject *subject_start(const char *xml);
 struct subject *subject_start_with(const struct subject_options *options);
 /* SIGTERM; it must end with status 0 and without a sanitizer's report. */
 void subject_stop(struct subject *subject);
+
+/* Another configuration for a bus that runs, as in subject_start(); conn asks for it.
+ * Returns whether it was taken. */
+bool subject_reload(struct subject *subject, struct conn *conn, const char *xml);
 
 /* What /proc says of the daemon */
 
