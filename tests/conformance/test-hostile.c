@@ -185,8 +185,8 @@ TEST(who_asks_too_much_and_goes_is_heard)
 	subject_stop(subject);
 }
 
-/* it has not read, and says that it will not: but it stays, and reads what there is.  DIFFERENCES
- * deaf-client */
+/* it has not read, and says that it will not: but it stays, and reads what there is.
+ * DIFFERENCES deaf-client */
 TEST(who_shuts_down_reading_costs_nothing)
 {
 	struct subject *subject = subject_start(NULL);
