@@ -49,6 +49,11 @@ fuzz_wire_SOURCES = %D%/fuzz-wire.c %D%/fuzz.h
 fuzz_wire_LDFLAGS = $(fuzz_ldflags)
 fuzz_wire_LDADD = $(FUZZ_MAIN) libnaive.a libwire.a libbase.a
 
+fuzz_programs += fuzz-inbound
+fuzz_inbound_SOURCES = %D%/fuzz-inbound.c %D%/fuzz.h
+fuzz_inbound_LDFLAGS = $(fuzz_ldflags)
+fuzz_inbound_LDADD = $(FUZZ_MAIN) libproxy.a libwire.a libbase.a
+
 # the seeds of fuzz-wire that are messages
 EXTRA_PROGRAMS += make-seeds
 make_seeds_SOURCES = %D%/make-seeds.c
