@@ -33,13 +33,6 @@ struct identity {
 	const char *seclabel;
 };
 
-static int compare_groups(const void *a, const void *b)
-{
-	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-
-	return left < right ? -1 : left > right;
-}
-
 int driver_creds_init(struct driver *driver)
 {
 	gid_t primary = getegid();
@@ -59,7 +52,7 @@ int driver_creds_init(struct driver *driver)
 		has_primary |= groups[i] == primary;
 	if (!has_primary)
 		groups[n++] = primary;
-	qsort(groups, n, sizeof(*groups), compare_groups);
+	creds_sort_groups(groups, n);
 	_Static_assert(sizeof(gid_t) == sizeof(uint32_t), "groups are passed on as they are");
 	driver->groups = groups;
 	driver->n_groups = n;
@@ -86,7 +79,7 @@ static int identity_add_groups(struct identity *identity, const struct kdbus_ite
 	if (!has_primary)
 		identity->groups[n++] = primary;
 	identity->n_groups = n;
-	qsort(identity->groups, n, sizeof(*identity->groups), compare_groups);
+	creds_sort_groups(identity->groups, n);
 	return 0;
 }
 
@@ -135,28 +128,6 @@ static void identity_deinit(struct identity *identity)
 	free(identity->groups);
 }
 
-/* looks up the only argument; 0: found, 1: not, and the call has been answered; or a negative
- * errno */
-static int find_argument(struct driver_call *call, uint64_t attach_flags, const char *what,
-			 const char **name_out, struct driver_record *record_out)
-{
-	const char *name = wire_read_string(&call->args, NULL);
-	int r;
-
-	*name_out = name;
-	r = driver_look_up(call, name, attach_flags, record_out);
-	if (r != DRIVER_NOT_FOUND)
-		return r;
-	r = driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
-			"Could not get %s of name '%s': no such name", what, name);
-	return r ? r : DRIVER_NOT_FOUND;
-}
-
-static int done(int r)
-{
-	return r < 0 ? r : 0;
-}
-
 int driver_run_get_unix_user(struct driver_call *call)
 {
 	__cleanup(driver_record_release) struct driver_record record = {0};
@@ -164,9 +135,9 @@ int driver_run_get_unix_user(struct driver_call *call)
 	const char *name;
 	int r;
 
-	r = find_argument(call, KDBUS_ATTACH_CREDS, "UID", &name, &record);
+	r = driver_look_up_argument(call, KDBUS_ATTACH_CREDS, "UID", &name, &record);
 	if (r)
-		return done(r);
+		return driver_done(r);
 	r = identity_init(&identity, call->driver, &record);
 	if (r)
 		return r;
@@ -183,9 +154,9 @@ int driver_run_get_unix_process_id(struct driver_call *call)
 	const char *name;
 	int r;
 
-	r = find_argument(call, KDBUS_ATTACH_PIDS, "PID", &name, &record);
+	r = driver_look_up_argument(call, KDBUS_ATTACH_PIDS, "PID", &name, &record);
 	if (r)
-		return done(r);
+		return driver_done(r);
 	r = identity_init(&identity, call->driver, &record);
 	if (r)
 		return r;
@@ -201,9 +172,9 @@ int driver_run_get_adt_audit_session_data(struct driver_call *call)
 	const char *name;
 	int r;
 
-	r = find_argument(call, 0, "audit session data", &name, &record);
+	r = driver_look_up_argument(call, 0, "audit session data", &name, &record);
 	if (r)
-		return done(r);
+		return driver_done(r);
 	return driver_fail(call, DRIVER_ERROR_ADT_AUDIT_DATA_UNKNOWN,
 			   "Could not determine audit session data for '%s'", name);
 }
@@ -214,9 +185,9 @@ int driver_run_get_selinux_security_context(struct driver_call *call)
 	const char *name;
 	int r;
 
-	r = find_argument(call, 0, "security context", &name, &record);
+	r = driver_look_up_argument(call, 0, "security context", &name, &record);
 	if (r)
-		return done(r);
+		return driver_done(r);
 	return driver_fail(call, DRIVER_ERROR_SELINUX_CONTEXT_UNKNOWN,
 			   "Could not determine security context for '%s'", name);
 }
@@ -273,9 +244,9 @@ int driver_run_get_credentials(struct driver_call *call)
 	size_t mark;
 	int r;
 
-	r = find_argument(call, attach_flags, "credentials", &name, &record);
+	r = driver_look_up_argument(call, attach_flags, "credentials", &name, &record);
 	if (r)
-		return done(r);
+		return driver_done(r);
 	r = identity_init(&identity, call->driver, &record);
 	if (r)
 		return r;

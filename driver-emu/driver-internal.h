@@ -93,6 +93,8 @@ const struct driver_interface *driver_find_interface(const char *name);
 
 /* one more message for the caller; takes the reference */
 void driver_answer_add(struct driver_answer *answer, struct message *message);
+/* the same with what was written; 0 or what message_new_finish() returns */
+int driver_answer_finish(struct driver_answer *answer, struct wire_writer *writer);
 /* destination of the answer */
 const char *driver_caller_name(const struct driver_caller *caller);
 /* begins the answer: the values follow, and driver_reply_finish() */
@@ -137,6 +139,23 @@ struct driver_record {
 int driver_look_up(struct driver_call *call, const char *name, uint64_t attach_flags,
 		   struct driver_record *record_out);
 void driver_record_release(struct driver_record *record);
+
+/**
+ * driver_look_up_argument() - who owns the name that is the only argument?
+ * @what: the caller wants to know of it, for the error
+ * @name_out: the name, also when nobody has it
+ *
+ * Return: 0, DRIVER_NOT_FOUND: the call has been answered with an error, or a
+ * negative errno.
+ */
+int driver_look_up_argument(struct driver_call *call, uint64_t attach_flags, const char *what,
+			    const char **name_out, struct driver_record *record_out);
+
+/* what a method returns that found nothing, and has said so, or failed */
+static inline int driver_done(int r)
+{
+	return r < 0 ? r : 0;
+}
 
 /**
  * driver_count_names() - unique and well-known names on the bus

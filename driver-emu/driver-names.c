@@ -371,16 +371,13 @@ int driver_run_name_has_owner(struct driver_call *call)
 int driver_run_get_name_owner(struct driver_call *call)
 {
 	__cleanup(driver_record_release) struct driver_record record = {0};
-	const char *name = wire_read_string(&call->args, NULL);
+	const char *name;
 	char unique_name[UNIQUE_NAME_SIZE];
 	int r;
 
-	r = driver_look_up(call, name, 0, &record);
-	if (r < 0)
-		return r;
-	if (r == DRIVER_NOT_FOUND)
-		return driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
-				   "Could not get owner of name '%s': no such name", name);
+	r = driver_look_up_argument(call, 0, "owner", &name, &record);
+	if (r)
+		return driver_done(r);
 	if (record.is_driver)
 		return driver_reply_string(call, DRIVER_NAME);
 	unique_name_format(record.id, call->driver->id_offset, unique_name);
@@ -405,19 +402,16 @@ static int put_queued(void *userdata, const struct list_entry *entry)
 int driver_run_list_queued_owners(struct driver_call *call)
 {
 	__cleanup(driver_record_release) struct driver_record record = {0};
-	const char *name = wire_read_string(&call->args, NULL);
+	const char *name;
 	char unique_name[UNIQUE_NAME_SIZE];
 	struct wire_writer writer;
-	struct queue queue = {.list = {.call = call, .writer = &writer}, .name = name};
+	struct queue queue = {.list = {.call = call, .writer = &writer}};
 	size_t mark;
 	int r;
 
-	r = driver_look_up(call, name, 0, &record);
-	if (r < 0)
-		return r;
-	if (r == DRIVER_NOT_FOUND)
-		return driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
-				   "Could not get owners of name '%s': no such name", name);
+	r = driver_look_up_argument(call, 0, "owners", &name, &record);
+	if (r)
+		return driver_done(r);
 
 	driver_reply_init(call, &writer);
 	mark = wire_put_array(&writer, 4);
@@ -428,6 +422,7 @@ int driver_run_list_queued_owners(struct driver_call *call)
 		wire_put_string(&writer, unique_name);
 	}
 	if (!record.is_driver && name[0] != ':') {
+		queue.name = name;
 		queue.owner = record.id;
 		r = list(call, KDBUS_LIST_QUEUED, name, put_queued, &queue);
 		/* a bus as it was published does not tell the order */

@@ -58,39 +58,27 @@ int driver_run_get_machine_id(struct driver_call *call)
 
 static int peer_return(struct driver_answer *answer, const struct message *call, const char *text)
 {
-	struct message *message;
 	struct wire_writer writer;
-	int r;
 
 	wire_writer_init(&writer, WIRE_RETURN, WIRE_NO_REPLY_EXPECTED, SYNTHETIC_SERIAL);
 	wire_put_field_u32(&writer, WIRE_FIELD_REPLY_SERIAL, call->header.serial);
 	wire_put_body(&writer, text ? "s" : "");
 	if (text)
 		wire_put_string(&writer, text);
-	r = message_new_finish(&writer, &message);
-	if (r)
-		return r;
-	driver_answer_add(answer, message);
-	return 0;
+	return driver_answer_finish(answer, &writer);
 }
 
 static int peer_error(struct driver_answer *answer, const struct message *call,
 		      enum driver_error error, const char *text)
 {
-	struct message *message;
 	struct wire_writer writer;
-	int r;
 
 	wire_writer_init(&writer, WIRE_ERROR, WIRE_NO_REPLY_EXPECTED, SYNTHETIC_SERIAL);
 	wire_put_field_u32(&writer, WIRE_FIELD_REPLY_SERIAL, call->header.serial);
 	wire_put_field_string(&writer, WIRE_FIELD_ERROR_NAME, driver_error_name(error));
 	wire_put_body(&writer, "s");
 	wire_put_string(&writer, text);
-	r = message_new_finish(&writer, &message);
-	if (r)
-		return r;
-	driver_answer_add(answer, message);
-	return 0;
+	return driver_answer_finish(answer, &writer);
 }
 
 int driver_peer_dispatch(struct driver *driver, const struct message *call,

@@ -77,7 +77,7 @@ static int is_caller(void *userdata, const struct driver_caller *caller)
 int driver_run_get_connection_stats(struct driver_call *call)
 {
 	__cleanup(driver_record_release) struct driver_record record = {0};
-	const char *name = wire_read_string(&call->args, NULL);
+	const char *name;
 	const struct driver *driver = call->driver;
 	char unique_name[UNIQUE_NAME_SIZE];
 	struct caller_search search;
@@ -86,12 +86,9 @@ int driver_run_get_connection_stats(struct driver_call *call)
 	size_t mark;
 	int r;
 
-	r = driver_look_up(call, name, 0, &record);
-	if (r < 0)
-		return r;
-	if (r == DRIVER_NOT_FOUND)
-		return driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
-				   "Could not get statistics of name '%s': no such name", name);
+	r = driver_look_up_argument(call, 0, "statistics", &name, &record);
+	if (r)
+		return driver_done(r);
 	if (record.is_driver)
 		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
 				   "GetConnectionStats is not meaningful for the message bus "

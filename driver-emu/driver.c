@@ -52,7 +52,7 @@ void driver_reply_init(struct driver_call *call, struct wire_writer *writer)
 			      driver_caller_name(call->caller), call->method->out);
 }
 
-int driver_reply_finish(struct driver_call *call, struct wire_writer *writer)
+int driver_answer_finish(struct driver_answer *answer, struct wire_writer *writer)
 {
 	struct message *message;
 	int r;
@@ -60,8 +60,13 @@ int driver_reply_finish(struct driver_call *call, struct wire_writer *writer)
 	r = message_new_finish(writer, &message);
 	if (r)
 		return r;
-	driver_answer_add(call->answer, message);
+	driver_answer_add(answer, message);
 	return 0;
+}
+
+int driver_reply_finish(struct driver_call *call, struct wire_writer *writer)
+{
+	return driver_answer_finish(call->answer, writer);
 }
 
 int driver_reply_string(struct driver_call *call, const char *text)
@@ -184,6 +189,21 @@ int driver_look_up(struct driver_call *call, const char *name, uint64_t attach_f
 	}
 	*record_out = record;
 	return 0;
+}
+
+int driver_look_up_argument(struct driver_call *call, uint64_t attach_flags, const char *what,
+			    const char **name_out, struct driver_record *record_out)
+{
+	const char *name = wire_read_string(&call->args, NULL);
+	int r;
+
+	*name_out = name;
+	r = driver_look_up(call, name, attach_flags, record_out);
+	if (r != DRIVER_NOT_FOUND)
+		return r;
+	r = driver_fail(call, DRIVER_ERROR_NAME_HAS_NO_OWNER,
+			"Could not get %s of name '%s': no such name", what, name);
+	return r ? r : DRIVER_NOT_FOUND;
 }
 
 void driver_record_release(struct driver_record *record)

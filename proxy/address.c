@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "proxy/base/cleanup.h"
+#include "proxy/base/hex.h"
 
 /* part of an address; not NUL-terminated */
 struct text {
@@ -42,17 +43,6 @@ static bool is_plain(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 	       (c && strchr("-_/.\\*", c));
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* resolves escapes; @out has room for @value->len and a NUL, or is NULL: then it only checks */

@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "proxy/base/creds.h"
+#include "proxy/base/hex.h"
 #include "proxy/wire.h"
 
 enum state {
@@ -199,17 +200,6 @@ static struct text split_word(const struct text *text, struct text *rest_out)
 		;
 	*rest_out = (struct text){text->at + i, text->len - i};
 	return word;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* COMPAT: a last digit without a partner is the high half of a byte */

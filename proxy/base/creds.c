@@ -54,6 +54,11 @@ static int compare_gids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+void creds_sort_groups(uint32_t *groups, size_t n)
+{
+	qsort(groups, n, sizeof(*groups), compare_gids);
+}
+
 static int read_groups(struct creds *creds, int fd)
 {
 	bool has_primary = false;
@@ -71,7 +76,7 @@ static int read_groups(struct creds *creds, int fd)
 		has_primary = creds->groups[i] == creds->gid;
 	if (!has_primary)
 		creds->groups[creds->n_groups++] = creds->gid;
-	qsort(creds->groups, creds->n_groups, sizeof(uint32_t), compare_gids);
+	creds_sort_groups(creds->groups, creds->n_groups);
 	return 0;
 }
 

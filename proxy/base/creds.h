@@ -24,7 +24,10 @@ struct creds {
 	char *seclabel;	   /* owned, NUL-terminated, or NULL */
 };
 
-#define CREDS_NULL { .uid = CREDS_UNKNOWN, .gid = CREDS_UNKNOWN, .pidfd = -1 }
+#define CREDS_NULL                                                                                 \
+	{                                                                                          \
+		.uid = CREDS_UNKNOWN, .gid = CREDS_UNKNOWN, .pidfd = -1                            \
+	}
 
 /**
  * creds_init_socket() - read the identity of the peer of a connected socket
@@ -50,4 +53,6 @@ int creds_init_socket(struct creds *creds, int fd);
 int creds_get_pidfd(struct creds *creds, int fd);
 /* idempotent */
 void creds_deinit(struct creds *creds);
+/* the order that creds_has_group() needs */
+void creds_sort_groups(uint32_t *groups, size_t n);
 bool creds_has_group(const struct creds *creds, uint32_t gid);

@@ -4,6 +4,7 @@ noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	%D%/cleanup.h \
 	%D%/creds.c %D%/creds.h \
+	%D%/hex.h \
 	%D%/htable.c %D%/htable.h \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \
