@@ -162,11 +162,18 @@ int access_learn(struct daemon *daemon, const struct client *client)
 	return access_reload(daemon, daemon->config);
 }
 
-bool access_may_connect(const struct daemon *daemon, const struct client *client)
+bool access_may_connect(const struct daemon *daemon, const struct client *client,
+			char rule_out[ACCESS_MAX_RULE])
 {
+	struct policy_verdict verdict;
+
+	*rule_out = '\0';
 	if (client->is_anonymous)
 		return daemon->config->allow_anonymous;
-	return policy_may_connect(daemon->access.policy, &client->creds, daemon->owner_uid, NULL);
+	if (policy_may_connect(daemon->access.policy, &client->creds, daemon->owner_uid, &verdict))
+		return true;
+	access_print_rule(daemon, &verdict, rule_out, ACCESS_MAX_RULE);
+	return false;
 }
 
 /* facts */
@@ -282,7 +289,7 @@ static void access_print(const struct daemon *daemon, const char *what, const st
 					    "signal"};
 	const struct access *access = &daemon->access;
 	uint8_t type = message->header.type;
-	char rule[DRIVER_MAX_RULE];
+	char rule[ACCESS_MAX_RULE];
 	FILE *stream;
 
 	*text = '\0';

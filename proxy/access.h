@@ -16,6 +16,8 @@ struct config;
 struct daemon;
 struct learned_users;
 
+#define ACCESS_MAX_RULE 512
+
 /* a state of a file */
 struct access_stamp {
 	uint64_t inode;
@@ -79,8 +81,10 @@ int access_reload(struct daemon *daemon, const struct config *config);
  */
 int access_learn(struct daemon *daemon, const struct client *client);
 
-/* may a peer that has authenticated stay? */
-bool access_may_connect(const struct daemon *daemon, const struct client *client);
+/* may a peer that has authenticated stay?  If not, @rule_out is as access_print_rule() has it,
+ * or "" where it is no matter of rules */
+bool access_may_connect(const struct daemon *daemon, const struct client *client,
+			char rule_out[ACCESS_MAX_RULE]);
 
 /**
  * access_may_deliver() - may @message go from @src to @dst?

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -238,6 +239,7 @@ static void client_set_anonymous(struct client *client)
 void client_authenticated(struct client *client)
 {
 	struct daemon *daemon = client->daemon;
+	char rule[ACCESS_MAX_RULE], why[ACCESS_MAX_RULE + 32];
 
 	client->is_fds_agreed = client->auth->is_fds_agreed;
 	if (client->auth->is_anonymous)
@@ -247,8 +249,9 @@ void client_authenticated(struct client *client)
 		client_close(client, "the users of this machine could not be read");
 		return;
 	}
-	if (!access_may_connect(daemon, client)) {
-		client_close(client, "may not connect to this bus");
+	if (!access_may_connect(daemon, client, rule)) {
+		snprintf(why, sizeof(why), "may not connect to this bus%s", rule);
+		client_close(client, why);
 		return;
 	}
 	if (client->is_fds_agreed)

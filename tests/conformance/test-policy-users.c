@@ -313,6 +313,16 @@ TEST(rule_of_a_refusal)
 	expect_pieces(line, (const char *[]){place, conn->unique, NULL});
 	free(line);
 	conn_close(conn);
+
+	expect(subject_reload(subject, root,
+			      MANDATORY(ALLOW("user=\"*\"") DENY("user=\"nobody\""))));
+	rule_place(subject, place);
+	conn = connect_as(subject->address, &nobody);
+	expect_eof(conn);
+	line = log_line(subject, "may not connect");
+	expect_pieces(line, (const char *[]){place, NULL});
+	free(line);
+	conn_close(conn);
 	conn_close(root);
 	subject_stop(subject);
 }
