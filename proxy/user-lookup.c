@@ -16,6 +16,7 @@
 enum {
 	TIMEOUT_S = 10,
 	MAX_ANSWER = 1 << 20,
+	FIRST_FD = 3, /* behind the standard ones */
 };
 
 /* the child */
@@ -46,7 +47,12 @@ look_up(int fd, const char *(*next)(void *userdata, bool *is_group_out), void *u
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	alarm(TIMEOUT_S + 1);
-	file = fdopen(fd, "w");
+	/* a client that the bus closes meanwhile is to notice at once, and modules of NSS have
+	 * no business with its sockets */
+	if (dup2(fd, FIRST_FD) < 0)
+		_exit(1);
+	close_range(FIRST_FD + 1, ~0U, 0);
+	file = fdopen(FIRST_FD, "w");
 	while (file && (name = next(userdata, &is_group))) {
 		struct passwd *user = is_group ? NULL : getpwnam(name);
 		struct group *group = is_group ? getgrnam(name) : NULL;

@@ -2,8 +2,10 @@
 /* proxy/user-lookup: the rest of the world is asked by a child (DIFFERENCES user-look-up) */
 #include "proxy/user-lookup.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/harness/tap.h"
@@ -78,4 +80,23 @@ TEST(giving_up_leaves_no_child)
 	expect_eq(kill(pid, 0), -1);
 	expect_eq(n_done, 1);
 	loop_deinit(&loop);
+}
+
+/* what the bus closes is closed, whatever the child is doing */
+TEST(no_descriptor_stays_with_the_child)
+{
+	struct user_lookup lookup;
+	struct pollfd poll_fd = {.events = POLLIN};
+	int fds[2];
+
+	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	expect_eq(loop_init(&loop), 0);
+	user_lookup_init(&lookup, &loop, done);
+	expect_eq(user_lookup_start(&lookup, next_never, NULL), 0);
+	close(fds[0]);
+	poll_fd.fd = fds[1];
+	expect_eq(poll(&poll_fd, 1, 5000), 1);
+	user_lookup_deinit(&lookup);
+	loop_deinit(&loop);
+	close(fds[1]);
 }
