@@ -17,6 +17,10 @@
 #include "proxy/base/htable.h"
 #include "proxy/base/log.h"
 
+/* compiling takes time that grows with the square of the rules, in which no client is served:
+ * some tenths of a second for so many, a second at worst */
+#define MAX_RULES 4000
+
 /**
  * struct holder - an entry that the engine has
  * @node: in holders.entries
@@ -261,6 +265,12 @@ int holders_load(struct holders *holders, struct policy *policy, uint32_t owner_
 	__cleanup(policy_grants_freep) struct policy_grants *grants = NULL;
 	int r;
 
+	if (policy_get_rules(policy)->n_rules > MAX_RULES) {
+		log_warning("More than %d rules: peers without a proxy are granted nothing",
+			    MAX_RULES);
+		holders_close_all(holders);
+		return 0;
+	}
 	/* nobody keeps peers here from owning names side by side that rules tell apart */
 	r = policy_compile(policy, owner_uid, POLICY_COMPILE_STRICT, &grants);
 	if (!r)

@@ -22,7 +22,7 @@ struct holders *holders_free(struct holders *holders);
  * @owner_uid: of the bus
  *
  * At no point in between is anything granted that neither the old policy nor the new
- * one grants.
+ * one grants.  A policy of very many rules grants nothing, see MAX_RULES.
  *
  * Return: 0, -ENOMEM or an errno of engine_policy_add(), which is logged.  Then the old
  * policy is in the engine; or none, if not even that could be brought back.

@@ -343,6 +343,32 @@ TEST(rules)
 	}
 }
 
+/* rules that would take long to compile grant nothing, and leave nothing behind */
+TEST(too_many_rules)
+{
+	static const char frame[] = "<policy context=\"default\"><allow receive_sender=\"*\"/>"
+				    "<allow send_type=\"signal\"/>%s</policy>";
+	static const char rule[] = "<allow send_destination=\"com.a.b\"/>";
+	char *rules = calloc(4000, sizeof(rule)), *body, *end = rules;
+	struct fixture f;
+
+	fixture_open(&f, "embedded");
+	for (unsigned i = 0; i < 3998; i++)
+		end = stpcpy(end, rule);
+	expect_gt(asprintf(&body, frame, rules), 0);
+	expect_eq(holders_load(f.holders, fixture_load(body), 0), 0);
+	expect_eq(probe(&f, 0, 1), TALK);
+	free(body);
+	stpcpy(end, rule);
+	expect_gt(asprintf(&body, frame, rules), 0);
+	expect_eq(holders_load(f.holders, fixture_load(body), 0), 0);
+	expect_state(&f, NULL);
+	free(body);
+	free(rules);
+	fixture_reset();
+	fixture_close(&f);
+}
+
 /* what cannot be put into the engine leaves what is there */
 TEST(failures_leave_the_old_policy)
 {
