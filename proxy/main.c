@@ -160,6 +160,8 @@ static int serve(const struct options *options, struct config *taken_config, con
 	}
 	if (!r)
 		r = daemon_listen(daemon, listeners);
+	if (!r && *ready_fd >= 0)
+		r = process_detach();
 	if (!r) {
 		process_ready(ready_fd);
 		sd_notify(0, "READY=1");

@@ -109,6 +109,16 @@ int process_fork(bool keep_umask, int *ready_fd_out)
 	return 0;
 }
 
+int process_detach(void)
+{
+	int r;
+
+	r = process_open_null(STDOUT_FILENO);
+	if (!r)
+		r = process_open_null(STDERR_FILENO);
+	return r;
+}
+
 void process_ready(int *ready_fd)
 {
 	char byte = 0;

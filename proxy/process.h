@@ -22,6 +22,9 @@ int process_prepare(void);
  * Return: 0, or a negative errno in the caller.
  */
 int process_fork(bool keep_umask, int *ready_fd_out);
+/* lets go of the caller's stdout and stderr, so that who reads them sees their end; 0 or a
+ * negative errno */
+int process_detach(void);
 /* lets the parent exit with status 0; closes the descriptor; -1 is fine */
 void process_ready(int *ready_fd);
 

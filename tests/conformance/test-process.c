@@ -440,6 +440,38 @@ TEST(service_manager_is_notified)
 	sandbox_close(&where);
 }
 
+TEST(a_daemon_lets_go_of_the_pipe_that_it_was_started_with)
+{
+	char command[512], line[256], *text;
+	const char *argv[3] = {NULL};
+	struct sandbox sandbox;
+	size_t n = subject_command(argv);
+	int n_lines = 0, pid = 0;
+	FILE *pipe;
+
+	sandbox_open(&sandbox);
+	text = config_text(&sandbox, NULL, NULL);
+	file_write(sandbox_path(&sandbox, "bus.conf"), text);
+	free(text);
+	snprintf(command, sizeof(command),
+		 "exec %s %s --fork --print-address=1 --print-pid=1 --config-file=%s", argv[0],
+		 n > 1 ? argv[1] : "", sandbox_path(&sandbox, "bus.conf"));
+	pipe = popen(command, "r");
+	expect(pipe);
+	/* as a program does that reads all of the output: it ends while the bus runs */
+	while (fgets(line, sizeof(line), pipe)) {
+		pid = atoi(line);
+		n_lines++;
+	}
+	expect_eq(n_lines, 2);
+	expect_gt(pid, 0);
+	expect_eq(pclose(pipe), 0);
+	expect_eq(kill(pid, SIGTERM), 0);
+	for (int i = 0; !kill(pid, 0) && i < 1000; i++)
+		usleep(10000);
+	sandbox_close(&sandbox);
+}
+
 /* DIFFERENCES reload-strict */
 TEST(a_broken_file_of_an_includedir_stops_a_reload)
 {
