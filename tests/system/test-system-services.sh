@@ -300,7 +300,6 @@ if [ "${BP_SUBJECT-}" != reference ]; then
     printf '%s\n' "$status" | grep -q "^Uid:	$(id -u messagebus)	"
     result $? "... it runs as its user" "$status"
     refused "... a user owns nothing" "not allowed to own the service" request
-    logged "... the log says by which rule" org.example.Service conf/system.conf
     kill "$bus"
     wait_for test ! -e "/proc/$bus"
     result $? "... it ends" "$(tail -n 20 /run/bus.log)"
