@@ -11,7 +11,9 @@ bus_bench_SOURCES = \
 	%D%/peer.c \
 	%D%/peer.h \
 	%D%/report.c \
-	%D%/report.h
+	%D%/report.h \
+	%D%/spread.c \
+	%D%/spread.h
 dist_check_SCRIPTS += %D%/test-bench.sh %D%/with-rules
 TESTS += %D%/test-bench.sh
 

@@ -8,6 +8,8 @@
  */
 #include "tests/bench/measure.h"
 
+#include "tests/bench/spread.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -36,20 +38,6 @@ static double now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* reorders @values */
-static double median(double *values, unsigned int n)
-{
-	qsort(values, n, sizeof(*values), compare_doubles);
-	return n & 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
 /* the service: answers every call with an empty reply, all that is there at a time in one write */
@@ -160,7 +148,7 @@ static int play_calls(struct stage *stage, double *values_out)
 		stage->latencies_us[i] = now_us() - begin;
 	}
 	values_out[1] = (contender_cpu_us(stage->contender) - cpu) / stage->n;
-	values_out[0] = median(stage->latencies_us, stage->n);
+	values_out[0] = spread_of(stage->latencies_us, stage->n).median;
 	return 0;
 }
 

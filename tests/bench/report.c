@@ -2,44 +2,22 @@
 /* What a run found, and how it is shown: see report.h */
 #include "tests/bench/report.h"
 
+#include "tests/bench/spread.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
-struct spread {
-	double low, median, high; /* quartiles */
-};
-
-static int compare_doubles(const void *a, const void *b)
+/* over the rounds; a failed contender has none */
+static struct spread value_of(const struct result *result, unsigned int contender,
+			      unsigned int metric)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	double values[MAX_ROUNDS];
 
-	return (x > y) - (x < y);
-}
-
-static double at_fraction(const double *sorted, unsigned int n, double fraction)
-{
-	double position = fraction * (n - 1);
-	unsigned int i = position;
-
-	if (i + 1 >= n)
-		return sorted[n - 1];
-	return sorted[i] + (position - i) * (sorted[i + 1] - sorted[i]);
-}
-
-static struct spread spread_of(const double *values, unsigned int n)
-{
-	double sorted[MAX_ROUNDS];
-
-	memcpy(sorted, values, n * sizeof(*values));
-	qsort(sorted, n, sizeof(*sorted), compare_doubles);
-	return (struct spread){
-		.low = at_fraction(sorted, n, 0.25),
-		.median = at_fraction(sorted, n, 0.5),
-		.high = at_fraction(sorted, n, 0.75),
-	};
+	memcpy(values, result->values[contender][metric], result->n_rounds * sizeof(*values));
+	return spread_of(values, result->n_rounds);
 }
 
 /* of the last contender to contender @against, paired by round */
@@ -114,9 +92,7 @@ void report_print_table(const struct report *report)
 				if (result->failed[c])
 					printf(" %11s", "failed");
 				else
-					printf(" %11.2f",
-					       spread_of(result->values[c][m], result->n_rounds)
-						       .median);
+					printf(" %11.2f", value_of(result, c, m).median);
 			}
 			for (unsigned int c = 0; c < last; c++) {
 				struct spread ratio;
@@ -169,8 +145,7 @@ static void print_json_metric(const struct report *report, const struct result *
 	for (unsigned int c = 0; c <= last; c++) {
 		if (result->failed[c])
 			continue;
-		print_spread(report->contenders[c].name,
-			     spread_of(result->values[c][metric], result->n_rounds), comma);
+		print_spread(report->contenders[c].name, value_of(result, c, metric), comma);
 		comma = ",";
 	}
 	printf("},\"ratios\":{");

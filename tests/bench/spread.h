@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Median and quartiles */
+#pragma once
+
+struct spread {
+	double low, median, high;
+};
+
+/* of @n > 0 values, which are sorted for it */
+struct spread spread_of(double *values, unsigned int n);
