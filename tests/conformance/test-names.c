@@ -474,6 +474,43 @@ TEST(names_of_a_leaving_client_go_latest_first)
 	subject_stop(subject);
 }
 
+/* the same for the whole bus, as a monitor sees it: each of these once, in this order */
+TEST(order_in_which_the_bus_announces_a_change)
+{
+	static const char *const want[] = {
+		/* taken by a, replaced by b, released to a */
+		"NameOwnerChanged", "NameAcquired :1.0", "return :1.0",
+		"NameLost :1.0",    "NameOwnerChanged",	 "NameAcquired :1.1", "return :1.1",
+		"NameLost :1.1",    "NameOwnerChanged",	 "NameAcquired :1.0", "return :1.1",
+	};
+	struct trio t = trio_start();
+	struct conn *monitor = conn_new(t.subject->address);
+
+	if (!strcmp(subject_name(), "pool"))
+		skip("the pooled carrier has no news of names for monitors");
+	expect_return(conn_call(monitor,
+				msg_append(msg_call(DRIVER_NAME, DRIVER_PATH,
+						    "org.freedesktop.DBus.Monitoring",
+						    "BecomeMonitor"),
+					   "asu", 2, "type='signal',arg0='" NAME "'",
+					   "type='method_return',sender='" DRIVER_NAME "'", 0)));
+	conn_drop(monitor);
+	request_name(t.a, NAME, ALLOW);
+	request_name(t.b, NAME, REPLACE);
+	release_name(t.b, NAME);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		struct msg *msg = conn_next(monitor);
+		char line[64];
+
+		snprintf(line, sizeof(line), "%s%s%s", msg->member ?: "return",
+			 msg->destination ? " " : "", msg->destination ?: "");
+		expect_str(line, want[i]);
+		msg_free(msg);
+	}
+	conn_close(monitor);
+	trio_stop(&t);
+}
+
 /* more than one page of anything, and beyond what one kdbus connection may own */
 TEST(many_names)
 {

@@ -1,7 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What comes before what.  Per client the bus is one line: each message takes
- * effect before the next is looked at, and everything it sends to a client is
- * one queue.  Programs are built on that; each test is one way to notice. */
+/* What comes before what.
+ *
+ * Per client the bus is one line: each message takes effect before the next is
+ * looked at, and everything it sends to a client is one queue.  Programs are
+ * built on that, mostly without knowing.  What they rely on, and its test:
+ *
+ *	messages of one sender			messages_of_one_sender_stay_in_order
+ *	driver calls among them			driver_calls_take_effect_in_order
+ *	all that is sent to one client		driver_answers_stand_in_line
+ *						answer_comes_after_what_was_queued_before
+ *	different clients see one order		everybody_sees_one_order
+ *						what_follows_comes_after
+ *	AddMatch, then what it shall catch	match_added_before_the_call_sees_its_signal
+ *	AddMatch, then a question		watching_before_asking_misses_nothing
+ *						..._agree_with_the_signals, test-order-speed.c
+ *	RequestName and its signals		request_name_is_answered_last, test-names.c
+ *	a signal, then the return		signal_before_the_return_arrives_before_it
+ *	RemoveMatch				nothing_after_the_answer_to_remove_match
+ *
+ * The order of the signals about one name, order_when_a_name_is_..., lies with the
+ * names in test-names.c.
+ */
 #include "tests/harness/client.h"
 #include "tests/harness/daemon.h"
 
@@ -124,6 +143,133 @@ TEST(messages_of_one_sender_stay_in_order)
 		msg_read(msg, "u", &value);
 		expect_eq(value, i);
 		msg_free(msg);
+	}
+	fixture_stop(&f);
+}
+
+static struct msg *self_call(const char *to, uint32_t i)
+{
+	return msg_append(msg_call(to, "/", "a.b", "Self"), "u", i);
+}
+
+/* A name is there for the very next message, and gone for the one behind its release; the
+ * same for a match rule.  All of it is written at once. */
+TEST(driver_calls_take_effect_in_order)
+{
+	enum { N = 20, PER_ROUND = 8 };
+	struct fixture f = fixture_start();
+	struct msg *messages[N * PER_ROUND];
+	const char *rule = "interface='a.b',member='S'";
+	uint32_t first = f.a->serial + 1;
+
+	for (int i = 0; i < N; i++) {
+		struct msg **m = messages + i * PER_ROUND;
+
+		m[0] = msg_flags(msg_append(driver_msg("AddMatch"), "s", rule), MSG_NO_REPLY);
+		m[1] = msg_append(msg_signal("/", "a.b", "S"), "u", i);
+		m[2] = msg_append(driver_msg("RequestName"), "su", NAME, 0);
+		m[3] = msg_flags(self_call(NAME, i), MSG_NO_REPLY);
+		m[4] = msg_flags(msg_append(driver_msg("RemoveMatch"), "s", rule), MSG_NO_REPLY);
+		m[5] = msg_append(msg_signal("/", "a.b", "S"), "u", ~0u);
+		m[6] = msg_append(driver_msg("ReleaseName"), "s", NAME);
+		m[7] = self_call(NAME, ~0u);
+	}
+	send_together(f.a, messages, N * PER_ROUND);
+	for (int i = 0; i < N; i++) {
+		uint32_t serial = first + i * PER_ROUND, value;
+		struct msg *msg;
+
+		msg = conn_next(f.a);
+		expect_str(msg->member, "S");
+		msg_read(msg, "u", &value);
+		expect_eq(value, i);
+		msg_free(msg);
+		expect_driver_signal(f.a, "NameAcquired", NAME);
+		msg = conn_next(f.a);
+		expect_eq(msg->reply_serial, serial + 2);
+		expect_eq(driver_u32_at(msg, __FILE__, __LINE__), 1);
+		msg = conn_next(f.a);
+		expect_str(msg->member, "Self");
+		msg_read(msg, "u", &value);
+		expect_eq(value, i);
+		msg_free(msg);
+		expect_driver_signal(f.a, "NameLost", NAME);
+		msg = conn_next(f.a);
+		expect_eq(msg->reply_serial, serial + 6);
+		expect_eq(driver_u32_at(msg, __FILE__, __LINE__), 1);
+		msg = conn_next(f.a);
+		expect_eq(msg->reply_serial, serial + 7);
+		expect_error(msg, "ServiceUnknown");
+	}
+	expect_quiet(f.a);
+	fixture_stop(&f);
+}
+
+/* the answer to RequestName comes behind what is told of it, to whoever watches and to
+ * whoever does not, however fast it goes */
+static void request_and_release(bool is_watching)
+{
+	enum { N = 100 };
+	struct fixture f = fixture_start();
+	struct msg *messages[N * 2];
+	uint32_t first;
+
+	if (is_watching)
+		add_match(f.a, "type='signal',member='NameOwnerChanged',arg0='" NAME "'");
+	first = f.a->serial + 1;
+	for (int i = 0; i < N; i++) {
+		messages[i * 2] = msg_append(driver_msg("RequestName"), "su", NAME, 0);
+		messages[i * 2 + 1] = msg_append(driver_msg("ReleaseName"), "s", NAME);
+	}
+	send_together(f.a, messages, N * 2);
+	for (int i = 0; i < N * 2; i++) {
+		struct msg *msg;
+
+		if (i % 2)
+			expect_driver_signal(f.a, "NameLost", NAME);
+		if (is_watching)
+			expect_driver_signal(f.a, "NameOwnerChanged", NAME,
+					     i % 2 ? f.a->unique : "", i % 2 ? "" : f.a->unique);
+		if (!(i % 2))
+			expect_driver_signal(f.a, "NameAcquired", NAME);
+		msg = conn_next(f.a);
+		expect_eq(msg->reply_serial, first + i);
+		expect_return(msg);
+	}
+	expect_quiet(f.a);
+	fixture_stop(&f);
+}
+
+TEST(request_name_is_answered_last)
+{
+	request_and_release(false);
+	request_and_release(true);
+}
+
+/* What a service says before it answers is heard before the answer: by the caller as a
+ * broadcast and addressed, whether the answer is a return or an error. */
+TEST(signal_before_the_return_arrives_before_it)
+{
+	struct fixture f = fixture_start();
+
+	expect_eq(request_name(f.b, NAME, 0), 1);
+	conn_drop(f.b);
+	add_match(f.a, "type='signal',sender='" NAME "',interface='a.b'");
+	for (uint32_t i = 0; i < 100; i++) {
+		uint32_t serial = conn_send(f.a, msg_call(NAME, "/", "a.b", "Emit"));
+		struct msg *call = conn_find_call(f.b, "Emit"), *messages[3];
+
+		messages[0] = msg_signal("/", "a.b", "Broadcast");
+		messages[1] = msg_to(msg_signal("/", "a.b", "Directed"), f.a->unique);
+		messages[2] = i % 2 ? msg_return(call) : msg_error(call, "a.b.Failed");
+		send_together(f.b, messages, 3);
+		expect_next(f.a, MSG_SIGNAL, "Broadcast");
+		expect_next(f.a, MSG_SIGNAL, "Directed");
+		msg_free(call);
+		call = conn_next(f.a);
+		expect_eq(call->reply_serial, serial);
+		expect_eq(call->type, i % 2 ? MSG_RETURN : MSG_ERROR);
+		msg_free(call);
 	}
 	fixture_stop(&f);
 }
@@ -277,6 +423,50 @@ TEST(everybody_sees_one_order)
 		conn_close(watch[w]);
 	}
 	expect_str(order[0], order[1]);
+	fixture_stop(&f);
+}
+
+static void expect_heard(struct conn *conn, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		struct msg *msg = conn_next(conn);
+		uint32_t value;
+
+		expect_str(msg->member, "Heard");
+		msg_read(msg, "u", &value);
+		expect_eq(value, i);
+		msg_free(msg);
+	}
+}
+
+/* What a client does because of something that it was told comes behind that for everybody:
+ * a name changes hands, the first to hear of it says so, the second says that it has heard
+ * that, and the others get all of it in this order. */
+TEST(what_follows_comes_after)
+{
+	enum { N = 50, N_CLIENTS = 4 };
+	struct fixture f = fixture_start();
+	struct conn *clients[N_CLIENTS];
+
+	for (int c = 0; c < N_CLIENTS; c++) {
+		clients[c] = conn_new(f.subject->address);
+		add_match(clients[c], "type='signal',interface='a.b'");
+		add_match(clients[c], "type='signal',member='NameOwnerChanged',arg0='" NAME "'");
+	}
+	for (int i = 0; i < N; i++) {
+		struct conn *owner = i % 2 ? f.a : f.b;
+
+		conn_send(owner, msg_append(driver_msg("RequestName"), "su", NAME, 1 | 2 | 4));
+		for (int c = 0; c < N_CLIENTS; c++) {
+			expect_next(clients[c], MSG_SIGNAL, "NameOwnerChanged");
+			expect_heard(clients[c], 0, c);
+			conn_send(clients[c], msg_append(msg_signal("/", "a.b", "Heard"), "u", c));
+		}
+		for (int c = 0; c < N_CLIENTS; c++)
+			expect_heard(clients[c], c, N_CLIENTS);
+	}
+	for (int c = 0; c < N_CLIENTS; c++)
+		conn_close(clients[c]);
 	fixture_stop(&f);
 }
 
