@@ -478,22 +478,31 @@ TEST(names_of_a_leaving_client_go_latest_first)
 TEST(order_in_which_the_bus_announces_a_change)
 {
 	static const char *const want[] = {
-		/* taken by a, replaced by b, released to a */
-		"NameOwnerChanged", "NameAcquired :1.0", "return :1.0",
-		"NameLost :1.0",    "NameOwnerChanged",	 "NameAcquired :1.1", "return :1.1",
-		"NameLost :1.1",    "NameOwnerChanged",	 "NameAcquired :1.0", "return :1.1",
+		/* a takes it */
+		"NameOwnerChanged",
+		"NameAcquired :1.0",
+		"return :1.0",
+		/* b replaces it */
+		"NameLost :1.0",
+		"NameOwnerChanged",
+		"NameAcquired :1.1",
+		"return :1.1",
+		/* b gives it back */
+		"NameLost :1.1",
+		"NameOwnerChanged",
+		"NameAcquired :1.0",
+		"return :1.1",
 	};
 	struct trio t = trio_start();
 	struct conn *monitor = conn_new(t.subject->address);
 
 	if (!strcmp(subject_name(), "pool"))
 		skip("the pooled carrier has no news of names for monitors");
-	expect_return(conn_call(monitor,
-				msg_append(msg_call(DRIVER_NAME, DRIVER_PATH,
-						    "org.freedesktop.DBus.Monitoring",
-						    "BecomeMonitor"),
-					   "asu", 2, "type='signal',arg0='" NAME "'",
-					   "type='method_return',sender='" DRIVER_NAME "'", 0)));
+	expect_return(conn_call(
+		monitor, msg_append(msg_call(DRIVER_NAME, DRIVER_PATH,
+					     "org.freedesktop.DBus.Monitoring", "BecomeMonitor"),
+				    "asu", 2, "type='signal',arg0='" NAME "'",
+				    "type='method_return',sender='" DRIVER_NAME "'", 0)));
 	conn_drop(monitor);
 	request_name(t.a, NAME, ALLOW);
 	request_name(t.b, NAME, REPLACE);
