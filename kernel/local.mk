@@ -106,3 +106,8 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/payload.c \
 	%D%/embedded/payload.h \
 	%D%/embedded/pool.c
+
+# the same with real locks, for tests that have threads
+check_LIBRARIES += libkdbus-threads.a
+libkdbus_threads_a_SOURCES = $(libkdbus_a_SOURCES)
+libkdbus_threads_a_CPPFLAGS = -DSHIM_THREADS $(libkdbus_a_CPPFLAGS)

@@ -127,6 +127,11 @@ static inline bool kdbus_conn_is_strict(const struct kdbus_conn *conn)
 	return conn->bus->domain->strict;
 }
 
+static inline bool kdbus_conn_is_p1(const struct kdbus_conn *conn)
+{
+	return conn->bus->domain->is_p1;
+}
+
 /**
  * kdbus_cmd_hello() - HELLO
  * @ep: where; pinned by the connection

@@ -43,7 +43,7 @@ void kdbus_core_exit(void)
 }
 
 int kdbus_domain_new(const struct kdbus_host_ops *host, void *host_data,
-		     const struct kdbus_limits *limits, bool strict,
+		     const struct kdbus_limits *limits, bool strict, bool is_p1,
 		     struct kdbus_domain **domain_out)
 {
 	static const struct kdbus_limits published = KDBUS_LIMITS_DEFAULT;
@@ -66,7 +66,9 @@ int kdbus_domain_new(const struct kdbus_host_ops *host, void *host_data,
 	domain->host = host;
 	domain->host_data = host_data;
 	domain->limits = limits ? *limits : published;
-	domain->strict = strict;
+	domain->strict = strict || is_p1;
+	domain->is_p1 = is_p1;
+	domain->attach_mask = KDBUS_ATTACH_MASK_DEFAULT;
 
 	*domain_out = domain;
 	return 0;

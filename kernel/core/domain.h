@@ -89,6 +89,8 @@ struct kdbus_user {
  * @host: what the core asks for
  * @host_data: for the host
  * @strict: the published ABI without our additions
+ * @is_p1: of the two published revisions the older one; implies @strict
+ * @attach_mask: P1: metadata that leaves the domain at all; read without a lock
  * @limits: read without a lock, each member on its own
  * @lock: the next three members
  * @buses: list of struct kdbus_bus
@@ -102,6 +104,8 @@ struct kdbus_domain {
 	const struct kdbus_host_ops *host;
 	void *host_data;
 	bool strict;
+	bool is_p1;
+	u64 attach_mask;
 	struct kdbus_limits limits;
 
 	struct mutex lock;
@@ -123,11 +127,12 @@ void kdbus_core_exit(void);
  * @host_data: for the host
  * @limits: copied; NULL for the published ones
  * @strict: the published ABI without our additions
+ * @is_p1: the older revision of it
  *
  * Return: 0 or -ENOMEM.
  */
 int kdbus_domain_new(const struct kdbus_host_ops *host, void *host_data,
-		     const struct kdbus_limits *limits, bool strict,
+		     const struct kdbus_limits *limits, bool strict, bool is_p1,
 		     struct kdbus_domain **domain_out);
 struct kdbus_domain *kdbus_domain_ref(struct kdbus_domain *domain);
 struct kdbus_domain *kdbus_domain_unref(struct kdbus_domain *domain);

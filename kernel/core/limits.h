@@ -28,6 +28,12 @@
 /* memory fds in one message */
 #define KDBUS_MSG_MAX_MEMFDS 16
 
+/* what a P1 domain lets out of metadata until it is told otherwise */
+#define KDBUS_ATTACH_MASK_DEFAULT                                                                  \
+	(KDBUS_ATTACH_TIMESTAMP | KDBUS_ATTACH_CREDS | KDBUS_ATTACH_PIDS |                         \
+	 KDBUS_ATTACH_AUXGROUPS | KDBUS_ATTACH_NAMES | KDBUS_ATTACH_SECLABEL |                     \
+	 KDBUS_ATTACH_CONN_DESCRIPTION)
+
 /**
  * struct kdbus_limits - what a domain allows
  * @pool_size: nominal pool of a direct connection, in bytes

@@ -253,7 +253,7 @@ int kdbus_embedded_new(const struct kdbus_embedded_options *options,
 	if (embedded->hooks.broadcast_candidates)
 		embedded->ops.broadcast_candidates = host_broadcast_candidates;
 	r = kdbus_domain_new(&embedded->ops, embedded, options->limits, options->strict,
-			     &embedded->domain);
+			     options->p1, &embedded->domain);
 	if (r < 0)
 		goto exit_embedded;
 	*embedded_out = embedded;
@@ -457,6 +457,25 @@ int kdbus_embedded_pool(struct kdbus_embedded_handle *handle, const void **addre
 	*address_out = handle->pool;
 	*size_out = handle->pool_size;
 	return 0;
+}
+
+int kdbus_embedded_mmap(struct kdbus_embedded_handle *handle, size_t length, int prot, int flags,
+			uint64_t offset, void **address_out)
+{
+	const struct kdbus_conn *conn = handle->handle->conn;
+
+	if (handle->handle->state != KDBUS_HANDLE_CONNECTED)
+		return -EBADFD;
+	if (prot & PROT_WRITE)
+		return -EPERM;
+	if (ALIGN((u64)length, to_embedded(conn->bus)->ops.page_size) > conn->pool_size)
+		return -EFAULT;
+	return embedded_pool_mmap(conn->pool->memory, length, prot, flags, offset, address_out);
+}
+
+void kdbus_embedded_set_attach_mask(struct kdbus_embedded *embedded, uint64_t mask)
+{
+	WRITE_ONCE(embedded->domain->attach_mask, mask);
 }
 
 int kdbus_embedded_fd(const struct kdbus_embedded_handle *handle)

@@ -50,12 +50,14 @@ struct kdbus_embedded_hooks {
  * struct kdbus_embedded_options - how to make a domain
  * @limits: NULL for the published ones
  * @strict: the ABI as published
+ * @p1: the older of the two published revisions; implies @strict
  * @hooks: or NULL; copied
  * @userdata: for @hooks
  */
 struct kdbus_embedded_options {
 	const struct kdbus_limits *limits;
 	bool strict;
+	bool p1;
 	const struct kdbus_embedded_hooks *hooks;
 	void *userdata;
 };
@@ -114,6 +116,19 @@ int kdbus_embedded_command(struct kdbus_embedded_handle *handle, unsigned long n
  */
 int kdbus_embedded_pool(struct kdbus_embedded_handle *handle, const void **address_out,
 			size_t *size_out);
+
+/**
+ * kdbus_embedded_mmap() - mmap with all its arguments
+ * @length, @prot, @flags, @offset: as to mmap()
+ * @address_out: a mapping of the caller's, which outlives the handle
+ *
+ * Return: 0, -EBADFD if the handle is not connected, -EPERM for PROT_WRITE, -EFAULT if
+ * @length is more than the pool, or the errno of mmap().
+ */
+int kdbus_embedded_mmap(struct kdbus_embedded_handle *handle, size_t length, int prot, int flags,
+			uint64_t offset, void **address_out);
+/* P1: metadata for which @mask has no attach flag leaves nobody */
+void kdbus_embedded_set_attach_mask(struct kdbus_embedded *embedded, uint64_t mask);
 
 /* an eventfd, the handle's; readable while there is something to receive, and for ever once the
  * connection is dead */

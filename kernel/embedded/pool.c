@@ -99,6 +99,19 @@ int embedded_pool_write(void *data, u64 offset, const void *src, size_t size)
 	return 0;
 }
 
+int embedded_pool_mmap(void *data, size_t length, int prot, int flags, u64 offset,
+		       void **address_out)
+{
+	struct embedded_pool *pool = data;
+	void *address;
+
+	address = mmap(NULL, length, prot, flags, pool->fd, offset);
+	if (address == MAP_FAILED)
+		return -errno;
+	*address_out = address;
+	return 0;
+}
+
 int embedded_pool_map(void *data, const void **address_out, size_t *size_out)
 {
 	struct embedded_pool *pool = data;
