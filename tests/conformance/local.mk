@@ -28,9 +28,11 @@ conformance_programs = \
 	%D%/test-replies \
 	%D%/test-routing
 # by the client libraries and tools of others
-conformance_scripts = %D%/test-libraries %D%/test-tools
+conformance_scripts = %D%/test-applications %D%/test-dbusmock %D%/test-libraries \
+	%D%/test-tools
 dist_check_SCRIPTS += $(conformance_scripts)
-EXTRA_DIST += %D%/policy-rules.h %D%/run-subject %D%/subject.py %D%/peer-dbus.py %D%/peer-gio.py
+EXTRA_DIST += %D%/policy-rules.h %D%/run-subject %D%/session.sh %D%/subject.py \
+	%D%/app-gio.py %D%/peer-dbus.py %D%/peer-gio.py
 
 check_PROGRAMS += $(conformance_programs)
 conformance_ldadd = libharness.a libtap.a
