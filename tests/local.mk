@@ -20,6 +20,7 @@ include tests/policy/local.mk
 include tests/unit/kernel/local.mk
 include tests/unit/driver/local.mk
 include tests/unit/proxy/local.mk
+include tests/unit/activation/local.mk
 include tests/conformance/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk

@@ -23,7 +23,7 @@ coverage="-fprofile-instr-generate -fcoverage-mapping"
 build_tree fuzz CC=clang CFLAGS="-O1 -g $coverage" LDFLAGS="$coverage" \
     --enable-fuzzing --enable-sanitizers=address,undefined
 # shellcheck disable=SC2046 # a list of words
-[ $# -gt 0 ] || set -- $(sed -n 's/^\([a-z]*\)	.*/\1/p' "$top/tests/fuzz/parsers")
+[ $# -gt 0 ] || set -- $(sed -n 's/^\([-a-z]*\)	.*/\1/p' "$top/tests/fuzz/parsers")
 for target; do
     make_in fuzz "fuzz-$target"
 done

@@ -22,6 +22,8 @@ EXTRA_DIST += %D%/auth.dict
 EXTRA_DIST += %D%/busconfig.dict
 EXTRA_DIST += %D%/match.dict
 EXTRA_DIST += %D%/policy.dict
+EXTRA_DIST += %D%/service-exec.dict
+EXTRA_DIST += %D%/service-file.dict
 EXTRA_DIST += %D%/wire.dict
 
 fuzz_programs += fuzz-auth
@@ -43,6 +45,16 @@ fuzz_programs += fuzz-policy
 fuzz_policy_SOURCES = %D%/fuzz-policy.c %D%/fuzz.h
 fuzz_policy_LDFLAGS = $(fuzz_ldflags)
 fuzz_policy_LDADD = $(FUZZ_MAIN) libpolicy.a libbase.a $(EXPAT_LIBS)
+
+fuzz_programs += fuzz-service-file
+fuzz_service_file_SOURCES = %D%/fuzz-service-file.c %D%/fuzz.h
+fuzz_service_file_LDFLAGS = $(fuzz_ldflags)
+fuzz_service_file_LDADD = $(FUZZ_MAIN) libservice.a libwire.a
+
+fuzz_programs += fuzz-service-exec
+fuzz_service_exec_SOURCES = %D%/fuzz-service-exec.c %D%/fuzz.h
+fuzz_service_exec_LDFLAGS = $(fuzz_ldflags)
+fuzz_service_exec_LDADD = $(FUZZ_MAIN) libservice.a
 
 fuzz_programs += fuzz-wire
 fuzz_wire_SOURCES = %D%/fuzz-wire.c %D%/fuzz.h
