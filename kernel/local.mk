@@ -40,6 +40,7 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine.c \
 	%D%/engine/engine.h \
 	%D%/engine/engine-abi.c \
+	%D%/engine/engine-activator.c \
 	%D%/engine/engine-carrier.h \
 	%D%/engine/engine-direct.c \
 	%D%/engine/engine-items.c \
@@ -53,6 +54,8 @@ libkdbus_a_SOURCES += \
 
 # the core
 libkdbus_a_SOURCES += \
+	%D%/core/activator.c \
+	%D%/core/activator.h \
 	%D%/core/args.c \
 	%D%/core/args.h \
 	%D%/core/bus.c \

@@ -151,6 +151,41 @@ int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 	return 0;
 }
 
+int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out,
+		    bool *is_reply_dead_out)
+{
+	struct kdbus_bus *bus = conn->bus;
+	struct kdbus_queue_entry *entry;
+	struct kdbus_reply *reply = NULL;
+	struct kdbus_conn *src;
+	int r = 0;
+
+	down_read(&bus->registry);
+	mutex_lock(&conn->lock);
+	entry = kdbus_queue_first(&conn->queue);
+	if (!conn->is_connected) {
+		r = -ECONNRESET;
+	} else if (!entry) {
+		r = -EAGAIN;
+	} else {
+		kdbus_queue_remove(&conn->queue, entry);
+		reply = entry->reply;
+		entry->reply = NULL;
+	}
+	mutex_unlock(&conn->lock);
+	if (r >= 0) {
+		*entry_out = entry;
+		*is_reply_dead_out = false;
+		src = kdbus_bus_find_conn(bus, entry->src_id);
+		if (!src || !kdbus_conn_is_direct(src))
+			*is_reply_dead_out = kdbus_reply_dropped(bus, reply);
+		else if (reply)
+			kdbus_reply_cancel(bus, reply);
+	}
+	up_read(&bus->registry);
+	return r;
+}
+
 /* installs the descriptors of @entry and writes their numbers to its slice */
 static int recv_install(struct kdbus_conn *conn, struct kdbus_queue_entry *entry,
 			u64 *return_flags_out)
@@ -292,7 +327,7 @@ int kdbus_cmd_recv(struct kdbus_conn *conn, struct kdbus_cmd_recv *cmd)
 	} else {
 		kdbus_reply_received(conn->bus, reply);
 		/* a message is worth more than its descriptors */
-		if (entry->body && recv_install(conn, entry, &cmd->msg.return_flags) < 0)
+		if (entry->body && entry->payload && recv_install(conn, entry, &cmd->msg.return_flags) < 0)
 			cmd->msg.return_flags |= KDBUS_RECV_RETURN_INCOMPLETE_FDS;
 		mutex_lock(&conn->lock);
 		recv_publish(conn, entry, &cmd->msg);

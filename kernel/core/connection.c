@@ -35,7 +35,7 @@ enum hello_arg {
 
 static const struct kdbus_args_rule hello_rule = {
 	.size = sizeof(struct kdbus_cmd_hello),
-	.flags = KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR,
+	.flags = KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_SPECIAL,
 	.n_args = N_HELLO_ARGS,
 	.args =
 		{
@@ -125,11 +125,21 @@ static int hello_find_user(struct kdbus_conn *conn, const struct kdbus_args *arg
 	return kdbus_user_get(conn->bus->domain, uid, &conn->user);
 }
 
-/* holders of privileged owners take no room from those of the same user who are there to talk */
+/* what privileged owners have for policy and activation takes no room from those of the same user
+ * who are there to talk */
 static bool kdbus_conn_is_counted(const struct kdbus_conn *conn)
 {
 	return kdbus_conn_is_strict(conn) || !conn->cred->privileged ||
-	       !(conn->flags & KDBUS_HELLO_POLICY_HOLDER);
+	       !kdbus_conn_has_policy(conn);
+}
+
+/* @owner and @from have policy; an entry passes between holder and activator of one user */
+static bool kdbus_conn_may_take_policy(const void *owner, const void *from)
+{
+	const struct kdbus_conn *to = owner, *old = from;
+
+	return !kdbus_conn_is_strict(to) && uid_eq(to->cred->euid, old->cred->euid) &&
+	       kdbus_conn_is_activator(to) != kdbus_conn_is_activator(old);
 }
 
 struct kdbus_conn *kdbus_conn_free(struct kdbus_conn *conn)
@@ -219,8 +229,48 @@ static u64 kdbus_conn_next_id(struct kdbus_conn *conn)
 	return KDBUS_SPECIAL_ID_BASE + bus->last_special_id++;
 }
 
+/* what a holder or an activator comes with
+ * @name: as it was given
+ * @list: what it uploads
+ * @error: what is wrong with that; it is said after what is wrong with the name
+ */
+struct hello_policy {
+	const char *name;
+	struct list_head list;
+	int error;
+};
+
+static void hello_parse_policy(struct kdbus_conn *conn, const struct kdbus_args *args,
+			       struct hello_policy *policy)
+{
+	policy->name = args->found[HELLO_NAME]->str;
+	policy->error = kdbus_policy_parse(kdbus_conn_host(conn), conn->host, args->items,
+					   args->items_end, KDBUS_POLICY_MAX_NAMES,
+					   !kdbus_conn_is_activator(conn), &policy->list);
+}
+
+/* all of it, or nothing; nobody is told yet */
+static int hello_take_policy(struct kdbus_conn *conn, struct hello_policy *policy)
+{
+	bool is_activator = kdbus_conn_is_activator(conn);
+	int r;
+
+	if (is_activator) {
+		r = kdbus_name_activate(conn, policy->name);
+		if (r < 0)
+			return r;
+	}
+	r = policy->error;
+	if (r >= 0)
+		r = kdbus_policy_take_over(&conn->bus->policy, conn, &policy->list,
+					   kdbus_conn_may_take_policy);
+	if (r < 0 && is_activator)
+		kdbus_name_deactivate(conn);
+	return r;
+}
+
 /* the last steps of HELLO, none of which can fail half way; @id: 0 if the bus gives one */
-static int kdbus_conn_connect(struct kdbus_conn *conn, u64 id, struct list_head *policy)
+static int kdbus_conn_connect(struct kdbus_conn *conn, u64 id, struct hello_policy *policy)
 {
 	struct kdbus_bus *bus = conn->bus;
 	int r;
@@ -229,8 +279,8 @@ static int kdbus_conn_connect(struct kdbus_conn *conn, u64 id, struct list_head 
 
 	if (conn->ep->is_dead)
 		return -ESHUTDOWN;
-	if (conn->flags & KDBUS_HELLO_POLICY_HOLDER) {
-		r = kdbus_policy_replace(&bus->policy, conn, policy);
+	if (kdbus_conn_has_policy(conn)) {
+		r = hello_take_policy(conn, policy);
 		if (r < 0)
 			return r;
 	}
@@ -243,6 +293,8 @@ static int kdbus_conn_connect(struct kdbus_conn *conn, u64 id, struct list_head 
 	/* not to itself, which has neither matches nor rules yet */
 	if (!kdbus_conn_is_monitor(conn))
 		kdbus_notify_id(KDBUS_ITEM_ID_ADD, conn);
+	if (kdbus_conn_is_activator(conn))
+		kdbus_name_announce_activator(conn);
 	if (kdbus_conn_is_indexed(conn))
 		bus->n_indexed++;
 	return 0;
@@ -267,12 +319,13 @@ int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cr
 {
 	struct kdbus_bus *bus = ep->bus;
 	u64 attach_send, attach_recv, offset, items_size;
+	struct hello_policy policy = {};
 	struct kdbus_conn *conn;
 	struct kdbus_args args;
-	LIST_HEAD(policy);
 	u64 id = 0;
 	int r;
 
+	INIT_LIST_HEAD(&policy.list);
 	r = kdbus_args_parse_cmd(&hello_rule, bus->domain->strict, cmd, &args);
 	if (r < 0)
 		return r;
@@ -312,12 +365,8 @@ int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cr
 	r = hello_publish_bloom(conn, cmd);
 	if (r < 0)
 		goto exit_user;
-	if (conn->flags & KDBUS_HELLO_POLICY_HOLDER) {
-		r = kdbus_policy_parse(bus->domain->host, host, args.items, args.items_end,
-				       KDBUS_POLICY_MAX_NAMES, true, &policy);
-		if (r < 0)
-			goto exit_cmd;
-	}
+	if (kdbus_conn_has_policy(conn))
+		hello_parse_policy(conn, &args, &policy);
 	/* the lock of the domain is outside that of the registry */
 	if (bus->domain->strict)
 		id = kdbus_domain_next_id(bus->domain);
@@ -337,7 +386,7 @@ int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cr
 exit_cmd:
 	cmd->offset = offset;
 	cmd->items_size = items_size;
-	kdbus_policy_list_free(&policy);
+	kdbus_policy_list_free(&policy.list);
 exit_user:
 	if (kdbus_conn_is_counted(conn))
 		kdbus_user_remove_conn(conn->user);
@@ -388,7 +437,7 @@ void kdbus_conn_disconnect_locked(struct kdbus_conn *conn)
 	bus->domain->host->conn_wake(conn);
 	mutex_unlock(&conn->lock);
 
-	if (conn->flags & (KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER))
+	if (kdbus_conn_has_policy(conn))
 		kdbus_policy_remove(&bus->policy, conn);
 	kdbus_table_remove(&bus->conns_by_id, &conn->by_id);
 	list_del_init(&conn->bus_link);
@@ -468,6 +517,15 @@ static const struct kdbus_args_rule update_rule = {
 		},
 };
 
+/* that of an activator stays with its name */
+static int update_policy(struct kdbus_conn *conn, const struct kdbus_item *name,
+			 struct list_head *policy)
+{
+	if (kdbus_conn_is_activator(conn) && !kdbus_name_is_activated_by(conn, name->str))
+		return -EINVAL;
+	return kdbus_policy_replace(&conn->bus->policy, conn, policy);
+}
+
 int kdbus_cmd_update(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 {
 	const struct kdbus_item *send, *recv;
@@ -500,7 +558,8 @@ int kdbus_cmd_update(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 			return r;
 	}
 	if (has_policy) {
-		if (!(conn->flags & KDBUS_HELLO_POLICY_HOLDER))
+		if (!kdbus_conn_has_policy(conn) ||
+		    (kdbus_conn_is_activator(conn) && kdbus_conn_is_strict(conn)))
 			return -EOPNOTSUPP;
 		r = kdbus_policy_parse(bus->domain->host, conn->host, args.items, args.items_end,
 				       KDBUS_POLICY_MAX_NAMES, true, &policy);
@@ -512,7 +571,7 @@ int kdbus_cmd_update(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 	if (!conn->is_connected)
 		r = -ECONNRESET;
 	else if (has_policy)
-		r = kdbus_policy_replace(&bus->policy, conn, &policy);
+		r = update_policy(conn, args.found[UPDATE_NAME], &policy);
 	if (r >= 0) {
 		mutex_lock(&conn->lock);
 		if (send)

@@ -102,6 +102,12 @@ static inline bool kdbus_conn_is_activator(const struct kdbus_conn *conn)
 	return conn->flags & KDBUS_HELLO_ACTIVATOR;
 }
 
+/* holders and activators */
+static inline bool kdbus_conn_has_policy(const struct kdbus_conn *conn)
+{
+	return conn->flags & (KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER);
+}
+
 static inline bool kdbus_conn_is_monitor(const struct kdbus_conn *conn)
 {
 	return conn->flags & KDBUS_HELLO_MONITOR;
@@ -169,6 +175,17 @@ int kdbus_cmd_recv(struct kdbus_conn *conn, struct kdbus_cmd_recv *cmd);
  * Return: 0, -EAGAIN or -ECONNRESET.
  */
 int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out);
+/**
+ * kdbus_conn_drop() - take the oldest message out, which nobody will ever answer
+ * @conn: direct
+ * @entry_out: to be freed by kdbus_queue_entry_free()
+ * @is_reply_dead_out: somebody who waited for a reply was told so.  It is not if it is a direct
+ *	connection: what made that tells it
+ *
+ * Return: 0, -EAGAIN or -ECONNRESET.
+ */
+int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out,
+		    bool *is_reply_dead_out);
 /* would RECV have something to say; takes conn.lock */
 bool kdbus_conn_is_readable(struct kdbus_conn *conn);
 

@@ -170,14 +170,22 @@ static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 	return kdbus_queue_add(dst, msg, NULL, 0);
 }
 
+/* does @dst want this signal, which is directed at it */
+static bool wants_signal(struct kdbus_conn *dst, struct kdbus_message *msg)
+{
+	/* D-Bus starts services for any message */
+	if (kdbus_conn_is_activator(dst) && !kdbus_conn_is_strict(dst))
+		return true;
+	return kdbus_conn_is_indexed(dst) || kdbus_match_hits(dst, msg);
+}
+
 /* nobody learns whether it arrived, unless the host says no */
 static int deliver_unicast_signal(struct kdbus_message *msg, struct kdbus_conn *dst)
 {
 	int r;
 
 	copy_to_monitors(dst->bus, msg);
-	/* an indexed connection wants all that is directed at it */
-	if (!kdbus_conn_is_indexed(dst) && !kdbus_match_hits(dst, msg))
+	if (!wants_signal(dst, msg))
 		return 0;
 	if (!kdbus_conn_may_talk(dst, dst->cred, msg->src))
 		return 0;
@@ -198,7 +206,8 @@ static int deliver_unicast(struct kdbus_message *msg, const struct kdbus_cred *c
 	if (!host_may_deliver(msg, dst, false, &r))
 		return r;
 	if (msg->flags & KDBUS_MSG_EXPECT_REPLY) {
-		r = kdbus_reply_new(msg->src, dst, msg->cookie, msg->cookie_reply, &reply);
+		r = kdbus_reply_new(msg->src, dst, msg->name, msg->cookie, msg->cookie_reply,
+				    &reply);
 		if (r < 0)
 			return r;
 	}

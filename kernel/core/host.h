@@ -28,6 +28,7 @@ struct kdbus_conn;
 struct kdbus_message;
 struct kdbus_meta;
 struct kdbus_payload;
+struct kdbus_queue_entry;
 
 /**
  * struct kdbus_cred - who somebody is, as far as policy goes
@@ -123,6 +124,7 @@ struct kdbus_fake {
  * @pool_create: @size bytes of memory that peers may map read-only
  * @pool_destroy: the core needs it no more; mappings stay readable
  * @pool_write: copy @src to @offset of the pool
+ * @pool_copy: copy @size bytes from @src_offset of another pool to @offset
  *
  * @meta_capture: metadata of the task that calls, for the attach flags @mask at
  *	least [unlocked]
@@ -150,6 +152,14 @@ struct kdbus_fake {
  * @broadcast_candidates: optional; which indexed connections want @msg: to be
  *	answered by kdbus_candidates_add().  Called with the registry held, may look
  *	at names.  Without it no indexed connection gets a broadcast
+ *
+ * The next three are about messages that waited at an activator, are optional and called with
+ * the registry held; never in a strict domain.
+ *
+ * @may_move: may what @src sent pass to @dst, the new owner of the name: 0 or an errno
+ * @undelivered: it did not, because of @error.  Only if @src is direct; it is for the host to
+ *	answer it.  Without this operation there is a REPLY_DEAD
+ * @taken: the name of @activator has got an owner, and the messages are with it
  */
 struct kdbus_host_ops {
 	u64 page_size;
@@ -170,6 +180,7 @@ struct kdbus_host_ops {
 	int (*pool_create)(void *caller, u64 size, const char *description, void **pool_out);
 	void (*pool_destroy)(void *pool);
 	int (*pool_write)(void *pool, u64 offset, const void *src, size_t size);
+	int (*pool_copy)(void *pool, u64 offset, void *src_pool, u64 src_offset, size_t size);
 
 	int (*meta_capture)(void *caller, u64 mask, struct kdbus_meta **meta_out);
 	int (*meta_fake)(void *caller, const struct kdbus_fake *fake, struct kdbus_meta **meta_out);
@@ -191,6 +202,12 @@ struct kdbus_host_ops {
 			   const struct kdbus_message *msg, bool is_reply);
 	void (*broadcast_candidates)(struct kdbus_bus *bus, const struct kdbus_message *msg,
 				     struct kdbus_candidates *candidates);
+
+	int (*may_move)(struct kdbus_conn *src, struct kdbus_conn *dst,
+			const struct kdbus_queue_entry *entry);
+	void (*undelivered)(struct kdbus_conn *src, struct kdbus_conn *dst,
+			    const struct kdbus_queue_entry *entry, int error);
+	void (*taken)(struct kdbus_conn *activator);
 };
 
 #endif

@@ -264,6 +264,53 @@ int kdbus_message_render(struct kdbus_message *msg, struct kdbus_conn *dst,
 	return 0;
 }
 
+/* @size bytes more, which are in the image or are not, but for what aligns the next */
+static void add_size(struct kdbus_message *msg, u64 size, bool is_in_image)
+{
+	if (is_in_image) {
+		msg->payload_size += size;
+		return;
+	}
+	msg->payload_size += size % 8;
+	msg->extra_size += min_t(u64, size - size % 8, KDBUS_EXTRA_MAX - msg->extra_size);
+}
+
+void kdbus_message_restore(struct kdbus_message *msg_out, struct kdbus_conn *src,
+			   const struct kdbus_queue_entry *entry)
+{
+	const struct kdbus_msg *msg = entry->body ? &entry->body->msg : NULL;
+	const struct kdbus_item *item;
+
+	*msg_out = (struct kdbus_message){
+		.flags = entry->flags,
+		.priority = entry->priority,
+		.dst_id = entry->dst_id,
+		.payload_type = entry->payload_type,
+		.cookie = entry->cookie,
+		.cookie_reply = entry->cookie_reply,
+		.dst_name = entry->name ? entry->name->name : NULL,
+		.dst_name_len = entry->name ? entry->name->len : 0,
+		.payload = entry->payload,
+		.n_fds = entry->n_fds,
+		.name = entry->name,
+		.body = entry->body,
+		.src = src,
+		.seqnum = atomic64_inc_return(&src->bus->last_seqnum),
+	};
+	if (!msg) {
+		msg_out->payload_size = entry->payload_size;
+		return;
+	}
+	kdbus_items_for_each(item, msg->items, (const u8 *)msg + msg->size) {
+		if (item->type == KDBUS_ITEM_PAYLOAD_VEC) {
+			add_size(msg_out, item->vec.size, item->vec.address);
+		} else if (item->type == KDBUS_ITEM_PAYLOAD_MEMFD) {
+			add_size(msg_out, item->memfd.size, false);
+			msg_out->n_memfds++;
+		}
+	}
+}
+
 static const struct kdbus_args_rule message_rule = {
 	.size = sizeof(struct kdbus_msg),
 	.flags = KDBUS_MSG_EXPECT_REPLY | KDBUS_MSG_NO_AUTO_START | KDBUS_MSG_SIGNAL,
@@ -382,17 +429,6 @@ static int check_bloom(const struct kdbus_conn *src, const struct kdbus_item *it
 	if (size % 8 != 0)
 		return -EFAULT;
 	return size == src->bus->bloom.size ? 0 : -EDOM;
-}
-
-/* @size bytes more, which are in the image or are not, but for what aligns the next */
-static void add_size(struct kdbus_message *msg, u64 size, bool is_in_image)
-{
-	if (is_in_image) {
-		msg->payload_size += size;
-		return;
-	}
-	msg->payload_size += size % 8;
-	msg->extra_size += min_t(u64, size - size % 8, KDBUS_EXTRA_MAX - msg->extra_size);
 }
 
 /*

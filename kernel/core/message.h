@@ -98,6 +98,17 @@ static inline bool kdbus_message_is_reply(const struct kdbus_message *msg)
 struct kdbus_body *kdbus_body_ref(struct kdbus_body *body);
 struct kdbus_body *kdbus_body_unref(struct kdbus_body *body);
 
+/**
+ * kdbus_message_restore() - the message that a queue entry is of
+ * @src: who sent it
+ * @entry: of no notification; @msg_out borrows all from it
+ *
+ * What nobody needs to put it into another queue is missing: the bloom filter, and who the
+ * sending task was.
+ */
+void kdbus_message_restore(struct kdbus_message *msg_out, struct kdbus_conn *src,
+			   const struct kdbus_queue_entry *entry);
+
 /* bytes that a direct receiver, who gets no metadata but all of the payload in one piece, counts */
 u64 kdbus_message_direct_size(const struct kdbus_message *msg);
 

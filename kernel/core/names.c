@@ -10,8 +10,10 @@
  * told, and is told before the lock is dropped (reference section 6).  Two
  * details follow the D-Bus specification where the ABI leaves room, and are
  * different in a strict domain: where a request that may replace, but cannot,
- * is queued; and in which order a connection that goes away lets go.
+ * is queued; and in which order a connection that goes away lets go.  A third is
+ * in kdbus_name_tell_change().
  */
+#include "kernel/core/activator.h"
 #include "kernel/core/args.h"
 #include "kernel/core/connection.h"
 #include "kernel/core/names.h"
@@ -168,6 +170,28 @@ static void set_stored_flags(struct kdbus_name_owner *owner, u64 flags)
 	owner->flags |= flags & NAME_STORED_FLAGS;
 }
 
+/*
+ * kdbus_name_tell_change() - @owner holds the name now, in place of @old
+ *
+ * What waits at an activator passes to the owner, and what the owner has not read passes back:
+ * before anybody is told (reference 4.9), unless the domain is not strict.  Then the owner learns
+ * first that the name is its own, as D-Bus has it.
+ */
+static void kdbus_name_tell_change(struct kdbus_name_owner *owner, struct kdbus_conn *old,
+				   u64 old_flags)
+{
+	struct kdbus_name_entry *entry = owner->entry;
+	bool moves = kdbus_conn_is_activator(old) || kdbus_conn_is_activator(owner->conn);
+	bool is_strict = kdbus_conn_is_strict(old);
+
+	if (moves && is_strict)
+		kdbus_activator_move(entry, old, owner->conn);
+	kdbus_notify_name(old->bus, KDBUS_ITEM_NAME_CHANGE, old, old_flags, owner->conn,
+			  owner->flags, entry);
+	if (moves && !is_strict)
+		kdbus_activator_move(entry, old, owner->conn);
+}
+
 /* @owner becomes the primary owner in place of @old, which has or had @old_flags */
 static void kdbus_name_take(struct kdbus_name_owner *owner, struct kdbus_conn *old, u64 old_flags)
 {
@@ -182,8 +206,7 @@ static void kdbus_name_take(struct kdbus_name_owner *owner, struct kdbus_conn *o
 				  entry);
 		return;
 	}
-	kdbus_notify_name(bus, KDBUS_ITEM_NAME_CHANGE, old, old_flags, owner->conn, owner->flags,
-			  entry);
+	kdbus_name_tell_change(owner, old, old_flags);
 }
 
 /* puts a waiting @owner at its place */
@@ -298,8 +321,7 @@ static void kdbus_name_owner_release(struct kdbus_name_owner *owner)
 	next = kdbus_name_holder(entry);
 	if (next) {
 		set_primary(next);
-		kdbus_notify_name(conn->bus, KDBUS_ITEM_NAME_CHANGE, conn, flags, next->conn,
-				  next->flags, entry);
+		kdbus_name_tell_change(next, conn, flags);
 		return;
 	}
 
@@ -336,6 +358,57 @@ void kdbus_name_release_all(struct kdbus_conn *conn)
 			owner = list_last_entry(&conn->names, struct kdbus_name_owner, conn_link);
 		kdbus_name_owner_release(owner);
 	}
+}
+
+int kdbus_name_activate(struct kdbus_conn *conn, const char *name)
+{
+	struct kdbus_name_entry *entry;
+	struct kdbus_name_owner *owner;
+
+	entry = kdbus_name_entry_get(conn->bus, name);
+	if (!entry)
+		return -ENOMEM;
+	if (entry->activator)
+		return -EEXIST;
+	owner = kdbus_name_owner_new(entry, conn, KDBUS_NAME_ACTIVATOR);
+	if (!owner) {
+		kdbus_name_entry_drop_unused(conn->bus, entry);
+		return -ENOMEM;
+	}
+	if (kdbus_name_primary(entry))
+		set_queued(owner);
+	else
+		set_primary(owner);
+	entry->activator = owner;
+	return 0;
+}
+
+void kdbus_name_deactivate(struct kdbus_conn *conn)
+{
+	struct kdbus_name_owner *owner =
+		list_first_entry(&conn->names, struct kdbus_name_owner, conn_link);
+	struct kdbus_name_entry *entry = owner->entry;
+
+	entry->activator = NULL;
+	kdbus_name_owner_free(owner);
+	kdbus_name_entry_drop_unused(conn->bus, entry);
+}
+
+bool kdbus_name_is_activated_by(const struct kdbus_conn *conn, const char *name)
+{
+	struct kdbus_name_entry *entry = kdbus_name_find(conn->bus, name, strlen(name));
+
+	return entry && entry->activator && entry->activator->conn == conn;
+}
+
+void kdbus_name_announce_activator(struct kdbus_conn *conn)
+{
+	struct kdbus_name_owner *owner =
+		list_first_entry(&conn->names, struct kdbus_name_owner, conn_link);
+
+	if (owner->flags & KDBUS_NAME_PRIMARY)
+		kdbus_notify_name(conn->bus, KDBUS_ITEM_NAME_ADD, NULL, 0, conn, owner->flags,
+				  owner->entry);
 }
 
 static const struct kdbus_args_rule name_acquire_rule = {

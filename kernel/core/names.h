@@ -73,6 +73,22 @@ int kdbus_name_release(struct kdbus_conn *conn, const char *name);
 /* everything @conn owns or waits for: the latest first, unless the domain is strict */
 void kdbus_name_release_all(struct kdbus_conn *conn);
 
+/**
+ * kdbus_name_activate() - @conn becomes the activator of a name
+ * @name: valid, no wildcard
+ *
+ * Nobody is told yet.
+ *
+ * Return: 0, -EEXIST (it has one) or -ENOMEM.
+ */
+int kdbus_name_activate(struct kdbus_conn *conn, const char *name);
+/* takes that back */
+void kdbus_name_deactivate(struct kdbus_conn *conn);
+/* is @conn the activator of @name */
+bool kdbus_name_is_activated_by(const struct kdbus_conn *conn, const char *name);
+/* tells it: NAME_ADD, if nobody owns the name */
+void kdbus_name_announce_activator(struct kdbus_conn *conn);
+
 /* NAME_ACQUIRE and NAME_RELEASE; they take the registry */
 int kdbus_cmd_name_acquire(struct kdbus_conn *conn, struct kdbus_cmd *cmd);
 int kdbus_cmd_name_release(struct kdbus_conn *conn, struct kdbus_cmd *cmd);

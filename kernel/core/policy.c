@@ -191,18 +191,39 @@ static struct kdbus_policy_entry *kdbus_policy_find(struct kdbus_policy_db *db, 
 	return NULL;
 }
 
+static struct kdbus_policy_entry *kdbus_policy_find_same(struct kdbus_policy_db *db,
+							 const struct kdbus_policy_entry *entry)
+{
+	return kdbus_policy_find(db, entry->name, entry->name_len, entry->is_wildcard);
+}
+
+static void kdbus_policy_entry_drop(struct kdbus_policy_db *db, struct kdbus_policy_entry *entry)
+{
+	kdbus_table_remove(&db->entries, &entry->by_name);
+	kdbus_policy_entry_free(entry);
+}
+
 int kdbus_policy_replace(struct kdbus_policy_db *db, const void *owner, struct list_head *list)
+{
+	return kdbus_policy_take_over(db, owner, list, NULL);
+}
+
+int kdbus_policy_take_over(struct kdbus_policy_db *db, const void *owner, struct list_head *list,
+			   bool (*may_take)(const void *owner, const void *from))
 {
 	struct kdbus_policy_entry *entry, *tmp, *other;
 
 	list_for_each_entry(entry, list, link) {
-		other = kdbus_policy_find(db, entry->name, entry->name_len, entry->is_wildcard);
-		if (other && other->owner != owner)
+		other = kdbus_policy_find_same(db, entry);
+		if (other && other->owner != owner && !(may_take && may_take(owner, other->owner)))
 			return -EEXIST;
 	}
 
 	kdbus_policy_remove(db, owner);
 	list_for_each_entry_safe(entry, tmp, list, link) {
+		other = kdbus_policy_find_same(db, entry);
+		if (other)
+			kdbus_policy_entry_drop(db, other);
 		list_del_init(&entry->link);
 		entry->owner = owner;
 		kdbus_table_add(&db->entries, &entry->by_name,
@@ -223,8 +244,7 @@ static void kdbus_policy_remove_all(struct kdbus_policy_db *db, const void *owne
 		hlist_for_each_entry_safe(entry, tmp, &db->entries.buckets[i], by_name.link) {
 			if (owner && entry->owner != owner)
 				continue;
-			kdbus_table_remove(&db->entries, &entry->by_name);
-			kdbus_policy_entry_free(entry);
+			kdbus_policy_entry_drop(db, entry);
 		}
 	}
 }

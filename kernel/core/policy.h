@@ -56,6 +56,14 @@ void kdbus_policy_list_free(struct list_head *list);
  * has changed.
  */
 int kdbus_policy_replace(struct kdbus_policy_db *db, const void *owner, struct list_head *list);
+/**
+ * kdbus_policy_take_over() - the same, but entries may pass from others
+ * @may_take: may @owner have what @from has now
+ *
+ * Return: as kdbus_policy_replace()
+ */
+int kdbus_policy_take_over(struct kdbus_policy_db *db, const void *owner, struct list_head *list,
+			   bool (*may_take)(const void *owner, const void *from));
 /* entries of @owner go away */
 void kdbus_policy_remove(struct kdbus_policy_db *db, const void *owner);
 

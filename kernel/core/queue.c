@@ -5,7 +5,8 @@
  * A queue entry is all that a direct receiver gets of a message: everything but
  * the payload is copied into it, and the payload is shared.  For a pooled
  * receiver the message is written to a slice when it is queued, and the entry
- * remembers the slice.
+ * remembers the slice.  A message passes from one queue to another as it is, between
+ * two of the same kind; else it is rendered anew, which needs all that its sender gave.
  *
  * Quota (reference 4.7): half of the pool is for messages; of what others leave
  * of it, one user may have a third.  It is kept per receiver and sending user,
@@ -88,7 +89,15 @@ static bool queue_is_exempt(const struct kdbus_conn *conn, const struct kdbus_me
 	       !kdbus_message_is_broadcast(msg);
 }
 
-static int queue_charge(struct kdbus_conn *conn, const struct kdbus_message *msg,
+/* may the message pass from an activator to somebody else, or to it */
+static bool queue_may_move(const struct kdbus_conn *conn, const struct kdbus_message *msg)
+{
+	return msg->name && msg->name->activator && !msg->is_notification &&
+	       !kdbus_conn_is_strict(conn);
+}
+
+/* @user: who sent it, NULL for the bus itself */
+static int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user, bool is_exempt,
 			struct kdbus_queue_entry *entry, u64 size, u32 n_fds)
 {
 	const struct kdbus_limits *limits = &conn->bus->domain->limits;
@@ -98,12 +107,12 @@ static int queue_charge(struct kdbus_conn *conn, const struct kdbus_message *msg
 	u32 index;
 	int r;
 
-	r = queue_find_quota(queue, msg->src ? msg->src->user : NULL, &index);
+	r = queue_find_quota(queue, user, &index);
 	if (r < 0)
 		return r;
 	quota = &queue->quotas[index];
 
-	if (!queue_is_exempt(conn, msg)) {
+	if (!is_exempt) {
 		if (avail < queue->memory)
 			return -ENOBUFS;
 		share = (avail - queue->memory + quota->memory) / 3;
@@ -158,7 +167,8 @@ static void queue_wake(struct kdbus_conn *conn)
 {
 	if (!conn->queue.is_armed)
 		return;
-	conn->queue.is_armed = false;
+	/* who made an activator in this process wants to know of each message */
+	conn->queue.is_armed = kdbus_conn_is_direct(conn) && kdbus_conn_is_activator(conn);
 	kdbus_conn_host(conn)->conn_wake(conn);
 }
 
@@ -203,7 +213,7 @@ static int queue_fill_slice(struct kdbus_conn *conn, struct kdbus_message *msg,
 	}
 
 	entry->slice = slice;
-	if (msg->n_fds > 0 || msg->n_memfds > 0)
+	if (msg->n_fds > 0 || msg->n_memfds > 0 || queue_may_move(conn, msg))
 		entry->body = kdbus_body_ref(msg->body);
 	return 0;
 }
@@ -217,8 +227,8 @@ static int queue_add_pooled(struct kdbus_conn *conn, struct kdbus_message *msg,
 	r = kdbus_message_render(msg, conn, &buffer);
 	if (r < 0)
 		goto exit_buffer;
-	r = queue_charge(conn, msg, entry, buffer.size + KDBUS_ALIGN8(msg->payload_size),
-			 msg->n_fds);
+	r = queue_charge(conn, msg->src ? msg->src->user : NULL, queue_is_exempt(conn, msg), entry,
+			 buffer.size + KDBUS_ALIGN8(msg->payload_size), msg->n_fds);
 	if (r < 0)
 		goto exit_buffer;
 	r = queue_fill_slice(conn, msg, entry, &buffer);
@@ -228,7 +238,7 @@ static int queue_add_pooled(struct kdbus_conn *conn, struct kdbus_message *msg,
 	}
 	queue_insert_priority(&conn->queue, entry);
 
-	/* the slice has the bytes; only descriptors are needed at RECV */
+	/* the slice has the bytes; only descriptors are needed at RECV, or all to render it anew */
 	if (!entry->body && entry->payload) {
 		kdbus_conn_host(conn)->payload_put(entry->payload);
 		entry->payload = NULL;
@@ -243,16 +253,31 @@ static int queue_add_direct(struct kdbus_conn *conn, struct kdbus_message *msg,
 {
 	int r;
 
-	r = queue_charge(conn, msg, entry, kdbus_message_direct_size(msg), msg->n_fds);
+	r = queue_charge(conn, msg->src ? msg->src->user : NULL, queue_is_exempt(conn, msg), entry,
+			 kdbus_message_direct_size(msg), msg->n_fds);
 	if (r < 0)
 		return r;
+	entry->payload_size = msg->payload_size;
 	/* what a direct sender gives is there; the rest was read by the host, or was not */
 	if (msg->body && msg->payload) {
 		r = kdbus_conn_host(conn)->payload_copy(msg->payload, NULL, 0);
-		if (r < 0)
+		if (r < 0) {
 			queue_uncharge(&conn->queue, entry);
+			return r;
+		}
 	}
-	return r;
+	if (queue_may_move(conn, msg))
+		entry->body = kdbus_body_ref(msg->body);
+	return 0;
+}
+
+/* @entry, with all it refers to, is the newest of @conn */
+static void queue_append(struct kdbus_conn *conn, struct kdbus_queue_entry *entry)
+{
+	entry->position = ++conn->queue.last_position;
+	list_add_tail(&entry->link, &conn->queue.entries);
+	conn->queue.n_entries++;
+	queue_wake(conn);
 }
 
 static int queue_add_locked(struct kdbus_conn *conn, struct kdbus_message *msg,
@@ -283,10 +308,7 @@ static int queue_add_locked(struct kdbus_conn *conn, struct kdbus_message *msg,
 	}
 
 	entry->reply = reply;
-	entry->position = ++conn->queue.last_position;
-	list_add_tail(&entry->link, &conn->queue.entries);
-	conn->queue.n_entries++;
-	queue_wake(conn);
+	queue_append(conn, entry);
 	return 0;
 }
 
@@ -298,6 +320,150 @@ int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kd
 	mutex_lock(&dst->lock);
 	r = queue_add_locked(dst, msg, reply, tag);
 	mutex_unlock(&dst->lock);
+	return r;
+}
+
+void kdbus_queue_detach(struct kdbus_conn *conn, const struct kdbus_name_entry *name,
+			struct list_head *list)
+{
+	struct kdbus_queue *queue = &conn->queue;
+	struct kdbus_queue_entry *entry, *tmp;
+	struct kdbus_user *user;
+
+	mutex_lock(&conn->lock);
+	list_for_each_entry_safe(entry, tmp, &queue->entries, link) {
+		if (entry->name != name || entry->src_id == KDBUS_SRC_ID_KERNEL)
+			continue;
+		user = kdbus_user_ref(queue->quotas[entry->quota].user);
+		kdbus_queue_remove(queue, entry);
+		entry->user = user;
+		list_add_tail(&entry->link, list);
+	}
+	/* nobody will ask an activator whether it is empty */
+	if (kdbus_conn_is_activator(conn) && list_empty(&queue->entries))
+		queue->is_armed = true;
+	mutex_unlock(&conn->lock);
+}
+
+static int queue_attach_direct(struct kdbus_conn *dst, struct kdbus_conn *src,
+			       struct kdbus_queue_entry *entry, bool was_direct)
+{
+	struct kdbus_message msg;
+	u64 size = entry->memory;
+
+	if (!was_direct) {
+		/* what is only in the slice is not for a direct connection */
+		if (!src || !entry->body)
+			return -ENXIO;
+		kdbus_message_restore(&msg, src, entry);
+		size = kdbus_message_direct_size(&msg);
+		entry->payload_size = msg.payload_size;
+	}
+	return queue_charge(dst, entry->user, false, entry, size, entry->n_fds);
+}
+
+/* from one pool to another, as it is */
+static int queue_attach_slice(struct kdbus_conn *dst, struct kdbus_conn *from,
+			      struct kdbus_queue_entry *entry, const struct kdbus_slice *old)
+{
+	struct kdbus_slice *slice;
+	int r;
+
+	r = queue_charge(dst, entry->user, false, entry, entry->memory, entry->n_fds);
+	if (r < 0)
+		return r;
+	r = kdbus_slice_alloc(dst->pool, entry->memory, &slice);
+	if (r < 0)
+		goto exit_charge;
+	r = kdbus_conn_host(dst)->pool_copy(dst->pool->memory, slice->offset, from->pool->memory,
+					    old->offset, entry->memory);
+	if (r < 0)
+		goto exit_slice;
+	entry->slice = slice;
+	return 0;
+
+exit_slice:
+	kdbus_slice_put(dst->pool, slice);
+exit_charge:
+	queue_uncharge(&dst->queue, entry);
+	return r;
+}
+
+/* from a direct connection to one with a pool */
+static int queue_attach_pooled(struct kdbus_conn *dst, struct kdbus_conn *src,
+			       struct kdbus_queue_entry *entry)
+{
+	struct kdbus_buffer buffer = KDBUS_BUFFER_INIT;
+	struct kdbus_body *body = entry->body;
+	struct kdbus_message msg;
+	int r;
+
+	if (!src)
+		return -ENXIO;
+	kdbus_message_restore(&msg, src, entry);
+	kdbus_body_ref(msg.body);
+	entry->body = NULL;
+	r = kdbus_message_render(&msg, dst, &buffer);
+	if (r < 0)
+		goto exit_body;
+	r = queue_charge(dst, entry->user, false, entry,
+			 buffer.size + KDBUS_ALIGN8(msg.payload_size), entry->n_fds);
+	if (r < 0)
+		goto exit_body;
+	r = queue_fill_slice(dst, &msg, entry, &buffer);
+	if (r < 0)
+		queue_uncharge(&dst->queue, entry);
+exit_body:
+	if (r < 0)
+		entry->body = body;
+	else
+		kdbus_body_unref(body);
+	kdbus_body_unref(msg.body);
+	kdbus_buffer_deinit(&buffer);
+	return r;
+}
+
+static int queue_attach_locked(struct kdbus_conn *dst, struct kdbus_conn *from,
+			       struct kdbus_conn *src, struct kdbus_queue_entry *entry,
+			       const struct kdbus_slice *old)
+{
+	int r;
+
+	if (!dst->is_connected)
+		return -ECONNRESET;
+	if (entry->n_fds > 0 && !(dst->flags & KDBUS_HELLO_ACCEPT_FD))
+		return -ECOMM;
+
+	if (kdbus_conn_is_direct(dst))
+		r = queue_attach_direct(dst, src, entry, !old);
+	else if (old)
+		r = queue_attach_slice(dst, from, entry, old);
+	else
+		r = queue_attach_pooled(dst, src, entry);
+	if (r < 0)
+		return r;
+	if (entry->slice)
+		queue_insert_priority(&dst->queue, entry);
+	queue_append(dst, entry);
+	return 0;
+}
+
+int kdbus_queue_attach(struct kdbus_conn *dst, struct kdbus_conn *from, struct kdbus_conn *src,
+		       struct kdbus_queue_entry *entry)
+{
+	struct kdbus_slice *old = entry->slice;
+	int r;
+
+	entry->slice = NULL;
+	mutex_lock(&dst->lock);
+	r = queue_attach_locked(dst, from, src, entry, old);
+	mutex_unlock(&dst->lock);
+
+	if (old) {
+		mutex_lock(&from->lock);
+		kdbus_slice_put(from->pool, old);
+		mutex_unlock(&from->lock);
+	}
 	return r;
 }
 

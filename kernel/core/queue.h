@@ -52,8 +52,10 @@ struct kdbus_quota {
  * struct kdbus_queue_entry - a message in the queue of one receiver
  * @link: in queue.entries
  * @by_priority: in queue.by_priority, unless the receiver is direct
+ * @payload_size: if it is direct: bytes of the payload's image
  * @priority: lower is more urgent
  * @position: consecutive per queue, from 1
+ * @user: instead, between two queues: who is charged; a reference
  * @tag: what the host said about this receiver of a broadcast
  * @src_id: KDBUS_SRC_ID_KERNEL for a notification
  * @cookie_reply: or timeout_ns, as in struct kdbus_msg
@@ -64,7 +66,8 @@ struct kdbus_quota {
  * @notification: of a notification only
  * @name: to which the message was addressed, or of which the notification tells
  * @payload: a reference, or NULL
- * @body: a reference, if RECV has descriptors to install into a slice
+ * @body: a reference, if RECV has descriptors to install into a slice, or if the message may
+ *	pass to somebody else
  * @reply: is_queued by this entry, or NULL
  * @slice: where it is in the pool; NULL for a direct receiver
  * @memory: bytes it counts
@@ -73,9 +76,15 @@ struct kdbus_quota {
  */
 struct kdbus_queue_entry {
 	struct list_head link;
-	struct rb_node by_priority;
+	union {
+		struct rb_node by_priority;
+		u64 payload_size;
+	};
 	s64 priority;
-	u64 position;
+	union {
+		u64 position;
+		struct kdbus_user *user;
+	};
 	u64 tag;
 	u64 src_id;
 	u64 cookie_reply;
@@ -143,6 +152,28 @@ int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kd
 		    u64 tag);
 /* a broadcast from @src_id (0: a notification) could not be queued to @dst, whose lock is taken */
 void kdbus_queue_lose(struct kdbus_conn *dst, u64 src_id);
+
+/**
+ * kdbus_queue_detach() - take messages out that were addressed to a name
+ * @conn: whose queue; its lock is taken
+ * @name: which name
+ * @list: they are appended, oldest first.  Each keeps its reply and slice, and has @user: until
+ *	kdbus_queue_attach(), or kdbus_queue_entry_free() after user and slice are dropped
+ */
+void kdbus_queue_detach(struct kdbus_conn *conn, const struct kdbus_name_entry *name,
+			struct list_head *list);
+
+/**
+ * kdbus_queue_attach() - put a message into a queue that was in another one
+ * @dst: connected or not; its lock is taken
+ * @from: where it was
+ * @src: who sent it; NULL if it has gone
+ * @entry: taken over on success.  In any case its slice is, @user is not
+ *
+ * Return: as kdbus_queue_add(), or -ENXIO: it would have to be rendered anew, and @src is NULL.
+ */
+int kdbus_queue_attach(struct kdbus_conn *dst, struct kdbus_conn *from, struct kdbus_conn *src,
+		       struct kdbus_queue_entry *entry);
 
 /* the oldest entry, or NULL */
 struct kdbus_queue_entry *kdbus_queue_first(struct kdbus_queue *queue);

@@ -17,10 +17,14 @@
  * against which it counts.  When the requester goes away it becomes nobody's, and
  * the queue entry of the request has the last reference.
  *
+ * A request that passes from an activator to the owner of its name, or back, takes its
+ * reply along: another connection has to answer then.
+ *
  * Several replies may share a cookie.  The newest that fits is the one that is
  * found; so equal ones are sorted newest first.
  */
 #include "kernel/core/connection.h"
+#include "kernel/core/names.h"
 #include "kernel/core/notify.h"
 #include "kernel/core/reply.h"
 
@@ -125,6 +129,7 @@ static void reply_free_unused(struct kdbus_reply *reply)
 	list_del_init(&reply->owed_link);
 	if (reply->requester)
 		reply->requester->n_requests--;
+	kdbus_name_entry_unref(reply->name);
 	kmem_cache_free(reply_cache, reply);
 }
 
@@ -142,8 +147,9 @@ static void reply_resolve(struct kdbus_bus *bus, struct kdbus_reply *reply)
 	reply_free_unused(reply);
 }
 
-int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie,
-		    u64 deadline_ns, struct kdbus_reply **reply_out)
+int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier,
+		    struct kdbus_name_entry *name, u64 cookie, u64 deadline_ns,
+		    struct kdbus_reply **reply_out)
 {
 	struct kdbus_bus *bus = requester->bus;
 	struct kdbus_reply *reply;
@@ -169,6 +175,7 @@ int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier, u6
 		r = -EMLINK;
 		goto exit_unlock;
 	}
+	reply->name = kdbus_name_entry_ref(name);
 	requester->n_requests++;
 	reply_insert(reply);
 	list_add_tail(&reply->owed_link, &replier->owed);
@@ -208,13 +215,13 @@ void kdbus_reply_received(struct kdbus_bus *bus, struct kdbus_reply *reply)
 	mutex_unlock(&bus->reply_lock);
 }
 
-void kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply)
+bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply)
 {
 	struct kdbus_conn *requester = NULL;
 	u64 cookie = 0;
 
 	if (!reply)
-		return;
+		return false;
 	mutex_lock(&bus->reply_lock);
 	reply->is_queued = false;
 	if (reply->is_pending) {
@@ -228,6 +235,40 @@ void kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply)
 
 	if (requester)
 		kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_DEAD, cookie);
+	return requester;
+}
+
+static void reply_redirect(struct kdbus_reply *reply, struct kdbus_conn *replier)
+{
+	rb_erase(&reply->by_cookie, &reply->requester->requests);
+	reply->replier = replier;
+	reply_insert(reply);
+	list_move_tail(&reply->owed_link, &replier->owed);
+}
+
+void kdbus_reply_redirect(struct kdbus_bus *bus, struct kdbus_reply *reply,
+			  struct kdbus_conn *replier)
+{
+	if (!reply)
+		return;
+	mutex_lock(&bus->reply_lock);
+	if (reply->is_pending)
+		reply_redirect(reply, replier);
+	mutex_unlock(&bus->reply_lock);
+}
+
+void kdbus_reply_redirect_name(struct kdbus_conn *from, struct kdbus_conn *to,
+			       const struct kdbus_name_entry *name)
+{
+	struct kdbus_bus *bus = from->bus;
+	struct kdbus_reply *reply, *tmp;
+
+	mutex_lock(&bus->reply_lock);
+	list_for_each_entry_safe(reply, tmp, &from->owed, owed_link) {
+		if (reply->name == name && reply->requester != from && reply->requester != to)
+			reply_redirect(reply, to);
+	}
+	mutex_unlock(&bus->reply_lock);
 }
 
 bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie)

@@ -26,6 +26,7 @@ struct kdbus_name_entry;
  * @by_deadline: in bus.deadlines while pending with a deadline
  * @requester: who waits; NULL when it has gone
  * @replier: who has to answer, while pending
+ * @name: to which the request was addressed, or NULL; a reference
  * @cookie: of the request
  * @deadline_ns: when it is too late
  * @is_pending: not resolved
@@ -38,6 +39,7 @@ struct kdbus_reply {
 	struct rb_node by_deadline;
 	struct kdbus_conn *requester;
 	struct kdbus_conn *replier;
+	struct kdbus_name_entry *name;
 	u64 cookie;
 	u64 deadline_ns;
 	bool is_pending;
@@ -52,20 +54,23 @@ void kdbus_reply_exit_cache(void);
  * kdbus_reply_new() - expect a reply, with the request counted as queued
  * @requester: who waits
  * @replier: who has to answer
+ * @name: to which the request is addressed, or NULL
  * @cookie: of the request
  * @deadline_ns: absolute
  *
  * Return: 0, -EMLINK, -EEXIST (the same pair has the same cookie pending; not in
  * a strict domain) or -ENOMEM.
  */
-int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie,
-		    u64 deadline_ns, struct kdbus_reply **reply_out);
-/* the request could not be queued */
+int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier,
+		    struct kdbus_name_entry *name, u64 cookie, u64 deadline_ns,
+		    struct kdbus_reply **reply_out);
+/* the request could not be queued, or nobody will get it; who waits is told by somebody else */
 void kdbus_reply_cancel(struct kdbus_bus *bus, struct kdbus_reply *reply);
 /* the request was taken out of the queue, to be received; @reply may be NULL */
 void kdbus_reply_received(struct kdbus_bus *bus, struct kdbus_reply *reply);
-/* the request was thrown away: if somebody still waits he gets REPLY_DEAD; with the registry */
-void kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply);
+/* the request was thrown away: if somebody still waits he gets REPLY_DEAD; with the registry.
+ * Return: whether somebody did */
+bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply);
 
 /**
  * kdbus_reply_take() - @replier answers
@@ -73,6 +78,14 @@ void kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply);
  * Return: whether @requester waited for that; from now on it does not.
  */
 bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie);
+
+/* the request has passed to @replier, who has to answer now; @reply may be NULL */
+void kdbus_reply_redirect(struct kdbus_bus *bus, struct kdbus_reply *reply,
+			  struct kdbus_conn *replier);
+/* the same for all requests addressed to @name that @from owes an answer, received ones as well, but
+ * not for those of @from and @to themselves (reference 4.5) */
+void kdbus_reply_redirect_name(struct kdbus_conn *from, struct kdbus_conn *to,
+			       const struct kdbus_name_entry *name);
 
 /* nobody waits for what @conn asked for */
 void kdbus_reply_forget(struct kdbus_conn *conn);

@@ -160,6 +160,30 @@ static void host_broadcast_candidates(struct kdbus_bus *bus, const struct kdbus_
 	embedded->hooks.broadcast_candidates(embedded->userdata, bus, msg, candidates);
 }
 
+static int host_may_move(struct kdbus_conn *src, struct kdbus_conn *dst,
+			 const struct kdbus_queue_entry *entry)
+{
+	struct kdbus_embedded *embedded = to_embedded(src->bus);
+
+	return embedded->hooks.may_move(embedded->userdata, src, dst, entry);
+}
+
+static void host_undelivered(struct kdbus_conn *src, struct kdbus_conn *dst,
+			     const struct kdbus_queue_entry *entry, int error)
+{
+	struct kdbus_embedded *embedded = to_embedded(src->bus);
+
+	embedded->hooks.undelivered(embedded->userdata, src, dst, entry, error);
+}
+
+static void host_taken(struct kdbus_conn *activator)
+{
+	struct embedded_caller *caller = activator->host;
+
+	if (caller->is_direct && to_embedded(activator->bus)->hooks.taken)
+		to_embedded(activator->bus)->hooks.taken(activator);
+}
+
 static const struct kdbus_host_ops embedded_ops = {
 	.page_size = 4096,
 	.user_read = embedded_user_read,
@@ -174,6 +198,7 @@ static const struct kdbus_host_ops embedded_ops = {
 	.pool_create = embedded_pool_create,
 	.pool_destroy = embedded_pool_destroy,
 	.pool_write = embedded_pool_write,
+	.pool_copy = embedded_pool_copy,
 	.meta_capture = embedded_meta_capture,
 	.meta_fake = embedded_meta_fake,
 	.meta_free = embedded_meta_free,
@@ -185,6 +210,7 @@ static const struct kdbus_host_ops embedded_ops = {
 	.conn_wake = host_conn_wake,
 	.conn_lost = host_conn_lost,
 	.deadline_changed = host_deadline_changed,
+	.taken = host_taken,
 };
 
 /* domain */
@@ -252,6 +278,10 @@ int kdbus_embedded_new(const struct kdbus_embedded_options *options,
 		embedded->ops.may_deliver = host_may_deliver;
 	if (embedded->hooks.broadcast_candidates)
 		embedded->ops.broadcast_candidates = host_broadcast_candidates;
+	if (embedded->hooks.may_move)
+		embedded->ops.may_move = host_may_move;
+	if (embedded->hooks.undelivered)
+		embedded->ops.undelivered = host_undelivered;
 	r = kdbus_domain_new(&embedded->ops, embedded, options->limits, options->strict,
 			     options->p1, &embedded->domain);
 	if (r < 0)

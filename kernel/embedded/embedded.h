@@ -23,6 +23,7 @@ struct kdbus_embedded;
 struct kdbus_embedded_handle;
 struct kdbus_limits;
 struct kdbus_message;
+struct kdbus_queue_entry;
 
 /**
  * struct kdbus_embedded_hooks - what concerns direct connections
@@ -33,7 +34,8 @@ struct kdbus_message;
  * @wake: @conn has something to receive
  * @lost: a broadcast from @src_id went missing for @conn
  * @deadline: the earliest reply deadline of @bus is @deadline_ns
- * @may_deliver, @broadcast_candidates: as in struct kdbus_host_ops
+ * @may_deliver, @broadcast_candidates, @may_move, @undelivered: as in struct kdbus_host_ops
+ * @taken: the same, of an activator that is a direct connection
  */
 struct kdbus_embedded_hooks {
 	void (*wake)(struct kdbus_conn *conn);
@@ -44,6 +46,11 @@ struct kdbus_embedded_hooks {
 	void (*broadcast_candidates)(void *userdata, struct kdbus_bus *bus,
 				     const struct kdbus_message *msg,
 				     struct kdbus_candidates *candidates);
+	int (*may_move)(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
+			const struct kdbus_queue_entry *entry);
+	void (*undelivered)(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
+			    const struct kdbus_queue_entry *entry, int error);
+	void (*taken)(struct kdbus_conn *activator);
 };
 
 /**

@@ -31,6 +31,7 @@ int embedded_user_write(void *caller, u64 address, const void *src, size_t size)
 int embedded_pool_create(void *caller, u64 size, const char *description, void **pool_out);
 void embedded_pool_destroy(void *pool);
 int embedded_pool_write(void *pool, u64 offset, const void *src, size_t size);
+int embedded_pool_copy(void *pool, u64 offset, void *src_pool, u64 src_offset, size_t size);
 /* maps a part of the pool a second time, as to mmap() */
 int embedded_pool_mmap(void *pool, size_t length, int prot, int flags, u64 offset,
 		       void **address_out);

@@ -99,6 +99,14 @@ int embedded_pool_write(void *data, u64 offset, const void *src, size_t size)
 	return 0;
 }
 
+int embedded_pool_copy(void *data, u64 offset, void *src_data, u64 src_offset, size_t size)
+{
+	struct embedded_pool *src = src_data;
+
+	BUG_ON(src_offset > src->size || size > src->size - src_offset);
+	return embedded_pool_write(data, offset, src->data + src_offset, size);
+}
+
 int embedded_pool_mmap(void *data, size_t length, int prot, int flags, u64 offset,
 		       void **address_out)
 {

@@ -25,6 +25,12 @@
  * @candidates_add: NULL if broadcast_candidates() is never called
  * @holder_open, @holder_update, @holder_close: a connection that holds policy, for
  *	engine-policy.c: HELLO and UPDATE as given; to the host it does not exist
+ * @activator_open: HELLO as given, with what is to be told to the host about @activator by
+ *	engine_activator_waits() and engine_activator_taken(); writes @activator.holder
+ * @activator_update: UPDATE as given
+ * @activator_close: of @activator.holder
+ * @activator_is_holder, @activator_n_waiting, @activator_drop: as in engine.h; the latter
+ *	writes every member but @ops
  * @recv: on success writes every member but @ops, which engine.c does
  * @received_release: drops what @received_out.carrier and the payload refer to
  */
@@ -53,6 +59,14 @@ struct engine_carrier {
 	int (*holder_update)(struct engine *engine, void *holder, struct kdbus_cmd *cmd);
 	void (*holder_close)(struct engine *engine, void *holder);
 
+	int (*activator_open)(struct engine_activator *activator, struct kdbus_cmd_hello *cmd);
+	int (*activator_update)(struct engine_activator *activator, struct kdbus_cmd *cmd);
+	void (*activator_close)(struct engine_activator *activator);
+	bool (*activator_is_holder)(const struct engine_activator *activator);
+	uint32_t (*activator_n_waiting)(const struct engine_activator *activator);
+	int (*activator_drop)(struct engine_activator *activator,
+			      struct engine_received *received_out);
+
 	int (*send)(struct engine_conn *conn, const struct engine_send *send);
 	uint64_t (*position)(struct engine_conn *conn);
 	int (*recv)(struct engine_conn *conn, struct engine_received *received_out);
@@ -72,7 +86,7 @@ struct engine_carrier {
  * @stats: @n_sends, @n_recvs and @n_notifications are counted by engine.c, @n_lost
  *	by engine_lost()
  * @n_conns: connections open, counted by engine.c
- * @n_policies: entries, counted by engine-policy.c
+ * @n_policies: entries, counted by engine-policy.c; activators by engine-activator.c
  */
 struct engine {
 	const struct engine_carrier *carrier;
@@ -99,6 +113,20 @@ struct engine_conn {
 	void *userdata;
 };
 
+/**
+ * struct engine_activator - what the activators of all carriers share
+ * @engine: where it belongs
+ * @holder: carrier: the connection
+ * @userdata: of the host
+ * @name: as it was given
+ */
+struct engine_activator {
+	struct engine *engine;
+	void *holder;
+	void *userdata;
+	char name[];
+};
+
 /* a carrier's open(): allocates its engine; engine.c has set nothing yet */
 void engine_init(struct engine *engine, const struct engine_carrier *carrier,
 		 const struct engine_options *options);
@@ -109,6 +137,19 @@ void engine_init(struct engine *engine, const struct engine_carrier *carrier,
 void engine_wake(struct engine_conn *conn);
 /* @n broadcasts from @src_id (0: not known) went missing for @conn */
 void engine_lost(struct engine_conn *conn, uint64_t src_id, uint64_t n);
+/* what engine_host.waits and .taken are told */
+void engine_activator_waits(struct engine_activator *activator);
+void engine_activator_taken(struct engine_activator *activator);
+
+/**
+ * engine_policy_command() - a command that carries an entry of the bus' policy
+ * @fixed: bytes of the command without items, which become 0 but for the size
+ * @name: the name that the entry is about
+ *
+ * Return: the command, to be freed, or NULL if there is no memory.
+ */
+void *engine_policy_command(size_t fixed, const char *name,
+			    const struct kdbus_policy_access *grants, size_t n_grants);
 
 /* for carriers with a domain in this process */
 

@@ -10,7 +10,8 @@
  * this engine cannot be named to it, and reaches those who have matches.
  *
  * Connections that hold policy are direct as well, but nobody's: they have no
- * descriptor and no pool, nothing is ever sent to them, and the host never meets one.
+ * descriptor and no pool, and the host never meets one.  Only to those that are
+ * activators anything is sent; the host knows them under another name.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -37,10 +38,12 @@ struct direct_engine {
 	struct kdbus_bus *bus;
 };
 
+/* a connection; or one that holds policy, or the activator @activator */
 struct direct_conn {
 	struct engine_conn base;
 	struct embedded_caller caller;
 	struct kdbus_conn *conn;
+	struct engine_activator *activator;
 	bool is_closing;
 };
 
@@ -68,13 +71,19 @@ static void direct_wake(struct kdbus_conn *conn)
 {
 	struct direct_conn *direct = from_core(conn);
 
-	if (!direct->is_closing)
+	if (direct->is_closing)
+		return;
+	if (direct->activator)
+		engine_activator_waits(direct->activator);
+	else
 		engine_wake(&direct->base);
 }
 
 static void direct_lost(struct kdbus_conn *conn, uint64_t src_id)
 {
-	engine_lost(&from_core(conn)->base, src_id, 1);
+	/* that a message could not pass back to an activator is told to its sender */
+	if (!from_core(conn)->activator)
+		engine_lost(&from_core(conn)->base, src_id, 1);
 }
 
 static void direct_deadline(void *userdata, struct kdbus_bus *bus, uint64_t deadline_ns)
@@ -95,6 +104,12 @@ static int direct_may_deliver(void *userdata, struct kdbus_conn *src, struct kdb
 
 	/* between strangers the policy of the bus itself decides */
 	if (!from || !to)
+		return 0;
+	if (to->activator)
+		return host->may_wait ? host->may_wait(host->userdata, &from->base,
+						       to->activator->userdata, msg->host)
+				      : 0;
+	if (!host->may_deliver)
 		return 0;
 	return host->may_deliver(host->userdata, &from->base, &to->base, msg->host, is_reply);
 }
@@ -357,7 +372,7 @@ static struct engine_conn *direct_find_owner(struct engine *engine, const char *
 	entry = kdbus_name_find(bus, name, strlen(name));
 	if (entry)
 		holder = kdbus_name_holder(entry);
-	direct = holder ? from_core(holder->conn) : NULL;
+	direct = holder && kdbus_conn_is_ordinary(holder->conn) ? from_core(holder->conn) : NULL;
 	if (!is_held)
 		up_read(&bus->registry);
 	return direct ? &direct->base : NULL;
@@ -397,7 +412,8 @@ static const char *direct_next_name(struct engine_conn *base, void **position, b
 
 /* policy */
 
-static int direct_holder_open(struct engine *engine, struct kdbus_cmd_hello *cmd, void **holder_out)
+static int holder_open(struct engine *engine, struct engine_activator *activator,
+		       struct kdbus_cmd_hello *cmd, void **holder_out)
 {
 	struct direct_engine *direct = to_direct(engine);
 	struct direct_conn *holder;
@@ -408,6 +424,7 @@ static int direct_holder_open(struct engine *engine, struct kdbus_cmd_hello *cmd
 		return -ENOMEM;
 	holder->base.engine = engine;
 	holder->caller = direct_caller(direct);
+	holder->activator = activator;
 	r = kdbus_cmd_hello(direct->bus->default_ep, &holder->caller, holder->caller.cred,
 			    KDBUS_CONN_DIRECT, cmd, &holder->conn);
 	if (r < 0) {
@@ -416,6 +433,11 @@ static int direct_holder_open(struct engine *engine, struct kdbus_cmd_hello *cmd
 	}
 	*holder_out = holder;
 	return 0;
+}
+
+static int direct_holder_open(struct engine *engine, struct kdbus_cmd_hello *cmd, void **holder_out)
+{
+	return holder_open(engine, NULL, cmd, holder_out);
 }
 
 static int direct_holder_update(struct engine *engine, void *holder, struct kdbus_cmd *cmd)
@@ -460,8 +482,9 @@ static uint64_t direct_position(struct engine_conn *conn)
 	return to_direct_conn(conn)->conn->queue.last_position;
 }
 
-/* what is left of @entry and has to live as long as @received_out */
-static void received_set(struct engine_received *received_out, struct kdbus_queue_entry *entry,
+/* what @entry says; what it refers to lives as long */
+static void received_set(struct engine_received *received_out,
+			 const struct kdbus_queue_entry *entry,
 			 struct engine_payload *payload, bool is_shared)
 {
 	const struct kdbus_notification *n = &entry->notification;
@@ -470,7 +493,7 @@ static void received_set(struct engine_received *received_out, struct kdbus_queu
 		.position = entry->position,
 		.src_id = entry->src_id,
 		.tag = entry->tag,
-		.carrier = entry,
+		.carrier = (void *)entry,
 	};
 	if (entry->src_id == KDBUS_SRC_ID_KERNEL) {
 		received_out->notification = (struct engine_notification){
@@ -546,6 +569,121 @@ static void direct_received_release(struct engine_received *received)
 	kdbus_queue_entry_free(NULL, received->carrier);
 }
 
+/* activators: what waits is in the queue of the connection, as of any other */
+
+static struct direct_conn *activator_conn(const struct engine_activator *activator)
+{
+	return activator->holder;
+}
+
+static int direct_activator_open(struct engine_activator *activator, struct kdbus_cmd_hello *cmd)
+{
+	struct engine *engine = activator->engine;
+
+	cmd->pool_size = kdbus_embedded_domain(to_direct(engine)->embedded)->limits.pool_size;
+	return holder_open(engine, activator, cmd, &activator->holder);
+}
+
+static int direct_activator_update(struct engine_activator *activator, struct kdbus_cmd *cmd)
+{
+	return direct_holder_update(activator->engine, activator->holder, cmd);
+}
+
+static void direct_activator_close(struct engine_activator *activator)
+{
+	direct_holder_close(activator->engine, activator->holder);
+}
+
+static bool direct_activator_is_holder(const struct engine_activator *activator)
+{
+	struct kdbus_conn *conn = activator_conn(activator)->conn;
+	bool is_locked = rwsem_is_locked(&conn->bus->registry), is_holder;
+
+	/* also asked from within the host's operations, which hold it */
+	if (!is_locked)
+		down_read(&conn->bus->registry);
+	is_holder = kdbus_name_is_held_by(conn, activator->name);
+	if (!is_locked)
+		up_read(&conn->bus->registry);
+	return is_holder;
+}
+
+static uint32_t direct_activator_n_waiting(const struct engine_activator *activator)
+{
+	return activator_conn(activator)->conn->queue.n_entries;
+}
+
+static int direct_activator_drop(struct engine_activator *activator,
+				 struct engine_received *received_out)
+{
+	struct kdbus_conn *conn = activator_conn(activator)->conn;
+	struct engine_payload *payload = NULL;
+	struct kdbus_queue_entry *entry;
+	bool is_shared, is_reply_dead;
+	int r;
+
+	do {
+		r = kdbus_conn_drop(conn, &entry, &is_reply_dead);
+		if (r < 0)
+			return r;
+		r = take_payload(entry, &payload, &is_shared);
+		/* no memory to put together what a stranger sent, who was told */
+		if (r < 0)
+			kdbus_queue_entry_free(kdbus_conn_host(conn), entry);
+	} while (r < 0);
+	received_set(received_out, entry, payload, is_shared);
+	received_out->is_reply_dead = is_reply_dead;
+	return 0;
+}
+
+static void direct_taken(struct kdbus_conn *conn)
+{
+	engine_activator_taken(from_core(conn)->activator);
+}
+
+/* a message that waited, as its sender gave it; there is a payload, as the sender is direct */
+static void send_from_entry(struct engine_send *send_out, const struct kdbus_queue_entry *entry)
+{
+	bool expects_reply = entry->flags & KDBUS_MSG_EXPECT_REPLY;
+
+	*send_out = (struct engine_send){
+		.flags = entry->flags,
+		.dst_id = entry->dst_id,
+		.dst_name = entry->name->name,
+		.cookie = entry->cookie,
+		.cookie_reply = expects_reply ? 0 : entry->cookie_reply,
+		.timeout_ns = expects_reply ? entry->cookie_reply : 0,
+		.payload = (struct engine_payload *)entry->payload,
+	};
+}
+
+static int direct_may_move(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
+			   const struct kdbus_queue_entry *entry)
+{
+	struct direct_conn *from = from_core(src), *to = from_core(dst);
+	struct direct_engine *direct = userdata;
+	struct engine_host *host = &direct->base.host;
+	struct engine_send send;
+
+	if (!from || !to)
+		return 0;
+	send_from_entry(&send, entry);
+	return host->may_deliver(host->userdata, &from->base, &to->base, &send, false);
+}
+
+static void direct_undelivered(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
+			       const struct kdbus_queue_entry *entry, int error)
+{
+	struct direct_conn *from = from_core(src), *to = from_core(dst);
+	struct direct_engine *direct = userdata;
+	struct engine_host *host = &direct->base.host;
+	struct engine_received message;
+
+	received_set(&message, entry, (struct engine_payload *)entry->payload, true);
+	message.position = 0;
+	host->undelivered(host->userdata, &from->base, to ? &to->base : NULL, &message, error);
+}
+
 static const struct engine_carrier direct_carrier = {
 	.close = direct_close,
 	.set_limits = direct_set_limits,
@@ -563,6 +701,12 @@ static const struct engine_carrier direct_carrier = {
 	.holder_open = direct_holder_open,
 	.holder_update = direct_holder_update,
 	.holder_close = direct_holder_close,
+	.activator_open = direct_activator_open,
+	.activator_update = direct_activator_update,
+	.activator_close = direct_activator_close,
+	.activator_is_holder = direct_activator_is_holder,
+	.activator_n_waiting = direct_activator_n_waiting,
+	.activator_drop = direct_activator_drop,
 	.send = direct_send,
 	.position = direct_position,
 	.recv = direct_recv,
@@ -576,6 +720,7 @@ int engine_direct_open(const struct engine_options *options, struct engine **eng
 		.wake = direct_wake,
 		.lost = direct_lost,
 		.deadline = direct_deadline,
+		.taken = direct_taken,
 	};
 	struct kdbus_embedded_options embedded_options = {
 		.strict = options->strict,
@@ -588,8 +733,12 @@ int engine_direct_open(const struct engine_options *options, struct engine **eng
 	if (!direct)
 		return -ENOMEM;
 	engine_init(&direct->base, &direct_carrier, options);
-	if (direct->base.host.may_deliver)
+	if (direct->base.host.may_deliver || direct->base.host.may_wait)
 		hooks.may_deliver = direct_may_deliver;
+	if (direct->base.host.may_deliver)
+		hooks.may_move = direct_may_move;
+	if (direct->base.host.undelivered)
+		hooks.undelivered = direct_undelivered;
 	if (direct->base.host.broadcast_candidates)
 		hooks.broadcast_candidates = direct_broadcast_candidates;
 	embedded_options.userdata = direct;

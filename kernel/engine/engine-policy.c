@@ -29,8 +29,7 @@ struct engine_policy {
 	char name[];
 };
 
-/* a command that begins with @fixed bytes, and behind them the entry; to be freed */
-static void *policy_command(size_t fixed, const char *name,
+void *engine_policy_command(size_t fixed, const char *name,
 			    const struct kdbus_policy_access *grants, size_t n_grants)
 {
 	size_t len = strlen(name) + 1;
@@ -61,7 +60,7 @@ int engine_policy_add(struct engine *engine, const char *name,
 		return -ENOMEM;
 	policy->engine = engine;
 	memcpy(policy->name, name, len);
-	cmd = policy_command(sizeof(*cmd), name, grants, n_grants);
+	cmd = engine_policy_command(sizeof(*cmd), name, grants, n_grants);
 	if (!cmd) {
 		r = -ENOMEM;
 		goto exit_policy;
@@ -89,7 +88,7 @@ int engine_policy_replace(struct engine_policy *policy, const struct kdbus_polic
 	struct kdbus_cmd *cmd;
 	int r;
 
-	cmd = policy_command(sizeof(*cmd), policy->name, grants, n_grants);
+	cmd = engine_policy_command(sizeof(*cmd), policy->name, grants, n_grants);
 	if (!cmd)
 		return -ENOMEM;
 	r = engine->carrier->holder_update(engine, policy->holder, cmd);

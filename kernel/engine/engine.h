@@ -36,6 +36,7 @@
 #include "proxy/base/creds.h"
 
 struct engine;
+struct engine_activator;
 struct engine_candidates;
 struct engine_carrier;
 struct engine_conn;
@@ -136,6 +137,8 @@ struct engine_notification {
  * @payload: direct carrier: the very object the sender gave, a reference is held;
  *	other carriers: an object of the engine's own, with the received bytes
  * @is_shared: @payload is the sender's object
+ * @is_reply_dead: of engine_activator_drop(): whoever waits for the reply was told by the
+ *	bus that there will be none
  * @notification: a kernel notification
  */
 struct engine_received {
@@ -151,6 +154,7 @@ struct engine_received {
 	const char *src_names;
 	struct engine_payload *payload;
 	bool is_shared;
+	bool is_reply_dead;
 	struct engine_notification notification;
 	/* private */
 	const struct engine_carrier *ops;
@@ -200,6 +204,30 @@ struct engine_host {
 	 * the old one. */
 	bool (*accepts)(void *userdata, struct engine_conn *conn,
 			const struct engine_received *received, uint64_t *tag_out);
+	/* May this message, or this signal, wait at an activator, as the name that it is sent
+	 * to has no owner?  Called as may_deliver() is.  0, or the negative errno that SEND
+	 * shall return.  Direct carrier only: on the others it is for the sender to find out by
+	 * CONN_INFO that only the activator holds the name. */
+	int (*may_wait)(void *userdata, struct engine_conn *src, void *activator_userdata,
+			const struct engine_send *send);
+	/* A message has begun to wait at the activator, where none waited before; the direct
+	 * carrier says so for each.  Also for those that the owner left unread when it let the
+	 * name go.  May only take note. */
+	void (*waits)(void *userdata, void *activator_userdata);
+	/* The activator's name has got an owner, and the messages are with it.  On the other
+	 * carriers than the direct one: only an owner that is a connection of this engine, and
+	 * also one that takes the name from another owner.  May only take note. */
+	void (*taken)(void *userdata, void *activator_userdata);
+	/* A message that waited was not given to the new owner @dst (NULL: it is not ours), of
+	 * which @error says why, as SEND would have: may_deliver() said so, or the quota, or
+	 * @dst takes no descriptors.  @src sent it; it is for the host to answer, as a reply
+	 * that @src waited for is no longer expected, and nothing tells it so.
+	 * @message is borrowed for the call.  May look and take note, and queue something to be
+	 * written to a client; must not call the engine, except for engine_conn_position(),
+	 * engine_find_conn() and engine_payload_ref().  Direct carrier only, others: @src gets
+	 * REPLY_DEAD. */
+	void (*undelivered)(void *userdata, struct engine_conn *src, struct engine_conn *dst,
+			    const struct engine_received *message, int error);
 	/* A broadcast from @src_id (0: notification or unknown) went missing for @conn. */
 	void (*lost)(void *userdata, struct engine_conn *conn, uint64_t src_id);
 	/* The earliest reply deadline is now @deadline_ns (CLOCK_MONOTONIC;
@@ -260,7 +288,8 @@ struct engine_stats {
  */
 int engine_open(const char *address, const struct engine_options *options,
 		struct engine **engine_out);
-/* all connections must be closed before, and all entries of the policy; NULL is fine */
+/* all connections must be closed before, all entries of the policy and all activators; NULL is
+ * fine */
 struct engine *engine_close(struct engine *engine);
 /* new limits for the domain, for what happens from now on */
 int engine_set_limits(struct engine *engine, const struct engine_limits *limits);
@@ -391,6 +420,67 @@ int engine_policy_replace(struct engine_policy *policy, const struct kdbus_polic
 			  size_t n_grants);
 /* the entry goes, and what it hid is seen again; NULL is fine */
 struct engine_policy *engine_policy_remove(struct engine_policy *policy);
+
+/* activators: a name that has no owner, and for which messages wait
+ *
+ * What is sent to the name by those who want it started waits in the engine, charged to its
+ * sender by the quota, while no connection owns the name; when one does, it gets them in order:
+ * behind the notification that the name is its own, and before anything that is sent to it later.
+ * may_deliver() is asked about each once more, as things are then.  What waits from a sender that
+ * has gone is dropped.  If the owner goes without having read what was sent to the name, that
+ * waits again.
+ *
+ * An activator is not an owner: engine_find_owner() does not find it, and notifications tell it
+ * apart by KDBUS_NAME_ACTIVATOR in the flags.  CONN_INFO and LIST of the ABI show it, with
+ * KDBUS_HELLO_ACTIVATOR among the flags of the connection.
+ */
+
+/**
+ * engine_activator_add() - an entry of the bus' policy that is the activator of its name, too
+ * @name: a well-known name, no wildcard
+ * @grants: as in engine_policy_add()
+ * @n_grants: number of them
+ * @userdata: for the operations of the host
+ *
+ * An entry that engine_policy_add() made for this name passes to the activator, and what is left
+ * of it is to be removed; as the entry of an activator passes to one that engine_policy_add()
+ * makes.  At no moment in between there is none.  Not on a strict bus: -EEXIST.
+ *
+ * Return: 0, -EEXIST (the name has an activator, or somebody else's entry), -EINVAL,
+ * -EMSGSIZE, -ENOMEM, or another errno of HELLO.
+ */
+int engine_activator_add(struct engine *engine, const char *name,
+			 const struct kdbus_policy_access *grants, size_t n_grants, void *userdata,
+			 struct engine_activator **activator_out);
+
+/**
+ * engine_activator_replace() - UPDATE: other grants, all at once
+ *
+ * Return: 0, -EOPNOTSUPP on a strict bus, or as engine_policy_replace(); then the old ones stay.
+ */
+int engine_activator_replace(struct engine_activator *activator,
+			     const struct kdbus_policy_access *grants, size_t n_grants);
+/* the name can no longer be started; what still waits is answered by REPLY_DEAD; NULL is fine */
+struct engine_activator *engine_activator_remove(struct engine_activator *activator);
+const char *engine_activator_name(const struct engine_activator *activator);
+/* has the name no owner, so that messages wait for one */
+bool engine_activator_is_holder(const struct engine_activator *activator);
+/* messages that wait; 1, if there is any, on the carriers that know no more than the ABI tells */
+uint32_t engine_activator_n_waiting(const struct engine_activator *activator);
+
+/**
+ * engine_activator_drop() - take the oldest waiting message out, as nobody will come for it
+ * @received_out: to be released by engine_received_release().  Its sender, if it is a connection
+ *	of this engine, may have gone
+ *
+ * Somebody who waits for its reply is told by the host, which knows why there will be none: the
+ * direct carrier no longer expects one.  It cannot be so for senders that are not ours, and on
+ * the other carriers: they get REPLY_DEAD, as @received_out.is_reply_dead says.
+ *
+ * Return: 0, -EAGAIN when nothing waits, or another errno.
+ */
+int engine_activator_drop(struct engine_activator *activator,
+			  struct engine_received *received_out);
 
 /* messages */
 

@@ -88,6 +88,39 @@ static void host_deadline(void *userdata, uint64_t deadline_ns)
 	bus->deadline_ns = deadline_ns;
 }
 
+static int host_may_wait(void *userdata, struct engine_conn *src, void *activator_userdata,
+			 const struct engine_send *send)
+{
+	struct startable *startable = activator_userdata;
+
+	expect(startable->bus == userdata);
+	expect_str(send->dst_name, engine_activator_name(startable->activator));
+	return startable->bus->deny_wait;
+}
+
+static void host_waits(void *userdata, void *activator_userdata)
+{
+	((struct startable *)activator_userdata)->n_waits++;
+}
+
+static void host_taken(void *userdata, void *activator_userdata)
+{
+	((struct startable *)activator_userdata)->n_taken++;
+}
+
+static void host_undelivered(void *userdata, struct engine_conn *src, struct engine_conn *dst,
+			     const struct engine_received *message, int error)
+{
+	struct bus *bus = userdata;
+	size_t used = strlen(bus->undelivered);
+
+	expect_eq(message->src_id, engine_conn_id(src));
+	snprintf(bus->undelivered + used, sizeof(bus->undelivered) - used, "%llu %llu %d %.*s\n",
+		 (unsigned long long)engine_conn_id(src),
+		 (unsigned long long)(dst ? engine_conn_id(dst) : 0), -error,
+		 (int)message->payload->size, (const char *)message->payload->data);
+}
+
 /* bus */
 
 void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits)
@@ -104,6 +137,10 @@ void bus_open(struct bus *bus, const char *address, const struct engine_limits *
 			.broadcast_candidates = host_broadcast_candidates,
 			.accepts = host_accepts,
 			.lost = host_lost,
+			.may_wait = host_may_wait,
+			.waits = host_waits,
+			.taken = host_taken,
+			.undelivered = host_undelivered,
 			.deadline = host_deadline,
 		},
 	};
@@ -210,6 +247,36 @@ int peer_release(struct peer *peer, const char *name)
 	return peer_name_command(peer, KDBUS_CMD_NAME_RELEASE, name, 0, NULL);
 }
 
+/* activators */
+
+void startable_open(struct startable *startable, struct bus *bus, const char *name)
+{
+	*startable = (struct startable){ .bus = bus };
+	expect_eq(engine_activator_add(bus->engine, name, NULL, 0, startable,
+				       &startable->activator),
+		  0);
+}
+
+void startable_close(struct startable *startable)
+{
+	startable->activator = engine_activator_remove(startable->activator);
+}
+
+void startable_expect(struct startable *startable, const char *format, ...)
+{
+	struct engine_received received;
+	char expected[256], line[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(expected, sizeof(expected), format, args);
+	va_end(args);
+	expect_eq(engine_activator_drop(startable->activator, &received), 0);
+	received_describe(&received, line, sizeof(line));
+	expect_str(line, expected);
+	engine_received_release(&received);
+}
+
 /* payloads */
 
 struct test_payload {
@@ -282,6 +349,23 @@ int peer_broadcast(struct peer *from, const char *text)
 	};
 
 	return peer_send(from, send, text);
+}
+
+int peer_unicast_name(struct peer *from, const char *name, const char *text)
+{
+	return peer_send(from, (struct engine_send){ .dst_name = name, .cookie = 1 }, text);
+}
+
+int peer_call_name(struct peer *from, const char *name, uint64_t cookie, uint64_t timeout_ns)
+{
+	struct engine_send send = {
+		.flags = KDBUS_MSG_EXPECT_REPLY,
+		.dst_name = name,
+		.cookie = cookie,
+		.timeout_ns = timeout_ns,
+	};
+
+	return peer_send(from, send, "call");
 }
 
 int peer_call(struct peer *from, uint64_t dst_id, uint64_t cookie, uint64_t timeout_ns)

@@ -40,11 +40,27 @@ struct peer {
 };
 
 /**
+ * struct startable - a name with an activator
+ * @bus: where
+ * @activator: NULL once removed
+ * @n_waits: how often it was told that a message waits
+ * @n_taken: how often it was told that the name has an owner
+ */
+struct startable {
+	struct bus *bus;
+	struct engine_activator *activator;
+	unsigned n_waits;
+	unsigned n_taken;
+};
+
+/**
  * struct bus - an engine and its peers
  * @engine: the engine
  * @is_direct: payload travels by reference
  * @deadline_ns: what the host was told last
  * @deny: errno of may_deliver() from @deny_src to @deny_dst
+ * @deny_wait: errno of may_wait()
+ * @undelivered: a line per message that was not delivered: sender, receiver, errno, text
  * @n_peers: number of @peers, closed ones included
  */
 struct bus {
@@ -54,6 +70,8 @@ struct bus {
 	uint64_t deadline_ns;
 	int deny;
 	uint64_t deny_src, deny_dst;
+	int deny_wait;
+	char undelivered[256];
 	unsigned n_peers;
 	struct peer peers[BUS_PEERS_MAX];
 };
@@ -76,6 +94,13 @@ int peer_release(struct peer *peer, const char *name);
 
 /* a payload of its own, with a reference */
 struct engine_payload *payload_new(const void *bytes, size_t size, const int *fds, unsigned n_fds);
+/* an activator that grants nothing; closed by startable_close(), before the bus */
+void startable_open(struct startable *startable, struct bus *bus, const char *name);
+void startable_close(struct startable *startable);
+/* takes the oldest waiting message out and compares it with a description */
+void startable_expect(struct startable *startable, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* payloads that were not released yet */
 unsigned payloads_alive(void);
 
@@ -84,6 +109,8 @@ int peer_send(struct peer *peer, struct engine_send send, const char *text);
 /* the commonest of them */
 int peer_unicast(struct peer *from, uint64_t dst_id, const char *text);
 int peer_broadcast(struct peer *from, const char *text);
+int peer_unicast_name(struct peer *from, const char *name, const char *text);
+int peer_call_name(struct peer *from, const char *name, uint64_t cookie, uint64_t timeout_ns);
 int peer_call(struct peer *from, uint64_t dst_id, uint64_t cookie, uint64_t timeout_ns);
 int peer_reply(struct peer *from, uint64_t dst_id, uint64_t cookie_reply, const char *text);
 

@@ -32,6 +32,14 @@ test_engine_SOURCES = %D%/test-engine.c %D%/engine-util.c %D%/engine-util.h
 test_engine_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine
 
+check_PROGRAMS += test-engine-activator
+test_engine_activator_SOURCES = \
+	%D%/test-engine-activator.c \
+	%D%/engine-util.c \
+	%D%/engine-util.h
+test_engine_activator_LDADD = $(kernel_test_ldadd)
+TESTS += test-engine-activator
+
 check_PROGRAMS += test-engine-soak
 test_engine_soak_SOURCES = %D%/test-engine-soak.c %D%/engine-util.c %D%/engine-util.h
 test_engine_soak_LDADD = $(kernel_test_ldadd)

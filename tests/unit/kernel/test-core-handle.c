@@ -20,7 +20,7 @@ static const struct {
 	{KDBUS_CMD_BUS_MAKE, sizeof(struct kdbus_cmd), "control", 3},
 	{KDBUS_CMD_ENDPOINT_MAKE, sizeof(struct kdbus_cmd), "bus", 3},
 	{KDBUS_CMD_ENDPOINT_UPDATE, sizeof(struct kdbus_cmd), NULL, 0},
-	{KDBUS_CMD_HELLO, sizeof(struct kdbus_cmd_hello), "bus", 0xd},
+	{KDBUS_CMD_HELLO, sizeof(struct kdbus_cmd_hello), "bus", 0xf},
 	{KDBUS_CMD_UPDATE, sizeof(struct kdbus_cmd), NULL, 0},
 	{KDBUS_CMD_BYEBYE, sizeof(struct kdbus_cmd), NULL, 0},
 	{KDBUS_CMD_FREE, sizeof(struct kdbus_cmd_free), NULL, 0},
