@@ -108,6 +108,9 @@ int driver_ack(struct driver_call *call);
 int driver_fail(struct driver_call *call, enum driver_error error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* the caller is not privileged */
+int driver_refuse(struct driver_call *call);
+
 /* a dict entry of a{sv}: key and signature; the value follows */
 void driver_put_key(struct wire_writer *writer, const char *key, const char *signature);
 

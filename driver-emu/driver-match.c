@@ -43,9 +43,6 @@ static int read_rule(struct driver_call *call, struct match_rule **rule_out)
 	default:
 		return r;
 	}
-	/* COMPAT: who may not eavesdrop still gets the broadcasts that match */
-	if (!(call->caller->flags & DRIVER_CALLER_PRIVILEGED))
-		match_rule_clear_eavesdropping(rule);
 	*rule_out = rule;
 	return 0;
 }
@@ -66,6 +63,9 @@ int driver_run_add_match(struct driver_call *call)
 	r = read_rule(call, &rule);
 	if (!rule)
 		return r;
+	if (match_rule_is_eavesdropping(rule) &&
+	    !(caller->flags & DRIVER_CALLER_PRIVILEGED))
+		return driver_refuse(call);
 
 	wants = match_owner_wants(&caller->matches);
 	new_wants = wants | match_rule_wants(rule);

@@ -128,6 +128,16 @@ int driver_fail(struct driver_call *call, enum driver_error error, const char *f
 	return 0;
 }
 
+int driver_refuse(struct driver_call *call)
+{
+	const struct driver_caller *caller = call->caller;
+
+	return driver_fail(call, DRIVER_ERROR_ACCESS_DENIED,
+			   "rejected attempt to call %s by connection %s (uid=%d pid=%d)",
+			   call->method->name, driver_caller_name(caller), (int)caller->creds->uid,
+			   (int)caller->creds->pid);
+}
+
 void driver_put_key(struct wire_writer *writer, const char *key, const char *signature)
 {
 	wire_put_struct(writer);
@@ -260,10 +270,7 @@ static int call_method(struct driver_call *call)
 				   method->name);
 	if ((method->flags & DRIVER_METHOD_PRIVILEGED) &&
 	    !(caller->flags & DRIVER_CALLER_PRIVILEGED))
-		return driver_fail(call, DRIVER_ERROR_ACCESS_DENIED,
-				   "rejected attempt to call %s by connection %s (uid=%d pid=%d)",
-				   method->name, driver_caller_name(caller),
-				   (int)caller->creds->uid, (int)caller->creds->pid);
+		return driver_refuse(call);
 	if (strcmp(signature, method->in) != 0)
 		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
 				   "Call to %s has wrong args (%s, expected %s)\n", method->name,

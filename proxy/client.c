@@ -203,11 +203,12 @@ void client_signal(struct client *client, struct message *message)
 
 void client_copy(struct client *client, struct message *message)
 {
-	if (client_is_overfull(client) || outbound_answer(&client->out, message, 0) < 0) {
+	if (client_is_overfull(client) || outbound_answer(&client->out, message, client_queued(client)) < 0) {
 		client->n_dropped++;
 		client->daemon->counts.n_lost++;
 		if (log_limit_pass(&client->daemon->log_lost))
-			log_warning("Monitor %s (uid=%d pid=%d) does not keep up: message lost",
+			log_warning("%s %s (uid=%d pid=%d) does not keep up: message lost",
+				    client->state == CLIENT_MONITOR ? "Monitor" : "Eavesdropper",
 				    client->unique_name, (int)client->creds.uid,
 				    (int)client->creds.pid);
 		return;

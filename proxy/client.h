@@ -60,7 +60,7 @@ enum client_state {
  *	from it is still taken
  * @is_read_paused: it does not read the answers that it asks for: so it is not read from,
  *	and what has been read already waits in in.kept
- * @n_dropped: copies that a monitor could not take
+ * @n_dropped: copies that it could not take as a monitor or an eavesdropper
  */
 struct client {
 	struct loop_source source;
@@ -133,7 +133,7 @@ void client_answer(struct client *client, struct message *message);
 /* a signal of the bus that the client's rules want: lost and counted without memory */
 void client_signal(struct client *client, struct message *message);
 
-/* a copy for a monitor: dropped and counted where the monitor does not keep up */
+/* a copy for a monitor or an eavesdropper: dropped and counted where it does not keep up */
 void client_copy(struct client *client, struct message *message);
 
 /* what SENDER of its messages says: ":not.active.yet" before Hello */

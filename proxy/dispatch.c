@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "proxy/daemon.h"
+#include "proxy/eavesdrop.h"
 #include "proxy/monitor.h"
 #include "proxy/translate.h"
 
@@ -84,6 +85,10 @@ static void dispatch_driver(struct client *client, struct message *message)
 		monitor_end_hello_reply(daemon);
 		client_answer(client, answer.messages[i]);
 	}
+	/* what failed has not reached the driver */
+	if (is_addressed && client->state == CLIENT_ACTIVE &&
+	    !(answer.n_messages && answer.messages[0]->header.type == WIRE_ERROR))
+		eavesdrop_feed_driver(daemon, client, message);
 	if (answer.is_monitor && client->state != CLIENT_CLOSED &&
 	    client_become_monitor(client, answer.rules, answer.n_rules) < 0)
 		client_close(client, "out of memory");

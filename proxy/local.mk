@@ -36,6 +36,7 @@ libproxy_a_SOURCES = \
 	%D%/daemon-host.c %D%/daemon-host.h \
 	%D%/daemon.c %D%/daemon.h \
 	%D%/dispatch.c %D%/dispatch.h \
+	%D%/eavesdrop.c %D%/eavesdrop.h \
 	%D%/environment.c %D%/environment.h \
 	%D%/holders.c %D%/holders.h \
 	%D%/inbound.c %D%/inbound.h \

@@ -200,6 +200,11 @@ uint32_t match_registry_n_nodes(const struct match_registry *registry)
 	return registry->n_subscribed;
 }
 
+uint32_t match_registry_n_eavesdropping(const struct match_registry *registry)
+{
+	return registry->n_eavesdropping;
+}
+
 void match_registry_get_counts(const struct match_registry *registry,
 			       struct match_counts *counts_out)
 {

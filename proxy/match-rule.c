@@ -345,6 +345,11 @@ bool match_rule_equals(const struct match_rule *a, const struct match_rule *b)
 	return true;
 }
 
+bool match_rule_is_eavesdropping(const struct match_rule *rule)
+{
+	return rule->is_eavesdropping;
+}
+
 void match_rule_clear_eavesdropping(struct match_rule *rule)
 {
 	rule->is_eavesdropping = false;

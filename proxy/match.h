@@ -57,7 +57,9 @@ DEFINE_CLEANUP(struct match_rule *, match_rule_free);
 /* whether RemoveMatch of one removes the other: the same terms, whatever the text was */
 bool match_rule_equals(const struct match_rule *a, const struct match_rule *b);
 
-/* forgets eavesdrop='true': for who may not, and who need not */
+/* whether it says eavesdrop='true' */
+bool match_rule_is_eavesdropping(const struct match_rule *rule);
+/* forgets eavesdrop='true': for who need not */
 void match_rule_clear_eavesdropping(struct match_rule *rule);
 
 #define MATCH_WANTS_SIGNALS	  (1u << 0) /* could match messages of other clients */
@@ -185,6 +187,8 @@ void match_registry_clear(struct match_registry *registry, struct match_owner *o
 
 /* distinct rules, each counted once however many added it */
 uint32_t match_registry_n_nodes(const struct match_registry *registry);
+/* rules that eavesdrop, each as often as it was added */
+uint32_t match_registry_n_eavesdropping(const struct match_registry *registry);
 
 /**
  * struct match_counts - how many rules there are, and were

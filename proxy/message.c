@@ -8,7 +8,9 @@
 #include "proxy/message.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static void message_release(struct engine_payload *payload)
@@ -76,5 +78,28 @@ int message_new_finish(struct wire_writer *writer, struct message **message_out)
 	message->payload.data = message->bytes;
 	message->payload.size = size;
 	*message_out = steal(message);
+	return 0;
+}
+
+int message_new_renamed(const struct message *message, const char *sender, size_t sender_len,
+			struct message **message_out)
+{
+	const struct wire_header *header = &message->header;
+	uint32_t size = wire_relay_size(message->bytes, header, sender_len);
+	__cleanup(message_unrefp) struct message *renamed = NULL;
+	int r;
+
+	r = message_new((size_t)size + header->body_size, message->payload.n_fds, &renamed);
+	if (r < 0)
+		return r;
+	wire_relay_header(message->bytes, header, sender, sender_len, renamed->bytes,
+			  &renamed->header);
+	memcpy(renamed->bytes + size, message_body(message), header->body_size);
+	for (uint32_t i = 0; i < message->payload.n_fds; i++) {
+		renamed->payload.fds[i] = fcntl(message->payload.fds[i], F_DUPFD_CLOEXEC, 3);
+		if (renamed->payload.fds[i] < 0)
+			return -errno;
+	}
+	*message_out = steal(renamed);
 	return 0;
 }

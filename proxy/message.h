@@ -41,6 +41,17 @@ int message_new(size_t size, uint32_t n_fds, struct message **message_out);
  */
 int message_new_finish(struct wire_writer *writer, struct message **message_out);
 
+/**
+ * message_new_renamed() - the same message from another sender
+ * @sender: @sender_len bytes; valid as a bus name
+ *
+ * Its descriptors are duplicates.
+ *
+ * Return: 0, -ENOMEM, -EMSGSIZE beyond WIRE_MAX_SIZE, or the errno of fcntl().
+ */
+int message_new_renamed(const struct message *message, const char *sender, size_t sender_len,
+			struct message **message_out);
+
 static inline struct message *message_ref(struct message *message)
 {
 	engine_payload_ref(&message->payload);

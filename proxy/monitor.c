@@ -2,8 +2,6 @@
 /* Monitors: see monitor.h. */
 #include "proxy/monitor.h"
 
-#include <string.h>
-
 #include "proxy/daemon.h"
 #include "proxy/parties.h"
 
@@ -54,18 +52,12 @@ static void monitor_feed_hello(struct daemon *daemon, uint64_t id)
 	const struct message *hello = daemon->hello;
 	__cleanup(message_unrefp) struct message *named = NULL;
 	char unique_name[UNIQUE_NAME_SIZE];
-	uint32_t size;
 	size_t len;
 
 	daemon->hello = NULL;
 	len = unique_name_format(id, daemon->id_offset, unique_name);
-	size = wire_relay_size(hello->bytes, &hello->header, len);
-	if (message_new(size + hello->header.body_size, 0, &named) < 0)
-		return;
-	wire_relay_header(hello->bytes, &hello->header, unique_name, len, named->bytes,
-			  &named->header);
-	memcpy(named->bytes + size, message_body(hello), hello->header.body_size);
-	monitor_feed(daemon, named);
+	if (!message_new_renamed(hello, unique_name, len, &named))
+		monitor_feed(daemon, named);
 }
 
 static void monitor_feed_made(struct daemon *daemon, int r, struct message *message)

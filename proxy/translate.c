@@ -23,6 +23,7 @@
 
 #include "proxy/bloom.h"
 #include "proxy/daemon.h"
+#include "proxy/eavesdrop.h"
 #include "proxy/monitor.h"
 
 /* a name may change hands between look-up and SEND so often, and no more */
@@ -111,10 +112,14 @@ int translate_send(struct client *client, struct message *message)
 	} else if (header->type == WIRE_RETURN || header->type == WIRE_ERROR) {
 		send.cookie_reply = header->reply_serial;
 	}
-	if (!engine_asks_may_deliver(daemon->engine))
-		return translate_checked(client, &send, message);
-	r = engine_send(client->caller.conn, &send);
-	access_end_message(&daemon->access);
+	if (engine_asks_may_deliver(daemon->engine)) {
+		r = engine_send(client->caller.conn, &send);
+		access_end_message(&daemon->access);
+	} else {
+		r = translate_checked(client, &send, message);
+	}
+	if (!r)
+		eavesdrop_feed(daemon, client, message);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 conformance_programs = \
 	%D%/test-auth \
 	%D%/test-driver \
+	%D%/test-eavesdrop \
 	%D%/test-endian \
 	%D%/test-engine \
 	%D%/test-exhaustion \
@@ -38,6 +39,7 @@ check_PROGRAMS += $(conformance_programs)
 conformance_ldadd = libharness.a libtap.a
 %C%_test_auth_LDADD = $(conformance_ldadd)
 %C%_test_driver_LDADD = $(conformance_ldadd)
+%C%_test_eavesdrop_LDADD = $(conformance_ldadd)
 %C%_test_endian_LDADD = $(conformance_ldadd)
 %C%_test_engine_LDADD = $(conformance_ldadd)
 %C%_test_exhaustion_LDADD = $(conformance_ldadd)

@@ -630,29 +630,3 @@ TEST(many_rules)
 	expect_quiet(f.to);
 	fixture_stop(&f);
 }
-
-/* Eavesdropping is old; who may not do it is told so. */
-TEST(eavesdropping_shows_others_messages)
-{
-	struct fixture f = fixture_start(NULL);
-
-	add_match(f.to, "eavesdrop='true'");
-	conn_send(f.from,
-		  msg_flags(msg_call(f.other->unique, "/", "a.b", "Private"), MSG_NO_REPLY));
-	msg_free(conn_find_call(f.other, "Private"));
-	/* ours shows broadcasts alone: DIFFERENCES eavesdrop */
-	if (subject_is_reference())
-		msg_free(conn_find_call(f.to, "Private"));
-	else
-		expect_quiet(f.to);
-	conn_drop(f.to);
-	conn_send(f.from, msg_signal("/", "a.b", "Public"));
-	conn_sync(f.from);
-	msg_free(conn_find_signal(f.to, "Public"));
-	remove_match(f.to, "eavesdrop='true'");
-	conn_drop(f.to);
-	conn_send(f.from, msg_signal("/", "a.b", "Public"));
-	conn_sync(f.from);
-	expect_quiet(f.to);
-	fixture_stop(&f);
-}

@@ -243,6 +243,28 @@ TEST(messages_between_clients)
 	fixture_stop(&f);
 }
 
+/* what is said to the driver may bring descriptors; a monitor gets what the header promises */
+TEST(descriptors_to_the_driver)
+{
+	struct fixture f = fixture_start();
+	struct conn *conn = conn_auth(f.subject->address, true);
+	int fd = open("/dev/null", O_RDONLY);
+	struct msg *msg;
+
+	become_monitor(f.monitor, NULL);
+	expect_return(conn_call(f.a, msg_attach(driver_msg("GetId"), fd)));
+	msg = conn_find_call(f.monitor, "GetId");
+	expect_eq(msg->n_fds, 1);
+	msg_free(msg);
+	expect_return(conn_call(conn, msg_attach(driver_msg("Hello"), fd)));
+	msg = conn_find_call(f.monitor, "Hello");
+	expect_eq(msg->n_fds, 1);
+	msg_free(msg);
+	close(fd);
+	conn_close(conn);
+	fixture_stop(&f);
+}
+
 TEST(driver_traffic)
 {
 	struct fixture f;

@@ -143,6 +143,23 @@ struct conn *conn_new(const char *address)
 	return conn;
 }
 
+struct conn *conn_new_nobody(const char *address)
+{
+	enum { NOBODY = 65534 };
+	struct conn *conn;
+
+	if (getuid())
+		skip("needs to be run by root");
+	/* what counts is who calls connect() */
+	expect_eq(setresgid(NOBODY, NOBODY, 0), 0);
+	expect_eq(setresuid(NOBODY, NOBODY, 0), 0);
+	conn = conn_auth(address, true);
+	expect_eq(setresuid(0, 0, 0), 0);
+	expect_eq(setresgid(0, 0, 0), 0);
+	conn_hello(conn);
+	return conn;
+}
+
 bool conn_is_refused(struct conn *conn, uint32_t serial)
 {
 	struct msg *msg;
@@ -462,15 +479,26 @@ static struct msg *take_first(struct conn *conn, bool (*fits)(const struct msg *
 	}
 }
 
+struct awaited {
+	const char *unique;
+	uint32_t serial;
+};
+
 static bool is_reply_to(const struct msg *msg, const void *arg)
 {
+	const struct awaited *awaited = arg;
+
+	/* who eavesdrops sees replies to others, whose serials are like its own */
+	if (awaited->unique && msg->destination && *msg->destination == ':' &&
+	    strcmp(msg->destination, awaited->unique) != 0)
+		return false;
 	return (msg->type == MSG_RETURN || msg->type == MSG_ERROR) &&
-	       msg->reply_serial == *(const uint32_t *)arg;
+	       msg->reply_serial == awaited->serial;
 }
 
 struct msg *conn_reply_at(struct conn *conn, uint32_t serial, const char *file, int line)
 {
-	return take_first(conn, is_reply_to, &serial, file, line);
+	return take_first(conn, is_reply_to, &(struct awaited){conn->unique, serial}, file, line);
 }
 
 struct kind {

@@ -564,10 +564,16 @@ CARRIER_TEST(eavesdropping_is_a_privilege)
 	struct member *a = &bus->members[0], *b = &bus->members[1];
 	static struct match_subject subject;
 	struct message *message;
+	char expected[128];
 
 	bus_hello(bus, 2);
 	b->caller.flags |= DRIVER_CALLER_PRIVILEGED;
-	expect_answer(bus, a, "AddMatch", "s", "return", "eavesdrop='true'");
+	snprintf(expected, sizeof(expected),
+		 "error AccessDenied \"rejected attempt to call AddMatch by connection %s "
+		 "(uid=1000 pid=4000)\"",
+		 a->unique_name);
+	expect_answer(bus, a, "AddMatch", "s", expected, "eavesdrop='true'");
+	expect_answer(bus, a, "AddMatch", "s", "return", "eavesdrop='false'");
 	expect_answer(bus, b, "AddMatch", "s", "return", "eavesdrop='true'");
 	message = request_message(&(struct request){.destination = "a.b"});
 	match_subject_init_message(&subject, message);
@@ -576,8 +582,10 @@ CARRIER_TEST(eavesdropping_is_a_privilege)
 	subject.is_broadcast = true;
 	expect(match_owner_accepts(bus->matches, &a->caller.matches, &subject));
 	message_unref(message);
-	expect_answer(bus, a, "RemoveMatch", "s", "return", "eavesdrop='true'");
+	expect_eq(match_registry_n_eavesdropping(bus->matches), 1);
 	expect_answer(bus, b, "RemoveMatch", "s", "return", "eavesdrop='true'");
+	expect_eq(match_registry_n_eavesdropping(bus->matches), 0);
+	expect_answer(bus, a, "RemoveMatch", "s", "return", "");
 	bus_free(bus);
 }
 

@@ -86,6 +86,33 @@ TEST(of_what_was_written)
 	message_unref(message);
 }
 
+TEST(from_another_sender)
+{
+	struct message *message, *renamed = NULL;
+	int n_fds = count_fds();
+
+	expect_eq(finish(":1.3", &message), 0);
+	/* one that cannot be duplicated */
+	expect_eq(message_new_renamed(message, ":1.77", 5, &renamed), -EBADF);
+	expect_eq(renamed, NULL);
+	for (int i = 0; i < 2; i++)
+		message->payload.fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	fault_at(1);
+	expect_eq(message_new_renamed(message, ":1.77", 5, &renamed), -ENOMEM);
+	fault_disarm();
+	expect_eq(message_new_renamed(message, ":1.77", 5, &renamed), 0);
+	expect_eq(count_fds(), n_fds + 4);
+	message_unref(message);
+	expect_str(message_sender(renamed), ":1.77");
+	expect_str(message_destination(renamed), ":1.3");
+	expect_eq(renamed->header.n_fds, 2);
+	expect_eq(renamed->payload.size, renamed->header.header_size + renamed->header.body_size);
+	expect_eq(wire_body_check(&renamed->header, renamed->bytes, message_body(renamed)),
+		  WIRE_OK);
+	message_unref(renamed);
+	expect_eq(count_fds(), n_fds);
+}
+
 TEST(a_field_with_a_value_that_is_not_allowed)
 {
 	struct message *message = NULL;
