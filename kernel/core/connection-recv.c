@@ -243,8 +243,7 @@ static u64 recv_finish(struct kdbus_conn *conn, struct kdbus_cmd_recv *cmd)
 	u64 n_lost = conn->queue.n_lost;
 
 	conn->queue.n_lost = 0;
-	if (!kdbus_queue_first(&conn->queue))
-		conn->queue.is_armed = true;
+	kdbus_queue_rearm(conn);
 	cmd->dropped_msgs = n_lost;
 	return n_lost > 0 ? KDBUS_RECV_RETURN_DROPPED_MSGS : 0;
 }

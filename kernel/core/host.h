@@ -142,6 +142,7 @@ struct kdbus_fake {
  * @random: unpredictable bytes
  *
  * @conn_wake: @conn has become readable, or was disconnected
+ * @conn_emptied: @conn, which has a pool, is not readable any more; conn_wake() comes again
  * @conn_lost: a broadcast from @src_id (0: a notification) went missing for @conn
  * @deadline_changed: the earliest reply deadline of @bus is now @deadline_ns
  *	(U64_MAX: none); kdbus_bus_expire() is due then
@@ -195,6 +196,7 @@ struct kdbus_host_ops {
 	void (*random)(void *dst, size_t size);
 
 	void (*conn_wake)(struct kdbus_conn *conn);
+	void (*conn_emptied)(struct kdbus_conn *conn);
 	void (*conn_lost)(struct kdbus_conn *conn, u64 src_id);
 	void (*deadline_changed)(struct kdbus_bus *bus, u64 deadline_ns);
 

@@ -90,10 +90,9 @@ static bool queue_is_exempt(const struct kdbus_conn *conn, const struct kdbus_me
 }
 
 /* may the message pass from an activator to somebody else, or to it */
-static bool queue_may_move(const struct kdbus_conn *conn, const struct kdbus_message *msg)
+static bool queue_may_move(const struct kdbus_message *msg)
 {
-	return msg->name && msg->name->activator && !msg->is_notification &&
-	       !kdbus_conn_is_strict(conn);
+	return msg->name && msg->name->activator && !msg->is_notification;
 }
 
 /* @user: who sent it, NULL for the bus itself */
@@ -213,7 +212,7 @@ static int queue_fill_slice(struct kdbus_conn *conn, struct kdbus_message *msg,
 	}
 
 	entry->slice = slice;
-	if (msg->n_fds > 0 || msg->n_memfds > 0 || queue_may_move(conn, msg))
+	if (msg->n_fds > 0 || msg->n_memfds > 0 || queue_may_move(msg))
 		entry->body = kdbus_body_ref(msg->body);
 	return 0;
 }
@@ -266,7 +265,7 @@ static int queue_add_direct(struct kdbus_conn *conn, struct kdbus_message *msg,
 			return r;
 		}
 	}
-	if (queue_may_move(conn, msg))
+	if (queue_may_move(msg))
 		entry->body = kdbus_body_ref(msg->body);
 	return 0;
 }
@@ -323,6 +322,17 @@ int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kd
 	return r;
 }
 
+void kdbus_queue_rearm(struct kdbus_conn *conn)
+{
+	struct kdbus_queue *queue = &conn->queue;
+
+	if (queue->is_armed || !list_empty(&queue->entries) || queue->n_lost > 0 ||
+	    !conn->is_connected)
+		return;
+	queue->is_armed = true;
+	kdbus_conn_host(conn)->conn_emptied(conn);
+}
+
 void kdbus_queue_detach(struct kdbus_conn *conn, const struct kdbus_name_entry *name,
 			struct list_head *list)
 {
@@ -339,9 +349,9 @@ void kdbus_queue_detach(struct kdbus_conn *conn, const struct kdbus_name_entry *
 		entry->user = user;
 		list_add_tail(&entry->link, list);
 	}
-	/* nobody will ask an activator whether it is empty */
-	if (kdbus_conn_is_activator(conn) && list_empty(&queue->entries))
-		queue->is_armed = true;
+	/* who made a direct connection was told that there is something, and will find nothing */
+	if (!kdbus_conn_is_direct(conn))
+		kdbus_queue_rearm(conn);
 	mutex_unlock(&conn->lock);
 }
 

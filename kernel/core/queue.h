@@ -153,6 +153,10 @@ int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kd
 /* a broadcast from @src_id (0: a notification) could not be queued to @dst, whose lock is taken */
 void kdbus_queue_lose(struct kdbus_conn *dst, u64 src_id);
 
+/* if @conn, which has a pool, is not readable any more, the host learns of it, and of what comes
+ * next; with its lock held */
+void kdbus_queue_rearm(struct kdbus_conn *conn);
+
 /**
  * kdbus_queue_detach() - take messages out that were addressed to a name
  * @conn: whose queue; its lock is taken

@@ -39,7 +39,6 @@ struct kdbus_embedded_handle {
 	struct kdbus_embedded_cred more; /* .groups owned */
 	struct kdbus_handle *handle;
 	int fd;
-	bool is_signalled;
 	const void *pool;
 	size_t pool_size;
 };
@@ -111,9 +110,19 @@ static void handle_signal(struct kdbus_embedded_handle *handle)
 {
 	uint64_t one = 1;
 
-	handle->is_signalled = true;
 	/* can only fail when it is readable for long */
 	if (write(handle->fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void host_conn_emptied(struct kdbus_conn *conn)
+{
+	struct kdbus_embedded_handle *handle =
+		container_of(conn->host, struct kdbus_embedded_handle, caller);
+	uint64_t count;
+
+	/* the core says so once for each time that it said the opposite */
+	if (read(handle->fd, &count, sizeof(count)) < 0)
 		return;
 }
 
@@ -208,6 +217,7 @@ static const struct kdbus_host_ops embedded_ops = {
 	.clock = host_clock,
 	.random = host_random,
 	.conn_wake = host_conn_wake,
+	.conn_emptied = host_conn_emptied,
 	.conn_lost = host_conn_lost,
 	.deadline_changed = host_deadline_changed,
 	.taken = host_taken,
@@ -447,28 +457,11 @@ struct kdbus_embedded_handle *kdbus_embedded_close(struct kdbus_embedded_handle 
 	return NULL;
 }
 
-/* empties the eventfd when nothing is left to be received */
-static void handle_update_fd(struct kdbus_embedded_handle *handle)
-{
-	uint64_t count;
-
-	if (!handle->is_signalled || kdbus_handle_poll(handle->handle) != KDBUS_POLL_WRITABLE)
-		return;
-	handle->is_signalled = false;
-	if (read(handle->fd, &count, sizeof(count)) < 0)
-		return;
-}
-
 int kdbus_embedded_command(struct kdbus_embedded_handle *handle, unsigned long nr, void *cmd)
 {
-	int r;
-
 	if (nr > UINT32_MAX)
 		return -ENOTTY;
-	r = kdbus_handle_command(handle->handle, nr, (uintptr_t)cmd);
-	if (nr == KDBUS_CMD_RECV)
-		handle_update_fd(handle);
-	return r;
+	return kdbus_handle_command(handle->handle, nr, (uintptr_t)cmd);
 }
 
 int kdbus_embedded_pool(struct kdbus_embedded_handle *handle, const void **address_out,

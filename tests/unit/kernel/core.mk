@@ -5,6 +5,7 @@ libkdbus_test_a_SOURCES = %D%/kdbus-util.c %D%/kdbus-util.h
 libkdbus_test_a_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
 
 core_tests = \
+	test-core-activator \
 	test-core-alloc \
 	test-core-connection \
 	test-core-handle \
@@ -21,6 +22,10 @@ check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 core_test_cppflags = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
 core_test_ldadd = libkdbus-test.a $(kernel_test_ldadd)
+
+test_core_activator_SOURCES = %D%/test-core-activator.c
+test_core_activator_CPPFLAGS = $(core_test_cppflags)
+test_core_activator_LDADD = $(core_test_ldadd)
 
 test_core_alloc_SOURCES = %D%/test-core-alloc.c
 test_core_alloc_CPPFLAGS = $(core_test_cppflags)

@@ -268,6 +268,19 @@ void peer_init_holder(struct peer *peer, struct bus *bus, const char *name, uint
 	expect_eq(peer_hello(peer, bus, 0, &hello, NULL), 0);
 }
 
+void peer_init_activator(struct peer *peer, struct bus *bus, unsigned flags, const char *name,
+			 uint64_t type, uint64_t access, uint64_t id)
+{
+	struct cmd hello;
+
+	hello_init(&hello);
+	hello.hello.flags |= KDBUS_HELLO_ACTIVATOR;
+	cmd_add_str(&hello, KDBUS_ITEM_NAME, name);
+	if (type)
+		cmd_add_access(&hello, type, access, id);
+	expect_eq(peer_hello(peer, bus, flags, &hello, NULL), 0);
+}
+
 void peer_deinit(struct peer *peer)
 {
 	if (peer->handle)
@@ -505,6 +518,30 @@ int peer_reply(struct peer *peer, uint64_t dst_id, uint64_t cookie_reply)
 	return peer_send(peer, &send);
 }
 
+int peer_send_name(struct peer *peer, const char *name, uint64_t cookie)
+{
+	struct send send = {
+		.dst_name = name,
+		.cookie = cookie,
+		.data = name,
+		.size = strlen(name),
+	};
+
+	return peer_send(peer, &send);
+}
+
+int peer_call_name(struct peer *peer, const char *name, uint64_t cookie)
+{
+	struct send send = {
+		.flags = KDBUS_MSG_EXPECT_REPLY,
+		.dst_name = name,
+		.cookie = cookie,
+		.cookie_reply = 1ULL << 62,
+	};
+
+	return peer_send(peer, &send);
+}
+
 int peer_broadcast(struct peer *peer, uint64_t cookie)
 {
 	struct send send = {
@@ -528,13 +565,22 @@ static void got_text(struct got *got, const void *data, size_t size)
 	got->size = size;
 }
 
+/* behind what there is already; @data NULL: zeros */
+static void got_part(struct got *got, const uint8_t *data, size_t size)
+{
+	for (size_t i = 0; i < size && got->size + i < sizeof(got->text) - 1; i++)
+		got->text[got->size + i] = data ? data[i] : 0;
+	got->size += size;
+}
+
 static void got_item(struct got *got, const struct kdbus_msg *msg, const struct kdbus_item *item)
 {
 	const struct kdbus_notify_name_change *change = &item->name_change;
 
 	switch (item->type) {
 	case KDBUS_ITEM_PAYLOAD_OFF:
-		got_text(got, (const uint8_t *)msg + item->vec.offset, item->vec.size);
+		got_part(got, item->vec.offset == ~0ULL ? NULL : (const uint8_t *)msg + item->vec.offset,
+			 item->vec.size);
 		break;
 	case KDBUS_ITEM_FDS:
 		got->n_fds = kdbus_item_payload_size(item) / sizeof(int);

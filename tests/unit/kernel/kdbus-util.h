@@ -131,6 +131,9 @@ void peer_init_uid(struct peer *peer, struct bus *bus, uint32_t uid);
 /* a policy holder for @name, with one access record unless @type is 0 */
 void peer_init_holder(struct peer *peer, struct bus *bus, const char *name, uint64_t type,
 		      uint64_t access, uint64_t id);
+/* an activator of @name, by handle or direct, with one access record unless @type is 0 */
+void peer_init_activator(struct peer *peer, struct bus *bus, unsigned flags, const char *name,
+			 uint64_t type, uint64_t access, uint64_t id);
 void peer_deinit(struct peer *peer);
 /* credentials of somebody who is not us */
 struct kdbus_embedded_cred cred_of(uint32_t uid);
@@ -173,6 +176,9 @@ int peer_send(struct peer *peer, const struct send *send);
 int peer_send_to(struct peer *peer, uint64_t dst_id, uint64_t cookie, size_t size);
 int peer_call(struct peer *peer, uint64_t dst_id, uint64_t cookie, uint64_t deadline_ns);
 int peer_reply(struct peer *peer, uint64_t dst_id, uint64_t cookie_reply);
+/* the same to a name: its text, and a call */
+int peer_send_name(struct peer *peer, const char *name, uint64_t cookie);
+int peer_call_name(struct peer *peer, const char *name, uint64_t cookie);
 int peer_broadcast(struct peer *peer, uint64_t cookie);
 
 /**
