@@ -50,7 +50,10 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-message.h \
 	%D%/engine/engine-policy.c \
 	%D%/engine/engine-pool.c \
-	%D%/engine/engine-transport.h
+	%D%/engine/engine-remote.c \
+	%D%/engine/engine-transport.h \
+	%D%/engine/remote-client.c \
+	%D%/engine/remote-client.h
 
 # the core
 libkdbus_a_SOURCES += \
@@ -108,7 +111,15 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/meta.c \
 	%D%/embedded/payload.c \
 	%D%/embedded/payload.h \
-	%D%/embedded/pool.c
+	%D%/embedded/pool.c \
+	%D%/embedded/remote-protocol.h \
+	%D%/embedded/remote-request.c \
+	%D%/embedded/remote-request.h \
+	%D%/embedded/server.c \
+	%D%/embedded/server.h \
+	%D%/embedded/server-inner.h \
+	%D%/embedded/server-node.c \
+	%D%/embedded/server-peer.c
 
 # the same with real locks, for tests that have threads
 check_LIBRARIES += libkdbus-threads.a

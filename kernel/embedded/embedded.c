@@ -130,7 +130,9 @@ static void host_conn_wake(struct kdbus_conn *conn)
 {
 	struct embedded_caller *caller = conn->host;
 
-	if (!caller->is_direct)
+	if (caller->process)
+		caller->process->ops->wake(caller->process);
+	else if (!caller->is_direct)
 		handle_signal(container_of(caller, struct kdbus_embedded_handle, caller));
 	else if (to_embedded(conn->bus)->hooks.wake)
 		to_embedded(conn->bus)->hooks.wake(conn);
@@ -400,9 +402,9 @@ static int handle_set_cred(struct kdbus_embedded_handle *handle,
 	return 0;
 }
 
-int kdbus_embedded_open(struct kdbus_embedded *embedded, const char *path,
-			const struct kdbus_embedded_cred *cred,
-			struct kdbus_embedded_handle **handle_out)
+int embedded_open_for(struct kdbus_embedded *embedded, const char *path,
+		      const struct kdbus_embedded_cred *cred, struct embedded_process *process,
+		      struct kdbus_embedded_handle **handle_out)
 {
 	struct kdbus_embedded_handle *handle;
 	struct kdbus_endpoint *ep;
@@ -417,12 +419,13 @@ int kdbus_embedded_open(struct kdbus_embedded *embedded, const char *path,
 		goto exit_ep;
 	}
 	handle->caller.embedded = embedded;
+	handle->caller.process = process;
 	handle->caller.cred = &handle->cred;
 	r = handle_set_cred(handle, cred ?: &embedded->self_more);
 	if (r < 0)
 		goto exit_handle;
-	handle->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (handle->fd < 0) {
+	handle->fd = process ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (handle->fd < 0 && !process) {
 		r = -errno;
 		goto exit_groups;
 	}
@@ -434,7 +437,8 @@ int kdbus_embedded_open(struct kdbus_embedded *embedded, const char *path,
 	return 0;
 
 exit_fd:
-	close(handle->fd);
+	if (handle->fd >= 0)
+		close(handle->fd);
 exit_groups:
 	kfree(handle->more.groups);
 exit_handle:
@@ -444,6 +448,13 @@ exit_ep:
 	return r;
 }
 
+int kdbus_embedded_open(struct kdbus_embedded *embedded, const char *path,
+			const struct kdbus_embedded_cred *cred,
+			struct kdbus_embedded_handle **handle_out)
+{
+	return embedded_open_for(embedded, path, cred, NULL, handle_out);
+}
+
 struct kdbus_embedded_handle *kdbus_embedded_close(struct kdbus_embedded_handle *handle)
 {
 	if (!handle)
@@ -451,7 +462,8 @@ struct kdbus_embedded_handle *kdbus_embedded_close(struct kdbus_embedded_handle 
 	if (handle->pool)
 		munmap((void *)handle->pool, handle->pool_size);
 	kdbus_handle_free(handle->handle);
-	close(handle->fd);
+	if (handle->fd >= 0)
+		close(handle->fd);
 	kfree(handle->more.groups);
 	kfree(handle);
 	return NULL;
@@ -462,6 +474,23 @@ int kdbus_embedded_command(struct kdbus_embedded_handle *handle, unsigned long n
 	if (nr > UINT32_MAX)
 		return -ENOTTY;
 	return kdbus_handle_command(handle->handle, nr, (uintptr_t)cmd);
+}
+
+int embedded_command_at(struct kdbus_embedded_handle *handle, unsigned long nr, u64 address)
+{
+	if (nr > UINT32_MAX)
+		return -ENOTTY;
+	return kdbus_handle_command(handle->handle, nr, address);
+}
+
+struct kdbus_conn *embedded_handle_conn(struct kdbus_embedded_handle *handle)
+{
+	return handle->handle->state == KDBUS_HANDLE_CONNECTED ? handle->handle->conn : NULL;
+}
+
+struct kdbus_endpoint *embedded_handle_endpoint(struct kdbus_embedded_handle *handle)
+{
+	return handle->handle->state == KDBUS_HANDLE_ENDPOINT_OWNER ? handle->handle->ep : NULL;
 }
 
 int kdbus_embedded_pool(struct kdbus_embedded_handle *handle, const void **address_out,

@@ -5,16 +5,49 @@
 #include "kernel/core/domain.h"
 #include "kernel/embedded/embedded.h"
 
+struct kdbus_embedded_handle;
+
+/**
+ * struct embedded_process - another process, for which a handle works
+ * @pid: its number, 0 if that is not known
+ * @ops: what can be done with it
+ *
+ * The operations are called while a command of the handle runs, but for @wake, which
+ * is called at any time, with locks held, and takes note only.
+ *
+ * @read: copy from its memory: 0 or -EFAULT
+ * @write: copy to it: 0 or -EFAULT
+ * @get_fd: our descriptor for its descriptor @number, borrowed; or -EBADF
+ * @give_fd: a copy of @fd for it, to go to the next slot of the message; with -1 a
+ *	slot without.  0, or a negative errno: it gets none
+ * @max_payload: bytes of a message that may be taken into memory for it
+ * @wake: there is something to receive, or its connection is dead
+ */
+struct embedded_process {
+	pid_t pid;
+	const struct embedded_process_ops {
+		int (*read)(struct embedded_process *process, void *dst, u64 address, size_t size);
+		int (*write)(struct embedded_process *process, u64 address, const void *src,
+			     size_t size);
+		int (*get_fd)(struct embedded_process *process, int number);
+		int (*give_fd)(struct embedded_process *process, int fd);
+		u64 max_payload;
+		void (*wake)(struct embedded_process *process);
+	} *ops;
+};
+
 /**
  * struct embedded_caller - "caller" of the host operations
  * @embedded: where
- * @cred: who; borrowed
+ * @process: who calls, if that is not this process; borrowed
+ * @cred: with which rights; borrowed
  * @is_direct: a connection of this process, with hooks; else a handle
  *
  * First member of a handle, and of whatever makes direct connections.
  */
 struct embedded_caller {
 	struct kdbus_embedded *embedded;
+	struct embedded_process *process;
 	const struct kdbus_cred *cred;
 	bool is_direct;
 };
@@ -22,6 +55,16 @@ struct embedded_caller {
 /* credentials of this process: what direct connections have */
 const struct kdbus_cred *embedded_self_cred(struct kdbus_embedded *embedded);
 const struct kdbus_host_ops *embedded_host_ops(struct kdbus_embedded *embedded);
+
+/* kdbus_embedded_open() for @process, which must outlive the handle; that has no eventfd */
+int embedded_open_for(struct kdbus_embedded *embedded, const char *path,
+		      const struct kdbus_embedded_cred *cred, struct embedded_process *process,
+		      struct kdbus_embedded_handle **handle_out);
+/* a command at @address of the process that the handle works for */
+int embedded_command_at(struct kdbus_embedded_handle *handle, unsigned long nr, u64 address);
+/* what the handle has become; for a connection, NULL if not */
+struct kdbus_conn *embedded_handle_conn(struct kdbus_embedded_handle *handle);
+struct kdbus_endpoint *embedded_handle_endpoint(struct kdbus_embedded_handle *handle);
 
 /* memory.c: another address space, for all the core knows */
 int embedded_user_read(void *caller, void *dst, u64 address, size_t size);
@@ -35,6 +78,9 @@ int embedded_pool_copy(void *pool, u64 offset, void *src_pool, u64 src_offset, s
 /* maps a part of the pool a second time, as to mmap() */
 int embedded_pool_mmap(void *pool, size_t length, int prot, int flags, u64 offset,
 		       void **address_out);
+/* its memory, for reading, and a descriptor, borrowed, that can do no more than that */
+const void *embedded_pool_data(void *pool);
+int embedded_pool_fd(void *pool);
 /* maps all of it, read-only: 0 or an errno of mmap() */
 int embedded_pool_map(void *pool, const void **address_out, size_t *size_out);
 

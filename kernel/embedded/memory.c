@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Memory of the caller
  *
- * The caller of a handle is in the same process, but what it says about its own
+ * The memory of another process is what its request brought along.  If the caller
+ * of a handle is in this process, what it says about its own
  * memory is believed as little as a process is believed by the kernel: an address
  * that cannot be read gives EFAULT.  The kernel checks that on the way, where it
  * lets a process look at itself; a sandbox that forbids it leaves plain copies.
@@ -39,12 +40,20 @@ static int vm_copy(bool is_write, void *mine, u64 address, size_t size)
 	return 0;
 }
 
-int embedded_user_read(void *caller, void *dst, u64 address, size_t size)
+int embedded_user_read(void *data, void *dst, u64 address, size_t size)
 {
+	struct embedded_caller *caller = data;
+
+	if (caller->process)
+		return caller->process->ops->read(caller->process, dst, address, size);
 	return vm_copy(false, dst, address, size);
 }
 
-int embedded_user_write(void *caller, u64 address, const void *src, size_t size)
+int embedded_user_write(void *data, u64 address, const void *src, size_t size)
 {
+	struct embedded_caller *caller = data;
+
+	if (caller->process)
+		return caller->process->ops->write(caller->process, address, src, size);
 	return vm_copy(true, (void *)src, address, size);
 }

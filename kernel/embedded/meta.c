@@ -6,8 +6,9 @@
  * peers of an embedded bus share its namespaces, so nothing is translated and all
  * of procfs is visible.
  *
- * The task behind a handle is this process, with the credentials of whoever
- * opened the handle.
+ * The task behind a handle is this process, or the one that the handle works for, with the
+ * credentials of whoever opened the handle.  Of another process all is told that its
+ * procfs shows us, of its thread nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -152,8 +153,21 @@ int embedded_meta_fake(void *data, const struct kdbus_fake *fake, struct kdbus_m
 	return 0;
 }
 
+#define PROC_PATH_SIZE 64
+
+/* where procfs has @file of the process that calls */
+static const char *proc_path(const struct embedded_caller *caller, const char *file,
+			     char path[PROC_PATH_SIZE])
+{
+	if (caller->process)
+		snprintf(path, PROC_PATH_SIZE, "/proc/%d/%s", (int)caller->process->pid, file);
+	else
+		snprintf(path, PROC_PATH_SIZE, "/proc/self/%s", file);
+	return path;
+}
+
 /* @size is what fits; a file that cannot be read is empty */
-static size_t read_proc(const char *path, char *dst, size_t size)
+static size_t read_file(const char *path, char *dst, size_t size)
 {
 	size_t done = 0;
 	ssize_t n;
@@ -168,11 +182,20 @@ static size_t read_proc(const char *path, char *dst, size_t size)
 	return done;
 }
 
+static size_t read_proc(const struct embedded_caller *caller, const char *file, char *dst,
+			size_t size)
+{
+	char path[PROC_PATH_SIZE];
+
+	return read_file(proc_path(caller, file, path), dst, size);
+}
+
 /* the first line of a file as a string; without it, no item */
-static void add_line(struct kdbus_buffer *buffer, u64 type, const char *path)
+static void add_line(struct kdbus_buffer *buffer, u64 type, const struct embedded_caller *caller,
+		     const char *file)
 {
 	char line[1024];
-	size_t n = read_proc(path, line, sizeof(line) - 1);
+	size_t n = read_proc(caller, file, line, sizeof(line) - 1);
 
 	n = strnlen(line, n);
 	while (n > 0 && line[n - 1] == '\n')
@@ -208,10 +231,10 @@ static void capture_groups(struct kdbus_meta *meta, const struct kdbus_cred *cre
 		meta_groups(meta)[i] = more->groups[i];
 }
 
-static void add_exe(struct kdbus_buffer *buffer)
+static void add_exe(struct kdbus_buffer *buffer, const struct embedded_caller *caller)
 {
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char path[4096], link[PROC_PATH_SIZE];
+	ssize_t n = readlink(proc_path(caller, "exe", link), path, sizeof(path) - 1);
 
 	if (n <= 0)
 		return;
@@ -219,10 +242,10 @@ static void add_exe(struct kdbus_buffer *buffer)
 	kdbus_buffer_add_item(buffer, KDBUS_ITEM_EXE, path, n + 1);
 }
 
-static void add_cmdline(struct kdbus_buffer *buffer)
+static void add_cmdline(struct kdbus_buffer *buffer, const struct embedded_caller *caller)
 {
 	char args[4096];
-	size_t n = read_proc("/proc/self/cmdline", args, sizeof(args));
+	size_t n = read_proc(caller, "cmdline", args, sizeof(args));
 
 	if (n == 0)
 		return;
@@ -231,10 +254,10 @@ static void add_cmdline(struct kdbus_buffer *buffer)
 	kdbus_buffer_add_item(buffer, KDBUS_ITEM_CMDLINE, args, n);
 }
 
-static void add_cgroup(struct kdbus_buffer *buffer)
+static void add_cgroup(struct kdbus_buffer *buffer, const struct embedded_caller *caller)
 {
 	char line[4096], *end, *path;
-	size_t n = read_proc("/proc/self/cgroup", line, sizeof(line) - 1);
+	size_t n = read_proc(caller, "cgroup", line, sizeof(line) - 1);
 
 	/* hierarchy:controllers:path, the first line of which is the hierarchy that counts */
 	line[n] = '\0';
@@ -260,7 +283,7 @@ static bool read_caps(const char *status, const char *key, u32 *words)
 	return true;
 }
 
-static void add_caps(struct kdbus_buffer *buffer)
+static void add_caps(struct kdbus_buffer *buffer, const struct embedded_caller *caller)
 {
 	static const char *const keys[] = {"CapInh:", "CapPrm:", "CapEff:", "CapBnd:"};
 	char status[8192], last[16];
@@ -268,9 +291,9 @@ static void add_caps(struct kdbus_buffer *buffer)
 	u32 last_cap, n_words, words[2];
 	size_t n;
 
-	n = read_proc("/proc/self/status", status, sizeof(status) - 1);
+	n = read_proc(caller, "status", status, sizeof(status) - 1);
 	status[n] = '\0';
-	n = read_proc("/proc/sys/kernel/cap_last_cap", last, sizeof(last) - 1);
+	n = read_file("/proc/sys/kernel/cap_last_cap", last, sizeof(last) - 1);
 	last[n] = '\0';
 	last_cap = n > 0 ? strtoul(last, NULL, 10) : 0;
 	n_words = last_cap / 32 + 1;
@@ -287,17 +310,17 @@ static void add_caps(struct kdbus_buffer *buffer)
 			memcpy(&item->caps.caps[i * n_words], words, n_words * sizeof(u32));
 }
 
-static void add_audit(struct kdbus_buffer *buffer)
+static void add_audit(struct kdbus_buffer *buffer, const struct embedded_caller *caller)
 {
 	struct kdbus_audit audit;
 	char session[16], login[16];
 	size_t n;
 
-	n = read_proc("/proc/self/sessionid", session, sizeof(session) - 1);
+	n = read_proc(caller, "sessionid", session, sizeof(session) - 1);
 	session[n] = '\0';
 	if (n == 0)
 		return;
-	n = read_proc("/proc/self/loginuid", login, sizeof(login) - 1);
+	n = read_proc(caller, "loginuid", login, sizeof(login) - 1);
 	login[n] = '\0';
 	if (n == 0)
 		return;
@@ -306,30 +329,53 @@ static void add_audit(struct kdbus_buffer *buffer)
 	kdbus_buffer_add_item(buffer, KDBUS_ITEM_AUDIT, &audit, sizeof(audit));
 }
 
+static void capture_pids(struct kdbus_meta *meta, const struct embedded_caller *caller)
+{
+	char status[1024], *parent;
+	int ppid = 0;
+	size_t n;
+
+	if (!caller->process) {
+		meta_set_pids(meta, getpid(), syscall(SYS_gettid), getppid());
+		return;
+	}
+	n = read_proc(caller, "status", status, sizeof(status) - 1);
+	status[n] = '\0';
+	parent = strstr(status, "\nPPid:");
+	if (parent)
+		ppid = atoi(parent + strlen("\nPPid:"));
+	meta_set_pids(meta, caller->process->pid, caller->process->pid, ppid);
+}
+
 int embedded_meta_capture(void *data, u64 mask, struct kdbus_meta **meta_out)
 {
 	const struct embedded_caller *caller = data;
 	const struct kdbus_embedded_cred *more = caller->cred->host;
 	struct kdbus_buffer items = KDBUS_BUFFER_INIT;
+	bool is_self = !caller->process;
 	struct kdbus_meta *meta;
 	int r;
 
+	/* a process that cannot be named has no procfs */
+	if (!is_self && caller->process->pid <= 0)
+		mask &= KDBUS_ATTACH_CREDS | KDBUS_ATTACH_AUXGROUPS;
 	if (mask & KDBUS_ATTACH_TID_COMM)
-		add_line(&items, KDBUS_ITEM_TID_COMM, "/proc/thread-self/comm");
+		add_line(&items, KDBUS_ITEM_TID_COMM, caller,
+			 is_self ? "../thread-self/comm" : "comm");
 	if (mask & KDBUS_ATTACH_PID_COMM)
-		add_line(&items, KDBUS_ITEM_PID_COMM, "/proc/self/comm");
+		add_line(&items, KDBUS_ITEM_PID_COMM, caller, "comm");
 	if (mask & KDBUS_ATTACH_EXE)
-		add_exe(&items);
+		add_exe(&items, caller);
 	if (mask & KDBUS_ATTACH_CMDLINE)
-		add_cmdline(&items);
+		add_cmdline(&items, caller);
 	if (mask & KDBUS_ATTACH_CGROUP)
-		add_cgroup(&items);
+		add_cgroup(&items, caller);
 	if (mask & KDBUS_ATTACH_CAPS)
-		add_caps(&items);
+		add_caps(&items, caller);
 	if (mask & KDBUS_ATTACH_SECLABEL)
-		add_line(&items, KDBUS_ITEM_SECLABEL, "/proc/self/attr/current");
+		add_line(&items, KDBUS_ITEM_SECLABEL, caller, "attr/current");
 	if (mask & KDBUS_ATTACH_AUDIT)
-		add_audit(&items);
+		add_audit(&items, caller);
 
 	r = meta_new(&items, more->n_groups, &meta);
 	if (r < 0)
@@ -337,7 +383,7 @@ int embedded_meta_capture(void *data, u64 mask, struct kdbus_meta **meta_out)
 	if (mask & KDBUS_ATTACH_CREDS)
 		capture_creds(meta, caller->cred);
 	if (mask & KDBUS_ATTACH_PIDS)
-		meta_set_pids(meta, getpid(), syscall(SYS_gettid), getppid());
+		capture_pids(meta, caller);
 	if (mask & KDBUS_ATTACH_AUXGROUPS)
 		capture_groups(meta, caller->cred);
 	*meta_out = meta;

@@ -69,29 +69,38 @@ static struct imported *to_imported(struct engine_payload *payload)
 	return container_of(payload, struct imported, payload);
 }
 
-/* reference 3.12 row 18, for a memory file */
-static int import_memfd(const struct kdbus_part *part, int *fd_out)
+/* the descriptor that the caller calls @number; or -EBADF */
+static int caller_fd(const struct embedded_caller *caller, int number)
 {
+	if (caller->process)
+		return caller->process->ops->get_fd(caller->process, number);
+	return number < 0 ? -EBADF : number;
+}
+
+/* reference 3.12 row 18, for a memory file */
+static int import_memfd(const struct embedded_caller *caller, const struct kdbus_part *part,
+			int *fd_out)
+{
+	int fd, seals, from = caller_fd(caller, part->fd);
 	struct statfs fs;
 	struct stat st;
-	int fd, seals;
 
-	if (fcntl(part->fd, F_GETFL) < 0 || (fcntl(part->fd, F_GETFL) & O_PATH))
+	if (from < 0 || fcntl(from, F_GETFL) < 0 || (fcntl(from, F_GETFL) & O_PATH))
 		return -EBADF;
-	seals = fcntl(part->fd, F_GET_SEALS);
+	seals = fcntl(from, F_GET_SEALS);
 	if (seals < 0) {
 		/* a file that is in memory but knows no seals counts as sealed with SEAL only */
-		if (fstatfs(part->fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC_)
+		if (fstatfs(from, &fs) < 0 || fs.f_type != TMPFS_MAGIC_)
 			return -EMEDIUMTYPE;
 		return -ETXTBSY;
 	}
 	if ((seals & SEALS_NEEDED) != SEALS_NEEDED)
 		return -ETXTBSY;
-	if (fstat(part->fd, &st) < 0)
+	if (fstat(from, &st) < 0)
 		return -EBADF;
 	if (part->start + part->size > (uint64_t)st.st_size)
 		return -EFAULT;
-	fd = fcntl(part->fd, F_DUPFD_CLOEXEC, 3);
+	fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return errno == EBADF ? -EBADF : -EMFILE;
 	*fd_out = fd;
@@ -112,7 +121,7 @@ static bool fd_is_refused(const struct embedded_caller *caller, int fd)
 static int import_fds(const struct embedded_caller *caller, const struct kdbus_part *part,
 		      struct engine_payload *payload)
 {
-	int fd, flags;
+	int fd, flags, from;
 
 	if (part->n_fds == 0)
 		return 0;
@@ -120,12 +129,13 @@ static int import_fds(const struct embedded_caller *caller, const struct kdbus_p
 	if (!payload->fds)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < part->n_fds; i++) {
-		flags = part->fds[i] < 0 ? -1 : fcntl(part->fds[i], F_GETFL);
+		from = caller_fd(caller, part->fds[i]);
+		flags = from < 0 ? -1 : fcntl(from, F_GETFL);
 		if (flags < 0)
 			return -EBADF;
-		if (!(flags & O_PATH) && fd_is_refused(caller, part->fds[i]))
+		if (!(flags & O_PATH) && fd_is_refused(caller, from))
 			return -EOPNOTSUPP;
-		fd = fcntl(part->fds[i], F_DUPFD_CLOEXEC, 3);
+		fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return errno == EBADF ? -EBADF : -EMFILE;
 		payload->fds[payload->n_fds++] = fd;
@@ -166,7 +176,7 @@ static int import_part(struct embedded_caller *caller, struct imported *imported
 		break;
 	case KDBUS_PART_MEMFD:
 		imported->is_flat = false;
-		r = import_memfd(part, &mine->fd);
+		r = import_memfd(caller, part, &mine->fd);
 		break;
 	case KDBUS_PART_FDS:
 		r = import_fds(caller, part, &imported->payload);
@@ -179,12 +189,19 @@ static int import_part(struct embedded_caller *caller, struct imported *imported
 	return 0;
 }
 
-int embedded_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts,
+int embedded_payload_import(void *data, const struct kdbus_part *parts, size_t n_parts,
 			    struct kdbus_payload **payload_out)
 {
+	struct embedded_caller *caller = data;
 	struct imported *imported;
 	size_t size = 0, pos = 0;
 	int r = 0;
+
+	for (size_t i = 0; i < n_parts; i++)
+		size += image_size(&parts[i]);
+	/* the same bytes may be named many times */
+	if (caller->process && size > caller->process->ops->max_payload)
+		return -EMSGSIZE;
 
 	imported = kzalloc(sizeof(*imported), GFP_KERNEL_ACCOUNT);
 	if (!imported)
@@ -193,8 +210,6 @@ int embedded_payload_import(void *caller, const struct kdbus_part *parts, size_t
 	imported->payload.release = imported_release;
 	imported->is_flat = true;
 
-	for (size_t i = 0; i < n_parts; i++)
-		size += image_size(&parts[i]);
 	imported->parts = kvcalloc(n_parts, sizeof(*imported->parts), GFP_KERNEL_ACCOUNT);
 	imported->image = size > 0 ? kvzalloc(size, GFP_KERNEL_ACCOUNT) : NULL;
 	if (!imported->parts || (size > 0 && !imported->image)) {
@@ -238,9 +253,14 @@ int embedded_payload_copy(struct kdbus_payload *opaque, void *pool, u64 offset)
 	return embedded_pool_write(pool, offset, payload->data, payload->size);
 }
 
-/* a duplicate of @fd at the lowest free number, or -1 */
-static int install_fd(int fd, unsigned int *n_missing)
+/* a duplicate of @fd at the lowest free number, or -1; another process says later which it is */
+static int install_fd(const struct embedded_caller *caller, int fd, unsigned int *n_missing)
 {
+	if (caller->process) {
+		if (caller->process->ops->give_fd(caller->process, fd) < 0)
+			(*n_missing)++;
+		return -1;
+	}
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0)
 		(*n_missing)++;
@@ -259,10 +279,10 @@ unsigned int embedded_payload_install(void *caller, struct kdbus_payload *opaque
 		for (size_t i = 0; i < imported->n_parts; i++)
 			if (imported->parts[i].type == KDBUS_PART_MEMFD)
 				memfds_out[n_memfds++] =
-					install_fd(imported->parts[i].fd, &n_missing);
+					install_fd(caller, imported->parts[i].fd, &n_missing);
 	if (fds_out)
 		for (uint32_t i = 0; i < payload->n_fds; i++)
-			fds_out[i] = install_fd(payload->fds[i], &n_missing);
+			fds_out[i] = install_fd(caller, payload->fds[i], &n_missing);
 	return n_missing;
 }
 

@@ -2,7 +2,9 @@
 /* Memory of a pool: a memfd, mapped here for writing
  *
  * Readers get a mapping of their own, which cannot be made writable because it
- * comes from a descriptor that was opened for reading.  The file is sparse: a
+ * comes from a descriptor that was opened for reading, and because the file is
+ * sealed against any other writer than the mapping that was made first: the
+ * descriptor may go to another process.  Nor can anybody change the size.  The file is sparse: a
  * pool costs what is in it.
  */
 #include <errno.h>
@@ -29,7 +31,7 @@ static int pool_open(size_t size, const char *description, int *fd_out, void **d
 
 	snprintf(name, sizeof(name), "kdbus-conn%s%s", description ? ":" : "",
 		 description ? description : "");
-	fd = memfd_create(name, MFD_CLOEXEC);
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
 	if (ftruncate(fd, size) < 0) {
@@ -40,6 +42,11 @@ static int pool_open(size_t size, const char *description, int *fd_out, void **d
 	if (data == MAP_FAILED) {
 		r = -errno;
 		goto exit_fd;
+	}
+	if (fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+		r = -errno;
+		goto exit_map;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	*fd_out = open(path, O_RDONLY | O_CLOEXEC);
@@ -118,6 +125,16 @@ int embedded_pool_mmap(void *data, size_t length, int prot, int flags, u64 offse
 		return -errno;
 	*address_out = address;
 	return 0;
+}
+
+const void *embedded_pool_data(void *data)
+{
+	return ((struct embedded_pool *)data)->data;
+}
+
+int embedded_pool_fd(void *data)
+{
+	return ((struct embedded_pool *)data)->fd;
 }
 
 int embedded_pool_map(void *data, const void **address_out, size_t *size_out)

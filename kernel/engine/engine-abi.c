@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The ABI carrier: a bus behind command structs, pools and descriptors
  *
- * The engine owns a handle on the control node, which made the bus, and each
+ * The engine owns a handle on the control node, if it made the bus, and each
  * connection one on the endpoint.  Nothing is known of the bus but what commands
  * answer, so what the seam promises is put together here:
  *
@@ -29,6 +29,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,8 @@
 /* what the D-Bus clients of kdbus have always used */
 #define BLOOM_SIZE   64
 #define BLOOM_N_HASH 8
+/* the ABI's limit */
+#define BLOOM_SIZE_MAX 4096
 
 /* cookies of our match entries; those of others count up from 0 */
 #define COOKIE_PERMANENT     UINT64_MAX
@@ -63,7 +66,7 @@ struct abi_source {
  * struct abi_engine - a bus
  * @base: what the seam knows
  * @transport: owned
- * @control: handle that made the bus
+ * @control: handle that made the bus, or NULL
  * @epoll_fd: watches the connections
  * @pool_size: of new connections
  * @endpoint: node to connect to
@@ -77,7 +80,7 @@ struct abi_engine {
 	struct engine_handle *control;
 	int epoll_fd;
 	uint64_t pool_size;
-	char endpoint[128];
+	char endpoint[160];
 	struct rb_root conns;
 	struct list_head activators;
 	uint64_t scratch[ENGINE_MSG_SIZE_MAX / sizeof(uint64_t)];
@@ -999,6 +1002,34 @@ static const struct engine_carrier abi_carrier = {
 	.received_release = engine_message_release,
 };
 
+/* what every connection is told about the bus */
+static int engine_learn(struct abi_engine *engine, struct engine_handle *handle,
+			const struct kdbus_cmd_hello *cmd)
+{
+	const struct kdbus_bloom_parameter *bloom;
+	struct engine_item item;
+	const void *pool;
+	size_t at = 0;
+	int r;
+
+	memcpy(engine->base.bus_id, cmd->id128, sizeof(engine->base.bus_id));
+	r = engine->transport->ops->map_pool(handle, cmd->pool_size, &pool);
+	if (r < 0)
+		return r;
+	if (cmd->offset > cmd->pool_size || cmd->items_size > cmd->pool_size - cmd->offset)
+		return -EBADMSG;
+	while (engine_items_next((const char *)pool + cmd->offset, cmd->items_size, &at, &item)) {
+		bloom = item.data;
+		if (item.type != KDBUS_ITEM_BLOOM_PARAMETER || item.size != sizeof(*bloom))
+			continue;
+		if (!bloom->n_hash || bloom->n_hash > UINT_MAX || bloom->size > BLOOM_SIZE_MAX)
+			return -EBADMSG;
+		engine->base.bloom_size = bloom->size;
+		engine->base.bloom_n_hash = bloom->n_hash;
+	}
+	return 0;
+}
+
 static int engine_make_bus(struct abi_engine *engine, const char *name)
 {
 	const struct kdbus_bloom_parameter bloom = {
@@ -1029,12 +1060,11 @@ static int engine_make_bus(struct abi_engine *engine, const char *name)
 	return engine->transport->ops->command(engine->control, KDBUS_CMD_BUS_MAKE, cmd);
 }
 
-/* The UUID of a bus is told to connections alone.  A policy holder is one that takes no id from
- * the ordinary ones.
+/* The facts about a bus are told to connections alone.  A monitor is one that nobody else hears
+ * of, and takes no id from the ordinary ones.
  */
-static int engine_learn_bus_id(struct abi_engine *engine)
+static int engine_learn_bus(struct abi_engine *engine)
 {
-	static const char name[] = "org.freedesktop.DBus";
 	struct kdbus_cmd_hello *cmd = (void *)engine->scratch;
 	struct engine_handle *handle;
 	struct engine_items items;
@@ -1044,20 +1074,17 @@ static int engine_learn_bus_id(struct abi_engine *engine)
 	if (r < 0)
 		return r;
 	engine_items_init(&items, cmd, sizeof(*cmd), sizeof(engine->scratch));
-	cmd->flags = KDBUS_HELLO_POLICY_HOLDER;
+	cmd->flags = KDBUS_HELLO_MONITOR;
 	cmd->pool_size = engine->pool_size;
-	if (engine_items_add(&items, KDBUS_ITEM_NAME, name, sizeof(name)))
-		r = engine->transport->ops->command(handle, KDBUS_CMD_HELLO, cmd);
-	else
-		r = -EMSGSIZE;
+	r = engine->transport->ops->command(handle, KDBUS_CMD_HELLO, cmd);
 	if (r >= 0)
-		memcpy(engine->base.bus_id, cmd->id128, sizeof(engine->base.bus_id));
+		r = engine_learn(engine, handle, cmd);
 	engine->transport->ops->close(handle);
 	return r;
 }
 
-int engine_abi_open(struct engine_transport *transport, const struct engine_options *options,
-		    struct engine **engine_out)
+int engine_abi_open(struct engine_transport *transport, const char *endpoint,
+		    const struct engine_options *options, struct engine **engine_out)
 {
 	struct abi_engine *engine;
 	int r;
@@ -1069,16 +1096,19 @@ int engine_abi_open(struct engine_transport *transport, const struct engine_opti
 	}
 	engine_init(&engine->base, &abi_carrier, options);
 	engine->base.id_offset = transport->id_offset;
-	engine->base.bloom_size = BLOOM_SIZE;
-	engine->base.bloom_n_hash = BLOOM_N_HASH;
 	engine->transport = transport;
 	engine->conns = RB_ROOT;
 	INIT_LIST_HEAD(&engine->activators);
 	engine_set_pool_size(engine, &options->limits);
 	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = engine->epoll_fd < 0 ? -errno : 0;
-	r = r ?: engine_make_bus(engine, options->bus_name ?: "bus");
-	r = r ?: engine_learn_bus_id(engine);
+	if (endpoint && strlen(endpoint) >= sizeof(engine->endpoint))
+		r = r ?: -ENAMETOOLONG;
+	else if (endpoint)
+		strcpy(engine->endpoint, endpoint);
+	else
+		r = r ?: engine_make_bus(engine, options->bus_name ?: "bus");
+	r = r ?: engine_learn_bus(engine);
 	if (r < 0) {
 		abi_close(&engine->base);
 		return r;

@@ -163,5 +163,8 @@ void engine_limits_apply(const struct engine_limits *limits, struct kdbus_domain
 int engine_direct_open(const struct engine_options *options, struct engine **engine_out);
 /* "embedded:pool": engine-pool.c */
 int engine_pool_open(const struct engine_options *options, struct engine **engine_out);
+/* "kernel:path=@path": engine-remote.c */
+int engine_kernel_open(const char *path, const struct engine_options *options,
+		       struct engine **engine_out);
 
 #endif

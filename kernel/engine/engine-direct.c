@@ -25,6 +25,7 @@
 #include "kernel/core/names.h"
 #include "kernel/embedded/host.h"
 #include "kernel/embedded/payload.h"
+#include "kernel/embedded/server.h"
 #include "kernel/engine/engine-carrier.h"
 
 /* of a bus that is made here; what others use as well */
@@ -34,6 +35,7 @@
 struct direct_engine {
 	struct engine base;
 	struct kdbus_embedded *embedded;
+	struct kdbus_server *server; /* or NULL */
 	struct kdbus_embedded_handle *owner; /* its bus goes when this is closed */
 	struct kdbus_bus *bus;
 };
@@ -91,7 +93,9 @@ static void direct_deadline(void *userdata, struct kdbus_bus *bus, uint64_t dead
 	struct direct_engine *direct = userdata;
 	struct engine_host *host = &direct->base.host;
 
-	if (host->deadline)
+	if (bus != direct->bus && direct->server)
+		kdbus_server_deadline(direct->server);
+	else if (host->deadline)
 		host->deadline(host->userdata, deadline_ns);
 }
 
@@ -198,9 +202,24 @@ static void direct_close(struct engine *engine)
 {
 	struct direct_engine *direct = to_direct(engine);
 
+	kdbus_server_free(direct->server);
 	kdbus_embedded_close(direct->owner);
 	kdbus_embedded_free(direct->embedded);
 	kfree(direct);
+}
+
+static int direct_poll_fd(const struct engine *engine)
+{
+	const struct kdbus_server *server = to_direct(engine)->server;
+
+	return server ? kdbus_server_fd(server) : -1;
+}
+
+static int direct_dispatch(struct engine *engine)
+{
+	struct kdbus_server *server = to_direct(engine)->server;
+
+	return server ? kdbus_server_dispatch(server) : 0;
 }
 
 static bool direct_needs_bloom(const struct engine *engine)
@@ -689,6 +708,8 @@ static const struct engine_carrier direct_carrier = {
 	.set_limits = direct_set_limits,
 	.needs_bloom = direct_needs_bloom,
 	.expire = direct_expire,
+	.poll_fd = direct_poll_fd,
+	.dispatch = direct_dispatch,
 	.connect = direct_connect,
 	.conn_close = direct_conn_close,
 	.find_conn = direct_find_conn,
@@ -756,12 +777,22 @@ int engine_direct_open(const struct engine_options *options, struct engine **eng
 
 	direct->bus = kdbus_embedded_bus(direct->owner);
 	memcpy(direct->base.bus_id, direct->bus->id128, sizeof(direct->base.bus_id));
-	direct->base.id_offset = options->strict ? 0 : 1;
+	if (options->serve_dir) {
+		r = kdbus_server_new(direct->embedded, options->serve_dir, &direct->server);
+		if (r < 0)
+			goto exit_owner;
+		r = kdbus_server_add_bus(direct->server, direct->bus);
+		if (r < 0)
+			goto exit_server;
+	}
+	direct->base.id_offset = options->strict || options->serve_dir ? 0 : 1;
 	direct->base.bloom_size = BLOOM_SIZE;
 	direct->base.bloom_n_hash = BLOOM_N_HASH;
 	*engine_out = &direct->base;
 	return 0;
 
+exit_server:
+	kdbus_server_free(direct->server);
 exit_owner:
 	kdbus_embedded_close(direct->owner);
 exit_embedded:

@@ -134,5 +134,5 @@ int engine_pool_open(const struct engine_options *options, struct engine **engin
 		return r;
 	}
 	engine_limits_apply(&options->limits, kdbus_embedded_domain(transport->embedded));
-	return engine_abi_open(&transport->base, options, engine_out);
+	return engine_abi_open(&transport->base, NULL, options, engine_out);
 }

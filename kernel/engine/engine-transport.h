@@ -61,12 +61,13 @@ struct engine_transport {
 };
 
 /**
- * engine_abi_open() - make a bus over a transport
+ * engine_abi_open() - make a bus over a transport, or join one
  * @transport: the engine's from now on, also if this fails
+ * @endpoint: node to join; NULL: make a bus
  *
  * Return: 0, or the errno of BUS_MAKE or of what else failed.
  */
-int engine_abi_open(struct engine_transport *transport, const struct engine_options *options,
-		    struct engine **engine_out);
+int engine_abi_open(struct engine_transport *transport, const char *endpoint,
+		    const struct engine_options *options, struct engine **engine_out);
 
 #endif

@@ -54,6 +54,10 @@ void engine_lost(struct engine_conn *conn, uint64_t src_id, uint64_t n)
 int engine_open(const char *address, const struct engine_options *options,
 		struct engine **engine_out)
 {
+	static const char kernel[] = "kernel:path=";
+
+	if (!strncmp(address, kernel, strlen(kernel)))
+		return engine_kernel_open(address + strlen(kernel), options, engine_out);
 	for (size_t i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++)
 		if (!strcmp(address, carriers[i].address))
 			return carriers[i].open(options, engine_out);

@@ -8,6 +8,11 @@
  *	embedded:pool	the core in this process behind nothing but ABI structs, a
  *			real pool and a descriptor; what the tests use to prove that
  *			nothing above the seam leans on the embedded engine
+ *	kernel:path=DIR	a domain that another process serves (struct engine_options):
+ *			a bus is made there
+ *	kernel:path=DIR/BUS/ENDPOINT
+ *			a bus that there is already, of another process; who joins it
+ *			has to be as good as its owner
  *
  * The carriers differ in how a message travels, never in what it means.
  * Commands other than HELLO, SEND and RECV are the ABI's own structs
@@ -254,12 +259,16 @@ struct engine_limits {
  * @bus_name: name of the bus, without the uid prefix; default "bus"
  * @limits: limits of the domain
  * @host: borrowed, must outlive the engine
+ * @serve_dir: directory in which the bus is served to other processes, as sockets
+ *	(kernel/embedded/server.h), or NULL; then the ids of the bus are its own, so
+ *	that all agree on them: engine_id_offset() is 0.  "embedded" only
  * @strict: the ABI as published, without our additions to it; for tests
  */
 struct engine_options {
 	const char *bus_name;
 	struct engine_limits limits;
 	const struct engine_host *host;
+	const char *serve_dir;
 	bool strict;
 };
 
@@ -280,8 +289,8 @@ struct engine_stats {
 /* engine */
 
 /**
- * engine_open() - make a bus and become its owner
- * @address: "embedded" or "embedded:pool"
+ * engine_open() - make a bus and become its owner, or join one
+ * @address: see above
  *
  * Return: 0, -EPROTONOSUPPORT for an address of unknown kind, or the errno of
  * what failed.

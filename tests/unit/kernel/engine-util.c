@@ -126,9 +126,11 @@ static void host_undelivered(void *userdata, struct engine_conn *src, struct eng
 void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits)
 {
 	struct engine_options options = { .bus_name = "test", .host = &bus->host };
+	char remote[sizeof("kernel:path=") + sizeof(bus->server.dir)];
 
 	*bus = (struct bus){
 		.is_direct = !strcmp(address, "embedded"),
+		.is_remote = !strcmp(address, "remote"),
 		.deadline_ns = UINT64_MAX,
 		.host = {
 			.userdata = bus,
@@ -146,6 +148,11 @@ void bus_open(struct bus *bus, const char *address, const struct engine_limits *
 	};
 	if (limits)
 		options.limits = *limits;
+	if (bus->is_remote) {
+		remote_server_start(&bus->server, false, limits);
+		snprintf(remote, sizeof(remote), "kernel:path=%s", bus->server.dir);
+		address = remote;
+	}
 	expect_eq(engine_open(address, &options, &bus->engine), 0);
 }
 
@@ -155,6 +162,8 @@ void bus_close(struct bus *bus)
 		peer_close(&bus->peers[i]);
 	bus->engine = engine_close(bus->engine);
 	expect_eq(payloads_alive(), 0u);
+	if (bus->is_remote)
+		remote_server_stop(&bus->server);
 }
 
 void bus_dispatch(struct bus *bus)

@@ -9,6 +9,7 @@
 
 #include "kernel/engine/engine.h"
 #include "tests/harness/tap.h"
+#include "tests/unit/kernel/remote-util.h"
 
 #define BUS_PEERS_MAX 300
 
@@ -57,6 +58,7 @@ struct startable {
  * struct bus - an engine and its peers
  * @engine: the engine
  * @is_direct: payload travels by reference
+ * @is_remote: it is in another process, of this test's making
  * @deadline_ns: what the host was told last
  * @deny: errno of may_deliver() from @deny_src to @deny_dst
  * @deny_wait: errno of may_wait()
@@ -66,6 +68,8 @@ struct startable {
 struct bus {
 	struct engine *engine;
 	bool is_direct;
+	bool is_remote;
+	struct remote_server server;
 	struct engine_host host;
 	uint64_t deadline_ns;
 	int deny;
@@ -76,6 +80,7 @@ struct bus {
 	struct peer peers[BUS_PEERS_MAX];
 };
 
+/* @address: of an engine, or "remote" */
 void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits);
 /* closes all peers as well */
 void bus_close(struct bus *bus);
@@ -145,5 +150,10 @@ void received_describe(const struct engine_received *received, char *line, size_
 	{                                                                                          \
 		static struct bus bus;                                                             \
 		name(&bus, "embedded:pool");                                                       \
+	}                                                                                          \
+	TEST(name##_remote)                                                                        \
+	{                                                                                          \
+		static struct bus bus;                                                             \
+		name(&bus, "remote");                                                              \
 	}                                                                                          \
 	static void name(struct bus *bus, const char *address)

@@ -10,6 +10,9 @@ TESTS += %D%/test-uapi-compile.sh
 # tests of kernel code see <linux/*.h> as that code does
 kernel_test_ldadd = libkdbus.a libbase.a libtap.a
 
+# tests of the seam, on every carrier
+engine_util_sources = %D%/engine-util.c %D%/engine-util.h %D%/remote-util.c %D%/remote-util.h
+
 check_PROGRAMS += test-shim
 test_shim_SOURCES = %D%/test-shim.c
 test_shim_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
@@ -28,20 +31,19 @@ test_engine_message_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine-message
 
 check_PROGRAMS += test-engine
-test_engine_SOURCES = %D%/test-engine.c %D%/engine-util.c %D%/engine-util.h
+test_engine_SOURCES = %D%/test-engine.c $(engine_util_sources)
 test_engine_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine
 
 check_PROGRAMS += test-engine-activator
 test_engine_activator_SOURCES = \
 	%D%/test-engine-activator.c \
-	%D%/engine-util.c \
-	%D%/engine-util.h
+	$(engine_util_sources)
 test_engine_activator_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine-activator
 
 check_PROGRAMS += test-engine-soak
-test_engine_soak_SOURCES = %D%/test-engine-soak.c %D%/engine-util.c %D%/engine-util.h
+test_engine_soak_SOURCES = %D%/test-engine-soak.c $(engine_util_sources)
 test_engine_soak_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine-soak
 

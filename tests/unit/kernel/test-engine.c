@@ -33,7 +33,8 @@ CARRIER_TEST(ids_are_dense_and_found)
 	bus_open(bus, address, NULL);
 	a = bus_connect(bus, 0);
 	b = bus_connect(bus, 0);
-	expect_eq(a->id - engine_id_offset(bus->engine), 0u);
+	/* a bus that others can be on as well shows the ids as they are */
+	expect_eq(a->id - engine_id_offset(bus->engine), (uint64_t)bus->is_remote);
 	expect_eq(b->id, a->id + 1);
 	peer_close(b);
 	c = bus_connect(bus, 0);
@@ -76,8 +77,10 @@ CARRIER_TEST(connections_of_a_user_are_limited)
 	expect_eq(bus_try_connect(bus, 0, 1, &peer), -EMFILE);
 	bus_connect(bus, 2);
 	limits.n_conns_user = 3;
-	expect_eq(engine_set_limits(bus->engine, &limits), 0);
-	bus_connect(bus, 1);
+	/* those of another process' domain are not ours to set */
+	expect_eq(engine_set_limits(bus->engine, &limits), bus->is_remote ? -EOPNOTSUPP : 0);
+	if (!bus->is_remote)
+		bus_connect(bus, 1);
 	bus_close(bus);
 }
 
@@ -341,6 +344,10 @@ CARRIER_TEST(call_times_out_when_told_to)
 	struct peer *a, *b;
 
 	bus_open(bus, address, NULL);
+	if (bus->is_remote) {
+		bus_close(bus);
+		skip("who serves the bus watches its deadlines");
+	}
 	a = bus_connect(bus, 0);
 	b = bus_connect(bus, 1);
 	expect_eq(bus->deadline_ns, UINT64_MAX);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How another process reaches the core in this one
+ *
+ * A node is a SOCK_SEQPACKET socket where kdbusfs has a file, and a connected socket
+ * is what an open file is there: it can be inherited and passed on, and closing
+ * the last copy is the last close.  Credentials are those that the kernel keeps for
+ * the socket.  Numbers are in the byte order of the machine.
+ *
+ * A request is one packet, an answer is one packet, and there is one answer to each
+ * request.  A command travels as the memory that it is about: the caller says at
+ * which of its addresses there is what, and gets back what is to be written where.
+ * So the structs are those of linux/kdbus.h, and an address that cannot be read is one
+ * that is missing.
+ *
+ * Descriptors.  The numbers that a message names are those of the caller; a request
+ * brings the descriptors along and the list of their numbers.  In an answer they
+ * come with the slots they are for, and the caller says in one more request,
+ * INSTALLED, which numbers they got, for that is what the message in the pool has
+ * to say; before that its RECV is not over.
+ *
+ * Readiness.  Between answers the server sends a packet of kind WAKE while there is
+ * something to receive and no such packet is on its way; who waits for an answer
+ * drops those in front of it.  So the socket is readable when the ABI's poll()
+ * would say POLLIN, or when the connection is dead.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define REMOTE_VERSION 1
+
+/* payload that travels in the request itself; all that is more goes in a file */
+#define REMOTE_INLINE_MAX (64u * 1024)
+/* the ABI's limit for a command or a message */
+#define REMOTE_STRUCT_MAX (32u * 1024)
+/* a command, a message, and as many vectors as a message has room for */
+#define REMOTE_SEGMENTS_MAX 1026
+/* bytes of all segments: twice the largest D-Bus message */
+#define REMOTE_BYTES_MAX (256u * 1024 * 1024)
+/* what the kernel carries at once */
+#define REMOTE_FDS_MAX 253
+/* bytes of a packet, either way */
+#define REMOTE_PACKET_MAX (192u * 1024)
+
+/**
+ * enum remote_op - what a request asks for
+ * @REMOTE_OPEN: the result of open(); the first request
+ * @REMOTE_COMMAND: run a command
+ * @REMOTE_INSTALLED: the numbers that the descriptors of the last answer got
+ * @REMOTE_POLL: what poll() would say
+ * @REMOTE_POOL: the descriptor of the pool, once more
+ * @REMOTE_CLOSE: the last close, whatever copies of the socket there are; the answer
+ *	is that the server closes it, when everything has taken effect
+ */
+enum remote_op {
+	REMOTE_OPEN = 1,
+	REMOTE_COMMAND,
+	REMOTE_INSTALLED,
+	REMOTE_POLL,
+	REMOTE_POOL,
+	REMOTE_CLOSE,
+};
+
+/**
+ * struct remote_request - a request
+ * @version: REMOTE_VERSION
+ * @op: REMOTE_*
+ * @nr: COMMAND: KDBUS_CMD_*
+ * @address: COMMAND: of its struct
+ * @n_segments: COMMAND: number of struct remote_segment that follow
+ * @n_numbers: then as many int32_t, and padding to 8 bytes: COMMAND: the numbers of the
+ *	descriptors that come along; INSTALLED: one for each slot, or -1
+ * @has_file: COMMAND: behind those descriptors comes one more, of a memory file
+ *
+ * Then the bytes of the segments that are not in the file, each padded to 8 bytes.
+ */
+struct remote_request {
+	uint32_t version;
+	uint32_t op;
+	uint64_t nr;
+	uint64_t address;
+	uint32_t n_segments;
+	uint32_t n_numbers;
+	uint32_t has_file;
+	uint32_t pad;
+};
+
+/**
+ * struct remote_segment - a piece of the caller's memory
+ * @address: where it is
+ * @size: its bytes
+ * @is_in_file: whether they are in the file; one behind the other there, without padding
+ */
+struct remote_segment {
+	uint64_t address;
+	uint64_t size;
+	uint32_t is_in_file;
+	uint32_t pad;
+};
+
+/**
+ * enum remote_kind - what a packet from the server is
+ * @REMOTE_ANSWER: to a request
+ * @REMOTE_WAKE: there is something to receive; the rest of the packet is 0
+ */
+enum remote_kind {
+	REMOTE_ANSWER = 1,
+	REMOTE_WAKE,
+};
+
+/**
+ * struct remote_answer - an answer
+ * @kind: REMOTE_*
+ * @result: 0 or a negative errno; POLL: the events
+ * @position: how far the queue of the connection has got (engine.h)
+ * @pool_size: with @has_pool
+ * @n_writes: number of struct remote_write that follow, each with its bytes
+ * @n_slots: then as many int32_t: which of the descriptors that come along goes to each
+ *	slot of the message received, its memory files first; or -1
+ * @has_pool: before all other descriptors comes that of the pool
+ */
+struct remote_answer {
+	uint32_t kind;
+	int32_t result;
+	uint64_t position;
+	uint64_t pool_size;
+	uint32_t n_writes;
+	uint32_t n_slots;
+	uint32_t has_pool;
+	uint32_t pad;
+};
+
+/**
+ * struct remote_write - something to be written to the caller's memory
+ * @address: where
+ * @size: bytes that follow, padded to 8
+ */
+struct remote_write {
+	uint64_t address;
+	uint64_t size;
+};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the parts of the server know of each other: server.c, server-node.c,
+ * server-peer.c
+ */
+#pragma once
+
+#include <sys/epoll.h>
+#include <sys/stat.h>
+
+#include "kernel/core/bus.h"
+#include "kernel/core/connection.h"
+#include "kernel/core/endpoint.h"
+#include "kernel/embedded/host.h"
+#include "kernel/embedded/remote-request.h"
+#include "kernel/embedded/server.h"
+#include "proxy/base/creds.h"
+#include "proxy/base/list.h"
+
+/**
+ * struct server_source - something that is polled
+ * @fd: owned, -1 once it is closed
+ * @events: what epoll is asked for
+ * @ready: called with what epoll says
+ */
+struct server_source {
+	int fd;
+	uint32_t events;
+	void (*ready)(struct kdbus_server *server, struct server_source *source, uint32_t events);
+};
+
+/**
+ * struct kdbus_server - see server.h
+ * @embedded: the domain
+ * @path: of the directory
+ * @dir_fd: the directory
+ * @lock_fd: says that it is ours
+ * @epoll_fd: watches all sources
+ * @timer: rings when a reply is late, or when accept() is to be tried again
+ * @retry_ns: when accept() is to be tried again, 0: it is not paused
+ * @nodes: struct server_node
+ * @peers: struct server_peer
+ * @n_peers: number of them
+ * @max_peers: how many there may be, so that descriptors are left for the process
+ * @closed_nodes, @closed_peers: to be freed when the batch is done
+ * @packet: the request that is looked at
+ * @answer: the answer to it
+ */
+struct kdbus_server {
+	struct kdbus_embedded *embedded;
+	char *path;
+	int dir_fd;
+	int lock_fd;
+	int epoll_fd;
+	struct server_source timer;
+	uint64_t retry_ns;
+	struct list_head nodes;
+	struct list_head peers;
+	uint32_t n_peers;
+	uint32_t max_peers;
+	struct list_head closed_nodes;
+	struct list_head closed_peers;
+	uint64_t packet[REMOTE_PACKET_MAX / sizeof(uint64_t)];
+	uint64_t answer[REMOTE_PACKET_MAX / sizeof(uint64_t)];
+};
+
+int server_watch(struct kdbus_server *server, struct server_source *source, uint32_t events);
+void server_unwatch(struct kdbus_server *server, struct server_source *source);
+/* no more accept() for a while */
+void server_pause(struct kdbus_server *server);
+
+/**
+ * struct server_node - a socket that listens
+ * @source: the socket
+ * @link: in kdbus_server.nodes
+ * @owner: the peer whose it is; NULL: this process
+ * @bus: name of its directory, NULL for the control node
+ * @name: of its file
+ * @uid, @gid, @mode: who may open it
+ */
+struct server_node {
+	struct server_source source;
+	struct list_head link;
+	struct server_peer *owner;
+	char *bus;
+	char *name;
+	uint32_t uid;
+	uint32_t gid;
+	mode_t mode;
+};
+
+/**
+ * server_node_open() - make a node
+ * @bus: its directory, made if it is the default endpoint's; NULL: the control node
+ * @flags: KDBUS_MAKE_*, of the bus or the endpoint
+ *
+ * Return: 0 or a negative errno.
+ */
+int server_node_open(struct kdbus_server *server, struct server_peer *owner, const char *bus,
+		     const char *name, uint64_t flags, const struct kdbus_embedded_cred *cred);
+void server_node_close(struct kdbus_server *server, struct server_node *node);
+/* those that @owner made, and all that is in their directories */
+void server_node_close_owned(struct kdbus_server *server, const struct server_peer *owner);
+/* empties the directory of what a server leaves behind that was killed */
+void server_node_clean(struct kdbus_server *server);
+void server_node_free_closed(struct kdbus_server *server);
+
+/**
+ * struct server_peer - an open file of another process
+ * @source: its socket
+ * @link: in kdbus_server.peers
+ * @server: where
+ * @process: what the core sees of it
+ * @creds: from the socket
+ * @cred: the same as the core wants it
+ * @path: of the node that it connected to
+ * @handle: NULL until OPEN
+ * @is_woken: a WAKE is on its way
+ * @call: the request that runs
+ * @cursor: where in that memory was found last
+ * @fds: descriptors that came with it: n_numbers, and the file
+ * @n_fds: number of them
+ * @answer_size: bytes in kdbus_server.answer, or in @unsent
+ * @n_writes: in the answer
+ * @slots: what goes where of @given
+ * @n_slots: number of them
+ * @given: our copies of descriptors for the answer
+ * @n_given: number of them
+ * @unsent: an answer that the socket had no room for
+ * @install_offset: the message in the pool that waits for INSTALLED
+ * @n_install: slots that it has
+ */
+struct server_peer {
+	struct server_source source;
+	struct list_head link;
+	struct kdbus_server *server;
+	struct embedded_process process;
+	struct creds creds;
+	struct kdbus_embedded_cred cred;
+	char *path;
+	struct kdbus_embedded_handle *handle;
+	bool is_woken;
+
+	struct remote_call call;
+	struct remote_cursor cursor;
+	int *fds;
+	uint32_t n_fds;
+
+	size_t answer_size;
+	uint32_t n_writes;
+	int32_t *slots;
+	uint32_t n_slots;
+	int *given;
+	uint32_t n_given;
+	void *unsent;
+
+	uint64_t install_offset;
+	uint32_t n_install;
+};
+
+/* takes @fd if it succeeds: 0, -EACCES (its peer may not open @node), -EMFILE (has too many), or
+ * what else failed */
+int server_peer_accept(struct kdbus_server *server, const struct server_node *node, int fd);
+void server_peer_close(struct server_peer *peer);
+void server_peer_free_closed(struct kdbus_server *server);

@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Peers of the server: one connected socket each
+ *
+ *	connected --OPEN--> open --close of its socket, or a breach--> closed
+ *
+ * A request is read, run and answered before the next one is looked at.  An answer
+ * that the socket has no room for is kept, and nothing is read until it is gone:
+ * one who does not read costs that much memory, and no time.  What breaks the
+ * protocol ends that peer.
+ *
+ * The core sees the peer as a process (struct embedded_process) whose memory is what
+ * the request brought along.  Payload in a file is copied with pread() while the
+ * message is taken in, before anybody looks at it: that it shrinks is a short
+ * read, and that it changes later is of no interest.  No mapping of a file of a
+ * peer exists.  A peer's pool is sealed, the descriptor that it gets can be read only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kernel/core/pool.h"
+#include "kernel/embedded/server-inner.h"
+
+/* requests of one peer in one turn */
+#define N_REQUESTS 16
+/* handles of one user besides those that are connections */
+#define HANDLES_MORE 64
+
+static struct server_peer *peer_of(struct embedded_process *process)
+{
+	return container_of(process, struct server_peer, process);
+}
+
+/* what the core asks of the process */
+
+static int peer_read(struct embedded_process *process, void *dst, u64 address, size_t size)
+{
+	struct server_peer *peer = peer_of(process);
+	struct remote_range range;
+	size_t done = 0;
+	ssize_t n;
+
+	if (remote_call_find(&peer->call, address, size, &peer->cursor, &range) < 0)
+		return -EFAULT;
+	if (range.bytes) {
+		memcpy(dst, range.bytes, size);
+		return 0;
+	}
+	while (done < size) {
+		n = pread(peer->fds[peer->n_fds - 1], (u8 *)dst + done, size - done,
+			  range.file_offset + done);
+		if (n <= 0)
+			return -EFAULT;
+		done += n;
+	}
+	return 0;
+}
+
+/* @size bytes more in the answer, padded; or NULL */
+static void *answer_extend(struct server_peer *peer, size_t size)
+{
+	u8 *end = (u8 *)peer->server->answer + peer->answer_size;
+	size_t padded = KDBUS_ALIGN8(size);
+
+	if (size > REMOTE_PACKET_MAX || padded > REMOTE_PACKET_MAX - peer->answer_size)
+		return NULL;
+	memset(end + size, 0, padded - size);
+	peer->answer_size += padded;
+	return end;
+}
+
+static int peer_write(struct embedded_process *process, u64 address, const void *src, size_t size)
+{
+	struct server_peer *peer = peer_of(process);
+	struct remote_write *write;
+
+	write = answer_extend(peer, sizeof(*write) + size);
+	if (!write)
+		return -EFAULT;
+	write->address = address;
+	write->size = size;
+	memcpy(write + 1, src, size);
+	peer->n_writes++;
+	return 0;
+}
+
+static int peer_get_fd(struct embedded_process *process, int number)
+{
+	struct server_peer *peer = peer_of(process);
+
+	for (u32 i = 0; i < peer->call.head.n_numbers; i++)
+		if (peer->call.numbers[i] == number)
+			return peer->fds[i];
+	return -EBADF;
+}
+
+static int peer_give_fd(struct embedded_process *process, int fd)
+{
+	struct server_peer *peer = peer_of(process);
+
+	if (peer->n_slots >= REMOTE_FDS_MAX)
+		return -EMFILE;
+	if (!peer->slots) {
+		peer->slots = kmalloc_array(REMOTE_FDS_MAX, sizeof(*peer->slots), GFP_KERNEL);
+		peer->given = kmalloc_array(REMOTE_FDS_MAX, sizeof(*peer->given), GFP_KERNEL);
+		if (!peer->slots || !peer->given)
+			return -ENOMEM;
+	}
+	if (fd >= 0)
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd >= 0)
+		peer->given[peer->n_given] = fd;
+	peer->slots[peer->n_slots++] = fd < 0 ? -1 : (s32)peer->n_given++;
+	return fd < 0 ? -EMFILE : 0;
+}
+
+static void peer_send_wake(struct server_peer *peer)
+{
+	const struct remote_answer wake = {.kind = REMOTE_WAKE};
+
+	if (peer->is_woken || peer->source.fd < 0)
+		return;
+	/* behind an answer that waits it will be due anyway */
+	if (!peer->unsent &&
+	    send(peer->source.fd, &wake, sizeof(wake), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(wake))
+		peer->is_woken = true;
+}
+
+static void peer_wake(struct embedded_process *process)
+{
+	peer_send_wake(peer_of(process));
+}
+
+static const struct embedded_process_ops peer_process_ops = {
+	.read = peer_read,
+	.write = peer_write,
+	.get_fd = peer_get_fd,
+	.give_fd = peer_give_fd,
+	.max_payload = REMOTE_BYTES_MAX,
+	.wake = peer_wake,
+};
+
+/* descriptors */
+
+static void close_all(int *fds, u32 *n_fds)
+{
+	while (*n_fds > 0)
+		close(fds[--*n_fds]);
+}
+
+static void peer_drop_given(struct server_peer *peer)
+{
+	close_all(peer->given, &peer->n_given);
+	kfree(peer->given);
+	kfree(peer->slots);
+	peer->given = NULL;
+	peer->slots = NULL;
+	peer->n_slots = 0;
+}
+
+/* answers */
+
+/* the pool goes first; 0, or the errno of sendmsg() */
+static int answer_send(struct server_peer *peer, const void *bytes, int pool_fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE((1 + REMOTE_FDS_MAX) * sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = (void *)bytes, .iov_len = peer->answer_size};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	u32 n_fds = peer->n_given + (pool_fd >= 0);
+	int *fds;
+
+	if (n_fds > 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		memset(&control, 0, msg.msg_controllen);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		fds = (int *)CMSG_DATA(&control.header);
+		if (pool_fd >= 0)
+			*fds++ = pool_fd;
+		if (peer->n_given > 0)
+			memcpy(fds, peer->given, peer->n_given * sizeof(*fds));
+	}
+	if (sendmsg(peer->source.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return -errno;
+	return 0;
+}
+
+static int answer_pool_fd(const struct server_peer *peer, const struct remote_answer *answer)
+{
+	if (!answer->has_pool)
+		return -1;
+	return embedded_pool_fd(embedded_handle_conn(peer->handle)->pool->memory);
+}
+
+/* without descriptors, when there are too many in flight already */
+static void answer_strip(struct server_peer *peer, struct remote_answer *answer)
+{
+	s32 *slots = (s32 *)((u8 *)answer + peer->answer_size -
+			     KDBUS_ALIGN8(answer->n_slots * sizeof(*slots)));
+
+	for (u32 i = 0; i < answer->n_slots; i++)
+		slots[i] = -1;
+	close_all(peer->given, &peer->n_given);
+	if (answer->has_pool)
+		answer->result = -ETOOMANYREFS;
+	answer->has_pool = 0;
+}
+
+static void peer_flush(struct server_peer *peer, struct remote_answer *answer)
+{
+	struct kdbus_conn *conn = peer->handle ? embedded_handle_conn(peer->handle) : NULL;
+	int r;
+
+	r = answer_send(peer, answer, answer_pool_fd(peer, answer));
+	if (r == -ETOOMANYREFS) {
+		answer_strip(peer, answer);
+		r = answer_send(peer, answer, -1);
+	}
+	if (r == -EAGAIN || r == -ENOBUFS || r == -EINTR) {
+		if (!peer->unsent)
+			peer->unsent = kmemdup(answer, peer->answer_size, GFP_KERNEL);
+		r = peer->unsent ? server_watch(peer->server, &peer->source, EPOLLOUT) : -ENOMEM;
+		if (r < 0)
+			server_peer_close(peer);
+		return;
+	}
+	kfree(peer->unsent);
+	peer->unsent = NULL;
+	peer_drop_given(peer);
+	if (r < 0 || server_watch(peer->server, &peer->source, EPOLLIN) < 0) {
+		server_peer_close(peer);
+		return;
+	}
+	/* who has got the answer has dropped what was in front of it */
+	peer->is_woken = false;
+	if (conn && kdbus_embedded_poll(peer->handle) != (POLLOUT | POLLWRNORM))
+		peer_send_wake(peer);
+}
+
+static void peer_answer(struct server_peer *peer, int result)
+{
+	struct remote_answer *answer = (void *)peer->server->answer;
+	struct kdbus_conn *conn = peer->handle ? embedded_handle_conn(peer->handle) : NULL;
+	s32 *slots;
+
+	/* bytes for it are there: a message has so many slots only if its writes are few */
+	slots = answer_extend(peer, peer->n_slots * sizeof(*slots));
+	if (peer->n_slots > 0 && slots)
+		memcpy(slots, peer->slots, peer->n_slots * sizeof(*slots));
+	answer->kind = REMOTE_ANSWER;
+	answer->result = result;
+	answer->n_writes = peer->n_writes;
+	answer->n_slots = peer->n_slots;
+	if (conn) {
+		answer->position = conn->queue.last_position;
+		answer->pool_size = conn->pool_size;
+	}
+	peer_flush(peer, answer);
+}
+
+/* requests */
+
+/* the offset of the message that a command has received, from the struct that it wrote back */
+static u64 received_offset(const struct server_peer *peer, unsigned long nr)
+{
+	const struct remote_answer *answer = (void *)peer->server->answer;
+	const struct remote_write *write = (const void *)(answer + 1);
+	const void *cmd = write + 1;
+
+	if (nr == KDBUS_CMD_RECV)
+		return ((const struct kdbus_cmd_recv *)cmd)->msg.offset;
+	return ((const struct kdbus_cmd_send *)cmd)->reply.offset;
+}
+
+/* what a command has made needs a node, or is unmade */
+static int peer_make_node(struct server_peer *peer, unsigned long nr)
+{
+	struct kdbus_server *server = peer->server;
+	struct kdbus_endpoint *ep;
+	struct kdbus_bus *bus;
+	int r = 0;
+
+	if (nr == KDBUS_CMD_BUS_MAKE) {
+		bus = kdbus_embedded_bus(peer->handle);
+		if (!bus)
+			return 0;
+		r = server_node_open(server, peer, bus->name, bus->default_ep->name, bus->flags,
+				     &peer->cred);
+	} else {
+		ep = embedded_handle_endpoint(peer->handle);
+		if (!ep)
+			return 0;
+		r = server_node_open(server, peer, ep->bus->name, ep->name, ep->flags, &peer->cred);
+	}
+	if (r >= 0)
+		return 0;
+	peer->handle = kdbus_embedded_close(peer->handle);
+	if (embedded_open_for(server->embedded, peer->path, &peer->cred, &peer->process,
+			      &peer->handle) < 0)
+		server_peer_close(peer);
+	return r;
+}
+
+static int peer_command(struct server_peer *peer)
+{
+	struct remote_answer *answer = (void *)peer->server->answer;
+	unsigned long nr = peer->call.head.nr;
+	int r;
+
+	/* who asks for something else will not say any more */
+	peer->n_install = 0;
+	r = embedded_command_at(peer->handle, nr, peer->call.head.address);
+	if (r < 0)
+		return r;
+	if (nr == KDBUS_CMD_BUS_MAKE || nr == KDBUS_CMD_ENDPOINT_MAKE)
+		return peer_make_node(peer, nr);
+	if (nr == KDBUS_CMD_HELLO && embedded_handle_conn(peer->handle))
+		answer->has_pool = 1;
+	if (peer->n_slots > 0) {
+		peer->install_offset = received_offset(peer, nr);
+		peer->n_install = peer->n_slots;
+	}
+	return r;
+}
+
+/* the numbers go to where the core has left -1: memory files first, then the list */
+static int peer_installed(struct server_peer *peer)
+{
+	struct kdbus_conn *conn = embedded_handle_conn(peer->handle);
+	const s32 *numbers = peer->call.numbers;
+	u32 n = peer->call.head.n_numbers, at = 0;
+	const struct kdbus_item *item;
+	const struct kdbus_msg *msg;
+	const u8 *pool;
+
+	if (!conn || n == 0 || n != peer->n_install)
+		return -EBADMSG;
+	peer->n_install = 0;
+	pool = embedded_pool_data(conn->pool->memory);
+	msg = (const void *)(pool + peer->install_offset);
+	for (unsigned int type = KDBUS_ITEM_PAYLOAD_MEMFD; type <= KDBUS_ITEM_FDS; type++) {
+		kdbus_items_for_each(item, msg->items, (const u8 *)msg + msg->size) {
+			const void *where = item->fds;
+			size_t n_here = 1;
+
+			if (item->type != type)
+				continue;
+			if (type == KDBUS_ITEM_PAYLOAD_MEMFD)
+				where = &item->memfd.fd;
+			else
+				n_here = kdbus_item_payload_size(item) / sizeof(s32);
+			if (n_here > n - at)
+				return -EBADMSG;
+			embedded_pool_write(conn->pool->memory, (const u8 *)where - pool,
+					    numbers + at, n_here * sizeof(s32));
+			at += n_here;
+		}
+	}
+	return 0;
+}
+
+static int peer_open(struct server_peer *peer)
+{
+	if (peer->handle)
+		return -EBADMSG;
+	return embedded_open_for(peer->server->embedded, peer->path, &peer->cred, &peer->process,
+				 &peer->handle);
+}
+
+static int peer_pool(struct server_peer *peer)
+{
+	struct remote_answer *answer = (void *)peer->server->answer;
+
+	if (!embedded_handle_conn(peer->handle))
+		return -EBADFD;
+	answer->has_pool = 1;
+	return 0;
+}
+
+/* the file must be one that does not make us wait */
+static bool file_is_good(const struct server_peer *peer)
+{
+	return !peer->call.head.has_file || fcntl(peer->fds[peer->n_fds - 1], F_GET_SEALS) >= 0;
+}
+
+static void peer_run(struct server_peer *peer, size_t size)
+{
+	struct remote_answer *answer = (void *)peer->server->answer;
+	int r;
+
+	if (remote_call_parse(peer->server->packet, size, peer->n_fds, &peer->call) < 0 ||
+	    !file_is_good(peer) || peer->call.head.op == REMOTE_CLOSE ||
+	    (!peer->handle && peer->call.head.op != REMOTE_OPEN)) {
+		server_peer_close(peer);
+		return;
+	}
+	memset(answer, 0, sizeof(*answer));
+	peer->answer_size = sizeof(*answer);
+	peer->n_writes = 0;
+	peer->cursor = (struct remote_cursor){0};
+	switch (peer->call.head.op) {
+	case REMOTE_OPEN:
+		r = peer_open(peer);
+		break;
+	case REMOTE_COMMAND:
+		r = peer_command(peer);
+		break;
+	case REMOTE_INSTALLED:
+		r = peer_installed(peer);
+		break;
+	case REMOTE_POLL:
+		r = kdbus_embedded_poll(peer->handle);
+		break;
+	default:
+		r = peer_pool(peer);
+		break;
+	}
+	if (peer->source.fd >= 0)
+		peer_answer(peer, r);
+}
+
+/* the descriptors that came along, into peer->fds; false: not all of them did */
+static bool peer_take_fds(struct server_peer *peer, struct msghdr *msg, int *fds)
+{
+	struct cmsghdr *control;
+	u32 n;
+
+	peer->fds = fds;
+	peer->n_fds = 0;
+	for (control = CMSG_FIRSTHDR(msg); control; control = CMSG_NXTHDR(msg, control)) {
+		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds + peer->n_fds, CMSG_DATA(control), n * sizeof(int));
+		peer->n_fds += n;
+	}
+	return !(msg->msg_flags & MSG_CTRUNC);
+}
+
+/* one request; false: there is none, or there must not be one more now */
+static bool peer_serve(struct server_peer *peer)
+{
+	struct kdbus_server *server = peer->server;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE((1 + REMOTE_FDS_MAX) * sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = server->packet, .iov_len = sizeof(server->packet)};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int fds[1 + REMOTE_FDS_MAX];
+	ssize_t size;
+	bool is_whole;
+
+	size = recvmsg(peer->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (size < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	is_whole = size > 0 && peer_take_fds(peer, &msg, fds) && !(msg.msg_flags & MSG_TRUNC);
+	if (is_whole)
+		peer_run(peer, size);
+	else
+		server_peer_close(peer);
+	close_all(fds, &peer->n_fds);
+	peer->fds = NULL;
+	return is_whole && peer->source.fd >= 0 && !peer->unsent;
+}
+
+static void peer_ready(struct kdbus_server *server, struct server_source *source, uint32_t events)
+{
+	struct server_peer *peer = container_of(source, struct server_peer, source);
+
+	if (peer->unsent) {
+		if (events & (EPOLLHUP | EPOLLERR))
+			server_peer_close(peer);
+		else
+			peer_flush(peer, peer->unsent);
+		return;
+	}
+	for (int i = 0; i < N_REQUESTS && peer_serve(peer); i++)
+		continue;
+}
+
+/* life */
+
+static bool may_open(const struct server_node *node, const struct creds *creds)
+{
+	if (creds->uid == 0)
+		return true;
+	if (creds->uid == node->uid)
+		return node->mode & 0200;
+	if (creds_has_group(creds, node->gid))
+		return node->mode & 0020;
+	return node->mode & 0002;
+}
+
+/* so many that nobody but he who opens and opens will ever meet it */
+static bool has_too_many(struct kdbus_server *server, u32 uid)
+{
+	const struct kdbus_limits *limits = &kdbus_embedded_domain(server->embedded)->limits;
+	const struct server_peer *peer;
+	u64 n = 0;
+
+	/* proxies open for others, who are counted where they say Hello */
+	if (uid == 0 || uid == geteuid())
+		return false;
+	list_for_each_entry(peer, &server->peers, link)
+		n += peer->creds.uid == uid;
+	return n >= (u64)limits->n_conns_user + HANDLES_MORE;
+}
+
+static char *node_path(const struct server_node *node)
+{
+	size_t bus_len = node->bus ? strlen(node->bus) : 0, name_len = strlen(node->name);
+	char *path = kmalloc(bus_len + name_len + 2, GFP_KERNEL_ACCOUNT), *end = path;
+
+	if (!path)
+		return NULL;
+	if (node->bus) {
+		memcpy(end, node->bus, bus_len);
+		end += bus_len;
+		*end++ = '/';
+	}
+	memcpy(end, node->name, name_len + 1);
+	return path;
+}
+
+static void peer_free(struct server_peer *peer)
+{
+	creds_deinit(&peer->creds);
+	kfree(peer->unsent);
+	kfree(peer->path);
+	kfree(peer);
+}
+
+int server_peer_accept(struct kdbus_server *server, const struct server_node *node, int fd)
+{
+	struct server_peer *peer;
+	int r;
+
+	peer = kzalloc(sizeof(*peer), GFP_KERNEL_ACCOUNT);
+	if (!peer)
+		return -ENOMEM;
+	peer->creds = (struct creds)CREDS_NULL;
+	peer->server = server;
+	peer->source = (struct server_source){.fd = fd, .ready = peer_ready};
+	r = creds_init_socket(&peer->creds, fd);
+	if (r < 0)
+		goto exit_peer;
+	r = -EACCES;
+	if (!may_open(node, &peer->creds))
+		goto exit_peer;
+	r = -EMFILE;
+	if (has_too_many(server, peer->creds.uid))
+		goto exit_peer;
+	r = -ENOMEM;
+	peer->path = node_path(node);
+	if (!peer->path)
+		goto exit_peer;
+	peer->process.pid = peer->creds.pid;
+	peer->process.ops = &peer_process_ops;
+	peer->cred = (struct kdbus_embedded_cred){
+		.uid = peer->creds.uid,
+		.euid = peer->creds.uid,
+		.gid = peer->creds.gid,
+		.egid = peer->creds.gid,
+		.is_privileged = peer->creds.uid == 0,
+		.n_groups = peer->creds.n_groups,
+		.groups = peer->creds.groups,
+	};
+	r = server_watch(server, &peer->source, EPOLLIN);
+	if (r < 0)
+		goto exit_peer;
+	list_add_tail(&peer->link, &server->peers);
+	server->n_peers++;
+	return 0;
+
+exit_peer:
+	peer_free(peer);
+	return r;
+}
+
+void server_peer_close(struct server_peer *peer)
+{
+	struct kdbus_server *server = peer->server;
+
+	if (peer->source.fd < 0)
+		return;
+	/* nobody shall find the nodes of what is about to go, nor see the socket closed before it
+	 * has gone */
+	server_node_close_owned(server, peer);
+	peer->handle = kdbus_embedded_close(peer->handle);
+	server_unwatch(server, &peer->source);
+	peer_drop_given(peer);
+	list_move_tail(&peer->link, &server->closed_peers);
+	server->n_peers--;
+}
+
+void server_peer_free_closed(struct kdbus_server *server)
+{
+	struct server_peer *peer, *tmp;
+
+	list_for_each_entry_safe(peer, tmp, &server->closed_peers, link)
+		peer_free(peer);
+	INIT_LIST_HEAD(&server->closed_peers);
+}

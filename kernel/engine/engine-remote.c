@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* "kernel:path=...": a bus that another process has
+ *
+ * What the path is decides how it is reached.  A socket, or a directory with the
+ * socket "control", belongs to a process that serves its embedded bus: the ABI
+ * carrier over remote-client.h.  A directory stands for a domain, in which a bus is
+ * made; anything else is the endpoint of a bus that there is, which we join.
+ *
+ * The process that serves watches the reply deadlines of all its buses.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "kernel/engine/engine-carrier.h"
+#include "kernel/engine/engine-transport.h"
+#include "kernel/engine/remote-client.h"
+#include "proxy/base/list.h"
+
+/**
+ * struct remote_transport - a directory with nodes
+ * @base: what the ABI carrier knows
+ * @directory: where they are
+ */
+struct remote_transport {
+	struct engine_transport base;
+	char *directory;
+};
+
+/**
+ * struct remote_handle - an open node
+ * @client: it
+ * @pool: mapping of its pool, or NULL
+ * @pool_size: bytes of that
+ */
+struct remote_handle {
+	struct remote_client client;
+	void *pool;
+	size_t pool_size;
+};
+
+static struct remote_transport *remote_transport(struct engine_transport *base)
+{
+	return container_of(base, struct remote_transport, base);
+}
+
+static struct remote_handle *remote_handle(struct engine_handle *handle)
+{
+	return (struct remote_handle *)handle;
+}
+
+static void remote_free(struct engine_transport *base)
+{
+	struct remote_transport *transport = remote_transport(base);
+
+	free(transport->directory);
+	free(transport);
+}
+
+static int remote_open(struct engine_transport *base, const char *node,
+		       struct engine_handle **handle_out)
+{
+	struct remote_handle *handle;
+	char *path;
+	int r;
+
+	handle = calloc(1, sizeof(*handle));
+	if (!handle)
+		return -ENOMEM;
+	if (asprintf(&path, "%s/%s", remote_transport(base)->directory, node) < 0) {
+		free(handle);
+		return -ENOMEM;
+	}
+	r = remote_client_open(&handle->client, path, 0);
+	free(path);
+	if (r < 0) {
+		free(handle);
+		return r;
+	}
+	*handle_out = (struct engine_handle *)handle;
+	return 0;
+}
+
+static void remote_close(struct engine_handle *base)
+{
+	struct remote_handle *handle = remote_handle(base);
+
+	if (handle->pool)
+		munmap(handle->pool, handle->pool_size);
+	remote_client_close_last(&handle->client);
+	free(handle);
+}
+
+static int remote_command(struct engine_handle *handle, unsigned long nr, void *cmd)
+{
+	return remote_client_command(&remote_handle(handle)->client, nr, cmd);
+}
+
+static int remote_map(struct engine_handle *base, size_t size, const void **address_out)
+{
+	struct remote_handle *handle = remote_handle(base);
+	int r;
+
+	r = remote_client_map(&handle->client, size, PROT_READ, MAP_SHARED, 0, &handle->pool);
+	if (r < 0)
+		return r;
+	handle->pool_size = size;
+	*address_out = handle->pool;
+	return 0;
+}
+
+static int remote_poll_fd(struct engine_handle *handle)
+{
+	return remote_handle(handle)->client.fd;
+}
+
+static const struct engine_transport_ops remote_transport_ops = {
+	.free = remote_free,
+	.open = remote_open,
+	.close = remote_close,
+	.command = remote_command,
+	.map_pool = remote_map,
+	.poll_fd = remote_poll_fd,
+};
+
+/* splits the path of an endpoint: the directory, and the node below it, "<bus>/<endpoint>" */
+static int split_endpoint(const char *path, char **directory_out, const char **node_out)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash || slash == path)
+		return -EINVAL;
+	do {
+		slash--;
+	} while (slash > path && *slash != '/');
+	if (*slash != '/')
+		return -EINVAL;
+	*directory_out = slash == path ? strdup("/") : strndup(path, slash - path);
+	if (!*directory_out)
+		return -ENOMEM;
+	*node_out = slash + 1;
+	return 0;
+}
+
+int engine_kernel_open(const char *path, const struct engine_options *options,
+		       struct engine **engine_out)
+{
+	struct remote_transport *transport;
+	const char *endpoint = NULL;
+	char *directory;
+	struct stat st;
+	int r = 0;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (S_ISSOCK(st.st_mode))
+		r = split_endpoint(path, &directory, &endpoint);
+	else if (S_ISDIR(st.st_mode))
+		directory = strdup(path);
+	else
+		return -EPROTONOSUPPORT;
+	if (r < 0 || !directory)
+		return r < 0 ? r : -ENOMEM;
+
+	transport = calloc(1, sizeof(*transport));
+	if (!transport) {
+		free(directory);
+		return -ENOMEM;
+	}
+	transport->directory = directory;
+	transport->base.ops = &remote_transport_ops;
+	transport->base.has_auxgroups = true;
+	return engine_abi_open(&transport->base, endpoint, options, engine_out);
+}

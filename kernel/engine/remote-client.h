@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A node that another process serves, as a file of kdbusfs would be used
+ *
+ * open(), ioctl(), poll(), mmap() and close() for the sockets of a server
+ * (kernel/embedded/server.h).  What comes back are the results and errors of the ABI.
+ * Nothing but libc is needed, nothing is kept but what is in struct remote_client, and
+ * whoever uses one from several threads takes turns.
+ *
+ * The socket is what stands for the open file: its copies, inherited or passed on,
+ * are the same handle; and who polls it finds it readable while there is something
+ * to receive.  That is so until remote_client_command() has received it, not for
+ * bytes that could be read.
+ */
+#ifndef KERNEL_ENGINE_REMOTE_CLIENT_H
+#define KERNEL_ENGINE_REMOTE_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* structs of commands may lie anywhere, also where nothing is: EFAULT; else they are known to be
+ * memory of this process, which is quicker */
+#define REMOTE_CLIENT_CHECKS_MEMORY (1u << 0)
+
+/**
+ * struct remote_client - an open node
+ * @fd: the socket
+ * @flags: REMOTE_CLIENT_*
+ * @pool_fd: descriptor of the pool, or -1 while that is not known
+ * @pool_size: its bytes, with @pool_fd
+ * @position: how far the queue had got when the last answer was given
+ * @buffer: for packets
+ */
+struct remote_client {
+	int fd;
+	unsigned flags;
+	int pool_fd;
+	uint64_t pool_size;
+	uint64_t position;
+	uint64_t *buffer;
+};
+
+/**
+ * remote_client_open() - open()
+ * @path: of the socket
+ * @flags: REMOTE_CLIENT_*
+ *
+ * Return: 0, or a negative errno: that of open() on kdbusfs; -ECONNREFUSED if there is
+ * a node but nobody behind it; -EPROTO for a server of another kind.
+ */
+int remote_client_open(struct remote_client *client, const char *path, unsigned flags);
+/**
+ * remote_client_attach() - take over the socket of a node that is open
+ * @fd: owned from now on, also if this fails
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int remote_client_attach(struct remote_client *client, int fd, unsigned flags);
+/* close() of one copy; mappings stay */
+void remote_client_close(struct remote_client *client);
+/* the last close(), even if there are copies: when it returns all has taken effect */
+void remote_client_close_last(struct remote_client *client);
+
+/**
+ * remote_client_command() - ioctl()
+ * @nr: KDBUS_CMD_*
+ * @cmd: its struct, written back as the ABI says
+ *
+ * Return: 0 or the negative errno of the ABI; -ECONNRESET if the server is gone.
+ */
+int remote_client_command(struct remote_client *client, unsigned long nr, void *cmd);
+/* poll(): the events of the ABI, or -ECONNRESET if the server is gone */
+int remote_client_poll(struct remote_client *client);
+/**
+ * remote_client_map() - mmap()
+ * @size, @prot, @flags, @offset: its arguments
+ *
+ * Return: 0 or the negative errno of the ABI.
+ */
+int remote_client_map(struct remote_client *client, size_t size, int prot, int flags,
+		      uint64_t offset, void **address_out);
+
+#endif
