@@ -331,6 +331,19 @@ int driver_run_request_name(struct driver_call *call)
 	return driver_reply_u32(call, REQUEST_ALREADY_OWNER);
 }
 
+/* the bus says the same of a name that another connection owns, and of one that an activator
+ * holds: one that nobody owns */
+static int fail_to_release(struct driver_call *call, const char *name)
+{
+	__cleanup(driver_record_release) struct driver_record record = {0};
+	int r;
+
+	r = driver_look_up(call, name, 0, &record);
+	if (r < 0)
+		return r;
+	return driver_reply_u32(call, r ? RELEASE_NON_EXISTENT : RELEASE_NOT_OWNER);
+}
+
 int driver_run_release_name(struct driver_call *call)
 {
 	const char *name = wire_read_string(&call->args, NULL);
@@ -349,7 +362,7 @@ int driver_run_release_name(struct driver_call *call)
 	case -ESRCH:
 		return driver_reply_u32(call, RELEASE_NON_EXISTENT);
 	case -EADDRINUSE:
-		return driver_reply_u32(call, RELEASE_NOT_OWNER);
+		return fail_to_release(call, name);
 	default:
 		return r;
 	}

@@ -326,7 +326,8 @@ int kdbus_cmd_recv(struct kdbus_conn *conn, struct kdbus_cmd_recv *cmd)
 	} else {
 		kdbus_reply_received(conn->bus, reply);
 		/* a message is worth more than its descriptors */
-		if (entry->body && entry->payload && recv_install(conn, entry, &cmd->msg.return_flags) < 0)
+		if (entry->body && entry->payload &&
+		    recv_install(conn, entry, &cmd->msg.return_flags) < 0)
 			cmd->msg.return_flags |= KDBUS_RECV_RETURN_INCOMPLETE_FDS;
 		mutex_lock(&conn->lock);
 		recv_publish(conn, entry, &cmd->msg);

@@ -82,8 +82,8 @@ bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, 
 /* the request has passed to @replier, who has to answer now; @reply may be NULL */
 void kdbus_reply_redirect(struct kdbus_bus *bus, struct kdbus_reply *reply,
 			  struct kdbus_conn *replier);
-/* the same for all requests addressed to @name that @from owes an answer, received ones as well, but
- * not for those of @from and @to themselves (reference 4.5) */
+/* the same for all requests addressed to @name that @from owes an answer, received ones as well,
+ * but not for those of @from and @to themselves (reference 4.5) */
 void kdbus_reply_redirect_name(struct kdbus_conn *from, struct kdbus_conn *to,
 			       const struct kdbus_name_entry *name);
 

@@ -33,7 +33,7 @@ struct embedded_process {
 		int (*give_fd)(struct embedded_process *process, int fd);
 		u64 max_payload;
 		void (*wake)(struct embedded_process *process);
-	} *ops;
+	} * ops;
 };
 
 /**

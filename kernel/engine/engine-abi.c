@@ -253,7 +253,7 @@ static int conn_match_name(struct abi_conn *conn, uint64_t cookie, uint64_t type
 
 static int conn_match_id_change(struct abi_conn *conn, uint64_t cookie, uint64_t type)
 {
-	struct kdbus_notify_id_change rule = { .id = KDBUS_MATCH_ID_ANY };
+	struct kdbus_notify_id_change rule = {.id = KDBUS_MATCH_ID_ANY};
 
 	return conn_match(conn, cookie, type, &rule, sizeof(rule));
 }
@@ -302,8 +302,8 @@ static int conn_match_signals(struct abi_conn *conn)
 	return conn_match_id(conn, COOKIE_SIGNALS, KDBUS_ITEM_ID, KDBUS_MATCH_ID_ANY);
 }
 
-static int conn_subscribe_kind(struct abi_conn *conn, unsigned what, unsigned kind,
-			       uint64_t cookie, int (*match)(struct abi_conn *conn))
+static int conn_subscribe_kind(struct abi_conn *conn, unsigned what, unsigned kind, uint64_t cookie,
+			       int (*match)(struct abi_conn *conn))
 {
 	int r;
 
@@ -325,13 +325,12 @@ static int abi_subscribe(struct engine_conn *base, unsigned what)
 				conn_match_signals);
 	if (r < 0)
 		return r;
-	return conn_subscribe_kind(conn, what, ENGINE_SUBSCRIBE_NOTIFICATIONS,
-				   COOKIE_NOTIFICATIONS, conn_match_notifications);
+	return conn_subscribe_kind(conn, what, ENGINE_SUBSCRIBE_NOTIFICATIONS, COOKIE_NOTIFICATIONS,
+				   conn_match_notifications);
 }
 
 /* identity of a client, in place of that of this process; what is not known is not said */
-static int hello_add_creds(struct engine_items *items, const struct creds *creds,
-			   bool with_groups)
+static int hello_add_creds(struct engine_items *items, const struct creds *creds, bool with_groups)
 {
 	struct kdbus_creds ids = {
 		.uid = creds->uid,
@@ -343,7 +342,7 @@ static int hello_add_creds(struct engine_items *items, const struct creds *creds
 		.sgid = CREDS_UNKNOWN,
 		.fsgid = CREDS_UNKNOWN,
 	};
-	struct kdbus_pids pids = { .pid = creds->pid };
+	struct kdbus_pids pids = {.pid = creds->pid};
 	uint64_t *groups;
 
 	if (!engine_items_add(items, KDBUS_ITEM_CREDS, &ids, sizeof(ids)))
@@ -378,9 +377,9 @@ static int handle_hello(struct abi_engine *engine, struct engine_handle *handle,
 	/* match rules ask for the names of a sender at the time of sending */
 	cmd->attach_flags_recv = KDBUS_ATTACH_NAMES;
 	cmd->pool_size = engine->pool_size;
-	if (hello->description && !engine_items_add(&items, KDBUS_ITEM_CONN_DESCRIPTION,
-						    hello->description,
-						    strlen(hello->description) + 1))
+	if (hello->description &&
+	    !engine_items_add(&items, KDBUS_ITEM_CONN_DESCRIPTION, hello->description,
+			      strlen(hello->description) + 1))
 		return -EMSGSIZE;
 	if (hello->creds) {
 		r = hello_add_creds(&items, hello->creds, engine->transport->has_auxgroups);
@@ -420,7 +419,8 @@ static int conn_open(struct abi_engine *engine, struct abi_conn *conn,
 	if (r < 0)
 		return r;
 	conn->pool = pool;
-	if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, transport->poll_fd(conn->handle), &event) < 0)
+	if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, transport->poll_fd(conn->handle), &event) <
+	    0)
 		return -errno;
 	return conn_match_permanent(conn);
 }
@@ -638,7 +638,7 @@ static void activator_free_slice(struct abi_activator *activator, uint64_t offse
 static int activator_recv(struct abi_activator *activator, uint64_t flags,
 			  struct kdbus_msg_info *msg_out)
 {
-	struct kdbus_cmd_recv cmd = { .size = sizeof(cmd), .flags = flags };
+	struct kdbus_cmd_recv cmd = {.size = sizeof(cmd), .flags = flags};
 	int r;
 
 	r = abi_engine(activator->base->engine)
@@ -788,7 +788,7 @@ static int abi_send(struct engine_conn *base, const struct engine_send *send)
 {
 	struct abi_engine *engine = abi_engine(base->engine);
 	struct abi_conn *conn = abi_conn(base);
-	struct kdbus_cmd_send cmd = { .size = sizeof(cmd) };
+	struct kdbus_cmd_send cmd = {.size = sizeof(cmd)};
 	struct kdbus_msg *msg;
 
 	msg = engine_message_build(send, engine->base.bloom_size, engine->scratch);
@@ -820,7 +820,7 @@ static bool conn_accepts(struct abi_conn *conn, struct engine_received *received
 /* one message out of the bus, accepted or not; -EAGAIN when it has none */
 static int conn_take(struct abi_conn *conn, struct engine_received *received_out)
 {
-	struct kdbus_cmd_recv cmd = { .size = sizeof(cmd) };
+	struct kdbus_cmd_recv cmd = {.size = sizeof(cmd)};
 	int r, parsed;
 
 	r = conn_command(conn, KDBUS_CMD_RECV, &cmd);

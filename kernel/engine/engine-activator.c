@@ -42,7 +42,7 @@ int engine_activator_add(struct engine *engine, const char *name,
 	activator = malloc(sizeof(*activator) + len);
 	if (!activator)
 		return -ENOMEM;
-	*activator = (struct engine_activator){ .engine = engine, .userdata = userdata };
+	*activator = (struct engine_activator){.engine = engine, .userdata = userdata};
 	memcpy(activator->name, name, len);
 	cmd = engine_policy_command(sizeof(*cmd), name, grants, n_grants);
 	if (!cmd) {

@@ -35,7 +35,7 @@
 struct direct_engine {
 	struct engine base;
 	struct kdbus_embedded *embedded;
-	struct kdbus_server *server; /* or NULL */
+	struct kdbus_server *server;	     /* or NULL */
 	struct kdbus_embedded_handle *owner; /* its bus goes when this is closed */
 	struct kdbus_bus *bus;
 };
@@ -503,8 +503,8 @@ static uint64_t direct_position(struct engine_conn *conn)
 
 /* what @entry says; what it refers to lives as long */
 static void received_set(struct engine_received *received_out,
-			 const struct kdbus_queue_entry *entry,
-			 struct engine_payload *payload, bool is_shared)
+			 const struct kdbus_queue_entry *entry, struct engine_payload *payload,
+			 bool is_shared)
 {
 	const struct kdbus_notification *n = &entry->notification;
 

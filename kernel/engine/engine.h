@@ -488,8 +488,7 @@ uint32_t engine_activator_n_waiting(const struct engine_activator *activator);
  *
  * Return: 0, -EAGAIN when nothing waits, or another errno.
  */
-int engine_activator_drop(struct engine_activator *activator,
-			  struct engine_received *received_out);
+int engine_activator_drop(struct engine_activator *activator, struct engine_received *received_out);
 
 /* messages */
 

@@ -452,6 +452,56 @@ static unsigned list_length(const char *list)
 	return n / 2;
 }
 
+/* to clients, a name that waits for its owner has none */
+CARRIER_TEST(activator_is_no_owner)
+{
+	static const char *const look_ups[] = {"GetConnectionUnixUser",
+					       "GetConnectionUnixProcessID",
+					       "GetConnectionCredentials",
+					       "GetAdtAuditSessionData",
+					       "GetConnectionSELinuxSecurityContext",
+					       NULL};
+	struct bus *bus = bus_new(address, NULL);
+	struct member *a = &bus->members[0], *b = &bus->members[1];
+	struct engine_activator *activator;
+
+	bus_hello(bus, 6);
+	expect_eq(engine_activator_add(bus->engine, "a.b", NULL, 0, NULL, &activator), 0);
+	expect_owners(bus, "a.b", NULL, NULL, NULL);
+	expect_answer(bus, a, "NameHasOwner", "s", "return b false", "a.b");
+	RELEASE(a, 2);
+	for (int i = 0; look_ups[i]; i++)
+		expect_answer(bus, a, look_ups[i], "s", "error NameHasNoOwner ...", "a.b");
+	bus_dispatch(bus, a, &(struct request){.member = "ListNames"});
+	expect(!strstr(message_dump(bus->answer.messages[0]), "a.b"));
+	expect_eq(list_length(message_dump(bus->answer.messages[0])), 7);
+	expect(!engine_find_owner(bus->engine, "a.b"));
+
+	/* it can be owned, replaced, waited for as if there were no activator */
+	REQUEST(a, NO_QUEUE, 1);
+	REQUEST(a, 0, 4);
+	RELEASE(b, 3);
+	REQUEST(b, 0, 2);
+	expect_owners(bus, "a.b", a, b, NULL);
+	RELEASE(b, 1);
+	expect_owners(bus, "a.b", a, NULL, NULL);
+	expect(engine_find_owner(bus->engine, "a.b") == a->caller.conn);
+	RELEASE(a, 1);
+	expect_owners(bus, "a.b", NULL, NULL, NULL);
+	RELEASE(a, 2);
+	REQUEST(b, ALLOW | NO_QUEUE, 1);
+	REQUEST(a, REPLACE, 1);
+	/* as an activator of a name that has an owner */
+	engine_activator_remove(activator);
+	expect_eq(engine_activator_add(bus->engine, "a.b", NULL, 0, NULL, &activator), 0);
+	expect_owners(bus, "a.b", a, NULL, NULL);
+	RELEASE(b, 3);
+	a->caller.conn = engine_conn_close(a->caller.conn);
+	expect_owners(bus, "a.b", NULL, NULL, NULL);
+	engine_activator_remove(activator);
+	bus_free(bus);
+}
+
 CARRIER_TEST(list_of_names)
 {
 	struct bus *bus = bus_new(address, NULL);

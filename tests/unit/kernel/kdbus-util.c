@@ -579,7 +579,8 @@ static void got_item(struct got *got, const struct kdbus_msg *msg, const struct 
 
 	switch (item->type) {
 	case KDBUS_ITEM_PAYLOAD_OFF:
-		got_part(got, item->vec.offset == ~0ULL ? NULL : (const uint8_t *)msg + item->vec.offset,
+		got_part(got,
+			 item->vec.offset == ~0ULL ? NULL : (const uint8_t *)msg + item->vec.offset,
 			 item->vec.size);
 		break;
 	case KDBUS_ITEM_FDS:

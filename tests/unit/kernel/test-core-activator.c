@@ -18,13 +18,13 @@
 #define TALK  KDBUS_POLICY_TALK
 #define OWN   KDBUS_POLICY_OWN
 
-#define ACT     (KDBUS_NAME_ACTIVATOR | KDBUS_NAME_PRIMARY)
+#define ACT	(KDBUS_NAME_ACTIVATOR | KDBUS_NAME_PRIMARY)
 #define PRIMARY KDBUS_NAME_PRIMARY
 
 /* an activator is direct or has a pool, as is the owner: all four */
 #define FOR_EACH_PAIR(activator_kind, owner_kind)                                                  \
 	FOR_EACH_KIND(activator_kind)                                                              \
-	FOR_EACH_KIND(owner_kind)
+		FOR_EACH_KIND(owner_kind)
 
 static void activator_hello_init(struct cmd *hello, const char *name)
 {
@@ -885,9 +885,9 @@ TEST(quota_of_an_activator)
 	peer_init(&sender, &bus, 0);
 	peer_init(&other, &bus, 0);
 	for (n_sent = 0; peer_send(&sender, &(struct send){.dst_name = NAME,
-							   .cookie = n_sent + 1,
-							   .data = data,
-							   .size = 20000}) == 0;)
+						     .cookie = n_sent + 1,
+						     .data = data,
+						     .size = 20000}) == 0;)
 		n_sent++;
 	expect_gt(n_sent, 0u);
 	expect_lt(n_sent, 256u);

@@ -162,6 +162,157 @@ TEST(hello_of_a_holder)
 	deaf(step_holder, 8);
 }
 
+static int step_activator(struct scene *s)
+{
+	struct cmd hello;
+
+	hello_init(&hello);
+	hello.hello.flags |= KDBUS_HELLO_ACTIVATOR;
+	cmd_add_str(&hello, KDBUS_ITEM_NAME, "some.name");
+	cmd_add_access(&hello, KDBUS_POLICY_ACCESS_WORLD, KDBUS_POLICY_TALK, 0);
+	return peer_hello(&s->extra, &s->bus, s->kind, &hello, NULL);
+}
+
+/* the entry of the policy is another's until all is there */
+static void holder_is_there(struct scene *s)
+{
+	nobody_listens(s);
+	peer_deinit(&s->c);
+	peer_init_holder(&s->c, &s->bus, "some.name", 0, 0, 0);
+}
+
+TEST(hello_of_an_activator)
+{
+	deaf(step_activator, 8);
+	/* one with a pool has more to do when it is connected, and takes the entry along if it
+	 * cannot */
+	run_prepared(holder_is_there, step_activator, PEER_DIRECT, 6);
+}
+
+static void activator_is_there(struct scene *s)
+{
+	nobody_listens(s);
+	expect_eq(step_activator(s), 0);
+}
+
+static int step_wait(struct scene *s)
+{
+	return peer_send_name(&s->a, "some.name", 1);
+}
+
+static int step_wait_for_reply(struct scene *s)
+{
+	return peer_call_name(&s->a, "some.name", 1);
+}
+
+static int step_update_activator(struct scene *s)
+{
+	struct cmd cmd;
+
+	cmd_init(&cmd, sizeof(cmd.cmd), 0);
+	cmd_add_str(&cmd, KDBUS_ITEM_NAME, "some.name");
+	cmd_add_access(&cmd, KDBUS_POLICY_ACCESS_WORLD, KDBUS_POLICY_OWN, 0);
+	return peer_command(&s->extra, KDBUS_CMD_UPDATE, &cmd);
+}
+
+TEST(activator)
+{
+	FOR_EACH_KIND(kind) {
+		run_prepared(activator_is_there, step_wait, kind, 1);
+		run_prepared(activator_is_there, step_wait_for_reply, kind, 1);
+		run_prepared(activator_is_there, step_update_activator, kind, 1);
+	}
+}
+
+/* the name is taken or not; if it is, each call is with the owner, or its caller was told */
+static void move_with_failure(struct scene *s, unsigned n)
+{
+	struct got got;
+	bool failed;
+	int r;
+
+	expect_eq(step_wait_for_reply(s), 0);
+	expect_eq(peer_call_name(&s->a, "some.name", 2), 0);
+	shim_alloc_fail_at(n);
+	r = peer_acquire(&s->b, "some.name", 0, NULL);
+	failed = shim_alloc_fail_disarm();
+	if (r < 0) {
+		expect(failed);
+		expect_eq(r, -ENOMEM);
+		expect_eq(peer_acquire(&s->b, "some.name", 0, NULL), 0);
+	}
+	for (unsigned i = 1; i <= 2; i++) {
+		if (peer_recv(&s->a, &got) == 0) {
+			expect_eq(got.type, KDBUS_ITEM_REPLY_DEAD);
+			expect(failed);
+			continue;
+		}
+		expect_eq(peer_recv(&s->b, &got), 0);
+		expect_eq(got.src_id, s->a.id);
+		expect_eq(peer_reply(&s->b, s->a.id, got.cookie), 0);
+		expect_eq(peer_recv(&s->a, &got), 0);
+		expect_eq(got.src_id, s->b.id);
+	}
+	expect_nothing(&s->a);
+	expect_nothing(&s->b);
+}
+
+/* of every kind to every kind, and back */
+TEST(messages_are_moved)
+{
+	struct scene s;
+
+	for (unsigned kind = 0; kind < 4; kind++) {
+		for (unsigned n = 1; n < 40; n++) {
+			scene_init(&s, kind & 1 ? PEER_DIRECT : 0);
+			nobody_listens(&s);
+			s.kind = kind & 2 ? PEER_DIRECT : 0;
+			expect_eq(step_activator(&s), 0);
+			move_with_failure(&s, n);
+			scene_deinit(&s);
+			expect_eq(shim_alloc_count(), 0);
+		}
+	}
+}
+
+/* a name is given up although there is no memory; what was not read is with the activator, or its
+ * sender was told */
+TEST(messages_are_moved_back)
+{
+	struct scene s;
+	struct got got;
+
+	for (unsigned kind = 0; kind < 4; kind++) {
+		for (unsigned n = 1; n < 20; n++) {
+			bool failed;
+			int r;
+
+			scene_init(&s, kind & 1 ? PEER_DIRECT : 0);
+			nobody_listens(&s);
+			s.kind = kind & 2 ? PEER_DIRECT : 0;
+			expect_eq(step_activator(&s), 0);
+			expect_eq(peer_acquire(&s.b, "some.name", 0, NULL), 0);
+			expect_eq(step_wait_for_reply(&s), 0);
+			shim_alloc_fail_at(n);
+			r = peer_release(&s.b, "some.name");
+			failed = shim_alloc_fail_disarm();
+			if (r < 0) {
+				/* the command itself found none */
+				expect_eq(r, -ENOMEM);
+				expect_eq(peer_release(&s.b, "some.name"), 0);
+				failed = false;
+			}
+			if (peer_recv(&s.extra, &got) < 0) {
+				expect(failed);
+				/* REPLY_DEAD needs memory as well, and that one is there */
+				expect_reply_note(&s.a, KDBUS_ITEM_REPLY_DEAD, 1);
+			}
+			scene_deinit(&s);
+			expect_eq(shim_alloc_count(), 0);
+		}
+	}
+}
+
 TEST(domain)
 {
 	static const struct kdbus_embedded_options options;
