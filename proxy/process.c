@@ -18,6 +18,11 @@
 
 #include "proxy/base/cleanup.h"
 
+enum { NOFILE_WANTED = 65536 };
+
+/* as process_prepare() found it; a property of the process as the limit itself is */
+static struct rlimit original_nofile = {RLIM_INFINITY, RLIM_INFINITY};
+
 static void cap_freep(cap_t *caps)
 {
 	if (*caps)
@@ -42,9 +47,28 @@ static int process_open_null(int target)
 	return 0;
 }
 
-int process_prepare(void)
+static int process_raise_nofile(void)
 {
 	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &original_nofile) < 0)
+		return -errno;
+	limit = original_nofile;
+	/* as root the hard limit is ours to raise: so far as dbus-daemon does */
+	if (limit.rlim_max < NOFILE_WANTED && !geteuid())
+		limit.rlim_max = NOFILE_WANTED;
+	limit.rlim_cur = limit.rlim_max;
+	/* best effort: with less it serves fewer clients */
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		limit = original_nofile;
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return 0;
+}
+
+int process_prepare(void)
+{
 	int r;
 
 	for (int fd = 0; fd <= 2; fd++) {
@@ -56,12 +80,12 @@ int process_prepare(void)
 	}
 	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return -errno;
-	/* best effort: with less it serves fewer clients */
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	return 0;
+	return process_raise_nofile();
+}
+
+struct rlimit process_original_nofile(void)
+{
+	return original_nofile;
 }
 
 static void __attribute__((noreturn)) process_await(pid_t child, int fd)

@@ -4,11 +4,20 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* 0, 1 and 2 are open afterwards (on /dev/null where the caller had closed them), and no other
  * descriptor survives an exec; the limit of descriptors is raised to what is allowed */
 int process_prepare(void);
+
+/**
+ * process_original_nofile() - the limit of descriptors that the bus was started with
+ *
+ * What it starts gets this one back, by setrlimit() between fork and exec: programs that
+ * use select() cannot live with more.
+ */
+struct rlimit process_original_nofile(void);
 
 /**
  * process_fork() - go on as a daemon

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -356,6 +357,24 @@ TEST(configuration_may_vanish_once_read)
 }
 
 /* Signals */
+
+/* more clients than select() has descriptors for; what the bus starts gets the old limit back */
+TEST(limit_of_descriptors_is_raised)
+{
+	enum { SOFT = 256, HARD = 1024 };
+	struct rlimit limit;
+	struct bus bus;
+
+	if (subject_is_reference())
+		skip("it raises the limit where it may go beyond the hard one, or not at all");
+	expect_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){SOFT, HARD}), 0);
+	bus_start(&bus, (const char *[]){"--nofork", "--print-pid=21", NULL}, NULL);
+	free(bus_printed(&bus, 1));
+	expect_eq(prlimit(bus.pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	expect_ge(limit.rlim_cur, HARD);
+	expect_eq(limit.rlim_cur, limit.rlim_max);
+	bus_stop(&bus, bus_address(&bus));
+}
 
 TEST(sigterm_ends_cleanly)
 {

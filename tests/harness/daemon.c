@@ -13,11 +13,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -236,8 +238,11 @@ static pid_t spawn(const struct sandbox *sandbox, const char *const *argv, const
 		dup2(err, 2);
 		place_fds(fds, n_fds);
 		set_listen_pid();
-		if (n_files)
+		if (n_files) {
 			setrlimit(RLIMIT_NOFILE, &(struct rlimit){n_files, n_files});
+			/* so that root cannot take more again */
+			prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE);
+		}
 		execvp(argv[0], (char *const *)argv);
 		dprintf(2, "%s: %s\n", argv[0], strerror(errno));
 		_exit(127);
