@@ -125,3 +125,15 @@ libkdbus_a_SOURCES += \
 check_LIBRARIES += libkdbus-threads.a
 libkdbus_threads_a_SOURCES = $(libkdbus_a_SOURCES)
 libkdbus_threads_a_CPPFLAGS = -DSHIM_THREADS $(libkdbus_a_CPPFLAGS)
+
+# the interface, by noun
+dist_man_MANS += \
+	%D%/man/kdbus.7 \
+	%D%/man/kdbus.bus.7 \
+	%D%/man/kdbus.connection.7 \
+	%D%/man/kdbus.endpoint.7 \
+	%D%/man/kdbus.match.7 \
+	%D%/man/kdbus.message.7 \
+	%D%/man/kdbus.name.7 \
+	%D%/man/kdbus.policy.7 \
+	%D%/man/kdbus.pool.7
