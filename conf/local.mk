@@ -1,4 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shipped configuration
-dist_pkgdata_DATA = %D%/session.conf %D%/system.conf
+dist_pkgdata_DATA = %D%/session.conf
+nodist_pkgdata_DATA = %D%/system.conf
 dist_man_MANS += %D%/bus-proxyd.conf.5
+
+# it names a program that is installed
+EXTRA_DIST += %D%/system.conf.in
+CLEANFILES += %D%/system.conf
+%D%/system.conf: %D%/system.conf.in Makefile
+	$(AM_V_at)$(MKDIR_P) %D%
+	$(AM_V_GEN)$(SED) -e 's|@libexecdir[@]|$(libexecdir)|' $(srcdir)/%D%/system.conf.in >$@

@@ -4,7 +4,11 @@
  * SELinux is asked the way its own library does it, by its files, as all that
  * is needed of it are two facts and a path.  AppArmor mediates D-Bus only where
  * the kernel has that feature; elsewhere nothing is missing without it.
+ *
+ * Which file is the configuration of the session or system bus is decided here, as
+ * the launch helper has to read what the bus has read.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +52,27 @@ static void find_selinux_root(char *root, size_t size)
 			snprintf(root, size, "/etc/selinux/%s", name);
 	}
 	fclose(file);
+}
+
+#define STANDARD_FILES(name)                                                                       \
+	{                                                                                          \
+		BP_DATADIR "/dbus-1/" name, "/usr/share/dbus-1/" name,                             \
+			BP_DATADIR "/bus-proxyd/" name                                             \
+	}
+
+const char *config_standard_file(enum config_type type)
+{
+	static const char *const session_files[] = STANDARD_FILES("session.conf");
+	static const char *const system_files[] = STANDARD_FILES("system.conf");
+	const char *const *files = type == CONFIG_TYPE_SYSTEM ? system_files : session_files;
+	size_t last = sizeof(system_files) / sizeof(system_files[0]) - 1;
+
+	for (size_t i = 0; i < last; i++) {
+		/* the launch helper is setuid */
+		if (!faccessat(AT_FDCWD, files[i], F_OK, AT_EACCESS))
+			return files[i];
+	}
+	return files[last];
 }
 
 void config_environment_init(struct config_environment *environment)

@@ -229,6 +229,10 @@ enum {
 /* what the process' environment, this machine and this build say; strings borrowed from getenv() */
 void config_environment_init(struct config_environment *environment);
 
+/* the configuration file of the session or system bus on this machine: the first of the usual
+ * ones that exists, else the last; which these are was decided when this was built */
+const char *config_standard_file(enum config_type type);
+
 /**
  * config_load() - read a configuration and all it includes
  * @path: main file; relative to the working directory, as are then the files it

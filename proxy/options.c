@@ -25,6 +25,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "policy-parser/config.h"
+
 enum option_kind {
 	OPTION_OUTCOME,	   /* ends the parsing with outcome @value */
 	OPTION_FILE,	   /* selects configuration @value, NAMED by the argument */
@@ -246,31 +248,10 @@ void options_print_usage(const char *program, FILE *stream)
 	fputc('\n', stream);
 }
 
-static const char *const session_files[] = {
-	BP_DATADIR "/dbus-1/session.conf",
-	"/usr/share/dbus-1/session.conf",
-	BP_DATADIR "/bus-proxyd/session.conf",
-};
-
-static const char *const system_files[] = {
-	BP_DATADIR "/dbus-1/system.conf",
-	"/usr/share/dbus-1/system.conf",
-	BP_DATADIR "/bus-proxyd/system.conf",
-};
-
-enum { N_FILES = sizeof(session_files) / sizeof(session_files[0]) };
-
 const char *options_config_file(const struct options *options)
 {
-	const char *const *files = session_files;
-
 	if (options->file == OPTIONS_FILE_NAMED)
 		return options->config_file;
-	if (options->file == OPTIONS_FILE_SYSTEM)
-		files = system_files;
-	for (size_t i = 0; i < N_FILES - 1; i++) {
-		if (!access(files[i], F_OK))
-			return files[i];
-	}
-	return files[N_FILES - 1];
+	return config_standard_file(options->file == OPTIONS_FILE_SYSTEM ? CONFIG_TYPE_SYSTEM
+									 : CONFIG_TYPE_SESSION);
 }

@@ -291,7 +291,7 @@ result $? "the bus ends well" "$(tail -n 20 /run/bus.log)"
 
 # our own configuration, in the background
 if [ "${BP_SUBJECT-}" != reference ]; then
-    start_bus "$top_srcdir/conf/system.conf"
+    start_bus "$top_builddir/conf/system.conf"
     result $? "the bus starts with our own configuration" "$(cat /run/bus.log)"
     wait $bus
     result $? "... its parent ends when it is ready"

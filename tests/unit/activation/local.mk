@@ -23,3 +23,20 @@ check_PROGRAMS += test-services-watch
 test_services_watch_SOURCES = %D%/test-services-watch.c
 test_services_watch_LDADD = libproxy.a libtap.a
 TESTS += test-services-watch
+
+# the launch helper, but with a configuration that is the test's, and without the checks that
+# need root
+launch_helper_test_folder = $(abs_top_builddir)/test-launch-helper.folder
+check_PROGRAMS += launch-helper-for-test
+launch_helper_for_test_SOURCES = $(launch_helper_sources)
+launch_helper_for_test_CPPFLAGS = $(AM_CPPFLAGS) -DLAUNCH_HELPER_NEEDS_ROOT=0 \
+	-DLAUNCH_HELPER_CONFIG='"$(launch_helper_test_folder)/system.conf"'
+launch_helper_for_test_LDADD = $(launch_helper_ldadd)
+
+check_PROGRAMS += test-launch-helper
+test_launch_helper_SOURCES = %D%/test-launch-helper.c
+test_launch_helper_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DHELPER='"$(abs_top_builddir)/launch-helper-for-test"' \
+	-DFOLDER='"$(launch_helper_test_folder)"'
+test_launch_helper_LDADD = libtap.a
+TESTS += test-launch-helper

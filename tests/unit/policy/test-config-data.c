@@ -313,7 +313,8 @@ TEST(stock_system_config)
 static struct config *load_ours(const char *name)
 {
 	struct config_messages messages = CONFIG_MESSAGES_NULL;
-	const char *top = getenv("top_srcdir");
+	bool is_made = !strcmp(name, "system.conf");
+	const char *top = getenv(is_made ? "top_builddir" : "top_srcdir");
 	struct config *config;
 
 	snprintf(directory, sizeof(directory), "%s/conf/%s", top ? top : ".", name);
@@ -378,8 +379,13 @@ TEST(system_config_means_what_the_stock_one_means)
 {
 	struct config *stock = load_stock("/usr/share/dbus-1/system.conf");
 	struct config *ours = load_ours("system.conf");
-	char *stock_dump = config_dump(stock), *our_dump = config_dump(ours);
+	char *stock_dump, *our_dump;
 
+	/* each names the program that came with it */
+	expect(strstr(ours->servicehelper, "/bus-proxyd-launch-helper"));
+	ours->servicehelper = stock->servicehelper;
+	stock_dump = config_dump(stock);
+	our_dump = config_dump(ours);
 	join_sections(stock_dump);
 	join_sections(our_dump);
 	expect_str(our_dump, stock_dump);

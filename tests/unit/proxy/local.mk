@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 check_PROGRAMS += test-options
 test_options_SOURCES = %D%/test-options.c
-test_options_LDADD = libproxy.a libtap.a
+test_options_LDADD = libproxy.a libpolicy.a libtap.a $(EXPAT_LIBS)
 TESTS += test-options
 
 check_PROGRAMS += test-inbound
