@@ -40,6 +40,8 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine.c \
 	%D%/engine/engine.h \
 	%D%/engine/engine-abi.c \
+	%D%/engine/engine-abi.h \
+	%D%/engine/engine-abi-activator.c \
 	%D%/engine/engine-activator.c \
 	%D%/engine/engine-carrier.h \
 	%D%/engine/engine-direct.c \

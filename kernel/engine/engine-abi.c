@@ -36,6 +36,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "kernel/engine/engine-abi.h"
 #include "kernel/engine/engine-carrier.h"
 #include "kernel/engine/engine-items.h"
 #include "kernel/engine/engine-message.h"
@@ -53,38 +54,6 @@
 #define COOKIE_PERMANENT     UINT64_MAX
 #define COOKIE_SIGNALS	     (UINT64_MAX - 1)
 #define COOKIE_NOTIFICATIONS (UINT64_MAX - 2)
-
-/**
- * struct abi_source - what a descriptor in the epoll set is of
- * @is_activator: of a struct abi_activator, not of a struct abi_conn
- */
-struct abi_source {
-	bool is_activator;
-};
-
-/**
- * struct abi_engine - a bus
- * @base: what the seam knows
- * @transport: owned
- * @control: handle that made the bus, or NULL
- * @epoll_fd: watches the connections
- * @pool_size: of new connections
- * @endpoint: node to connect to
- * @conns: struct abi_conn by id
- * @activators: struct abi_activator
- * @scratch: a message or a command under construction
- */
-struct abi_engine {
-	struct engine base;
-	struct engine_transport *transport;
-	struct engine_handle *control;
-	int epoll_fd;
-	uint64_t pool_size;
-	char endpoint[160];
-	struct rb_root conns;
-	struct list_head activators;
-	uint64_t scratch[ENGINE_MSG_SIZE_MAX / sizeof(uint64_t)];
-};
 
 /**
  * struct abi_conn - a connection
@@ -117,26 +86,6 @@ struct abi_conn {
 };
 
 /**
- * struct abi_activator - an activator
- * @source: in the epoll set
- * @link: in abi_engine.activators
- * @base: what the seam knows
- * @handle: owned
- * @id: of the connection
- * @pool: address of its pool
- * @pool_size: bytes of that
- */
-struct abi_activator {
-	struct abi_source source;
-	struct list_head link;
-	struct engine_activator *base;
-	struct engine_handle *handle;
-	uint64_t id;
-	const unsigned char *pool;
-	uint64_t pool_size;
-};
-
-/**
  * struct abi_queued - a message taken out of the bus before its time
  * @link: in abi_conn.queue
  * @received: the message; @ops is not set
@@ -146,19 +95,9 @@ struct abi_queued {
 	struct engine_received received;
 };
 
-static struct abi_engine *abi_engine(const struct engine *engine)
-{
-	return container_of((struct engine *)engine, struct abi_engine, base);
-}
-
 static struct abi_conn *abi_conn(const struct engine_conn *conn)
 {
 	return container_of((struct engine_conn *)conn, struct abi_conn, base);
-}
-
-static struct abi_activator *abi_activator(const struct engine_activator *activator)
-{
-	return activator->holder;
 }
 
 static const struct engine_transport_ops *conn_transport(const struct abi_conn *conn)
@@ -551,32 +490,13 @@ static const char *abi_next_name(struct engine_conn *base, void **position, bool
 	return name;
 }
 
-/* tells the host what a command that went well did to an activator of ours */
-static void engine_watch_command(struct abi_engine *engine, unsigned long nr, const void *address)
-{
-	const uint64_t taken = KDBUS_NAME_PRIMARY | KDBUS_NAME_ACQUIRED;
-	const struct kdbus_cmd *cmd = address;
-	size_t at = offsetof(struct kdbus_cmd, items);
-	struct abi_activator *activator;
-	struct engine_item item;
-
-	if (nr != KDBUS_CMD_NAME_ACQUIRE || (cmd->return_flags & taken) != taken)
-		return;
-	while (engine_items_next(cmd, cmd->size, &at, &item))
-		if (item.type == KDBUS_ITEM_NAME)
-			break;
-	list_for_each_entry(activator, &engine->activators, link)
-		if (!strcmp(activator->base->name, item.data))
-			engine_activator_taken(activator->base);
-}
-
 static int abi_command(struct engine_conn *base, unsigned long nr, void *cmd)
 {
 	int r;
 
 	r = conn_command(abi_conn(base), nr, cmd);
 	if (r >= 0)
-		engine_watch_command(abi_engine(base->engine), nr, cmd);
+		abi_activators_watch(abi_engine(base->engine), nr, cmd);
 	return r;
 }
 
@@ -620,166 +540,6 @@ static int abi_holder_update(struct engine *base, void *holder, struct kdbus_cmd
 static void abi_holder_close(struct engine *base, void *holder)
 {
 	abi_engine(base)->transport->ops->close(holder);
-}
-
-/* activators: what waits stays in the bus */
-
-static void activator_free_slice(struct abi_activator *activator, uint64_t offset)
-{
-	struct kdbus_cmd_free cmd = {
-		.size = sizeof(cmd),
-		.offset = offset,
-	};
-
-	abi_engine(activator->base->engine)
-		->transport->ops->command(activator->handle, KDBUS_CMD_FREE, &cmd);
-}
-
-static int activator_recv(struct abi_activator *activator, uint64_t flags,
-			  struct kdbus_msg_info *msg_out)
-{
-	struct kdbus_cmd_recv cmd = {.size = sizeof(cmd), .flags = flags};
-	int r;
-
-	r = abi_engine(activator->base->engine)
-		    ->transport->ops->command(activator->handle, KDBUS_CMD_RECV, &cmd);
-	if (r < 0)
-		return r;
-	*msg_out = cmd.msg;
-	if (cmd.msg.offset > activator->pool_size ||
-	    cmd.msg.msg_size > activator->pool_size - cmd.msg.offset)
-		return -EBADMSG;
-	return 0;
-}
-
-/* HELLO, pool and readiness */
-static int activator_connect(struct abi_engine *engine, struct abi_activator *activator,
-			     struct kdbus_cmd_hello *cmd)
-{
-	const struct engine_transport_ops *transport = engine->transport->ops;
-	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLET,
-		.data.ptr = &activator->source,
-	};
-	const void *pool;
-	int r;
-
-	cmd->pool_size = engine->pool_size;
-	cmd->attach_flags_send = _KDBUS_ATTACH_ALL;
-	r = transport->command(activator->handle, KDBUS_CMD_HELLO, cmd);
-	if (r < 0)
-		return r;
-	activator->id = cmd->id;
-	activator->pool_size = cmd->pool_size;
-	activator_free_slice(activator, cmd->offset);
-	r = transport->map_pool(activator->handle, activator->pool_size, &pool);
-	if (r < 0)
-		return r;
-	activator->pool = pool;
-	if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, transport->poll_fd(activator->handle),
-		      &event) < 0)
-		return -errno;
-	return 0;
-}
-
-static int abi_activator_open(struct engine_activator *base, struct kdbus_cmd_hello *cmd)
-{
-	struct abi_engine *engine = abi_engine(base->engine);
-	struct abi_activator *activator;
-	int r;
-
-	activator = calloc(1, sizeof(*activator));
-	if (!activator)
-		return -ENOMEM;
-	activator->source.is_activator = true;
-	activator->base = base;
-	r = engine->transport->ops->open(engine->transport, engine->endpoint, &activator->handle);
-	if (r < 0)
-		goto exit_activator;
-	r = activator_connect(engine, activator, cmd);
-	if (r < 0)
-		goto exit_handle;
-	list_add_tail(&activator->link, &engine->activators);
-	base->holder = activator;
-	return 0;
-
-exit_handle:
-	engine->transport->ops->close(activator->handle);
-exit_activator:
-	free(activator);
-	return r;
-}
-
-static int abi_activator_update(struct engine_activator *base, struct kdbus_cmd *cmd)
-{
-	return abi_holder_update(base->engine, abi_activator(base)->handle, cmd);
-}
-
-static void abi_activator_close(struct engine_activator *base)
-{
-	struct abi_engine *engine = abi_engine(base->engine);
-	struct abi_activator *activator = abi_activator(base);
-
-	list_del(&activator->link);
-	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL,
-		  engine->transport->ops->poll_fd(activator->handle), NULL);
-	engine->transport->ops->close(activator->handle);
-	free(activator);
-}
-
-static bool abi_activator_is_holder(const struct engine_activator *base)
-{
-	struct abi_activator *activator = abi_activator(base);
-	struct engine_transport *transport = abi_engine(base->engine)->transport;
-	struct engine_items items;
-	union {
-		struct kdbus_cmd_info cmd;
-		uint64_t room[(sizeof(struct kdbus_cmd_info) + 16 + 256) / sizeof(uint64_t)];
-	} query;
-
-	/* with the id as well it is an error if somebody else holds the name */
-	engine_items_init(&items, &query, sizeof(query.cmd), sizeof(query));
-	query.cmd.id = activator->id;
-	if (!engine_items_add(&items, KDBUS_ITEM_NAME, base->name, strlen(base->name) + 1) ||
-	    transport->ops->command(activator->handle, KDBUS_CMD_CONN_INFO, &query.cmd) < 0)
-		return false;
-	activator_free_slice(activator, query.cmd.offset);
-	return true;
-}
-
-static uint32_t abi_activator_n_waiting(const struct engine_activator *base)
-{
-	struct abi_activator *activator = abi_activator(base);
-	struct kdbus_msg_info msg;
-
-	if (activator_recv(activator, KDBUS_RECV_PEEK, &msg) < 0)
-		return 0;
-	activator_free_slice(activator, msg.offset);
-	return 1;
-}
-
-static int abi_activator_drop(struct engine_activator *base, struct engine_received *received_out)
-{
-	struct abi_activator *activator = abi_activator(base);
-	struct kdbus_msg_info msg, dropped;
-	int r, parsed;
-
-	/* descriptors are not installed when one peeks; the message is without them */
-	do {
-		r = activator_recv(activator, KDBUS_RECV_PEEK, &msg);
-		if (r < 0)
-			return r;
-		parsed = engine_message_parse(activator->pool + msg.offset, msg.msg_size,
-					      received_out);
-		activator_free_slice(activator, msg.offset);
-		r = activator_recv(activator, KDBUS_RECV_DROP, &dropped);
-	} while (r >= 0 && parsed == -EBADMSG);
-	if (parsed < 0)
-		return parsed;
-	received_out->position = 0;
-	received_out->tag = 0;
-	received_out->is_reply_dead = received_out->flags & KDBUS_MSG_EXPECT_REPLY;
-	return 0;
 }
 
 /* messages */
@@ -923,8 +683,7 @@ static int abi_dispatch(struct engine *base)
 	for (int i = 0; i < n; i++) {
 		source = events[i].data.ptr;
 		if (source->is_activator) {
-			engine_activator_waits(
-				container_of(source, struct abi_activator, source)->base);
+			abi_activator_readable(source);
 			continue;
 		}
 		conn = container_of(source, struct abi_conn, source);
