@@ -11,10 +11,15 @@
 
 #include "kernel/core/item.h"
 
+struct kdbus_domain;
+
 #define KDBUS_ARG_MANDATORY (1U << 0)
 #define KDBUS_ARG_MULTIPLE  (1U << 1)
 /* an addition of ours: not known in a strict domain */
 #define KDBUS_ARG_ADDITION (1U << 2)
+/* known in one of the two published revisions only */
+#define KDBUS_ARG_P1 (1U << 3)
+#define KDBUS_ARG_P2 (1U << 4)
 
 /* item types one command may allow, NEGOTIATE not counted */
 #define KDBUS_ARGS_MAX 10
@@ -65,7 +70,7 @@ struct kdbus_args {
 /**
  * kdbus_args_parse() - check a command against its rule
  * @rule: what it allows
- * @strict: the domain is strict
+ * @domain: decides about additions, and about the revision of the ABI
  * @cmd: the struct with its items, in memory of the core or of the engine; in case of
  *	negotiation flags and items are overwritten
  * @args_out: pointers into @cmd
@@ -74,11 +79,11 @@ struct kdbus_args {
  *
  * Return: 0, KDBUS_ARGS_NEGOTIATED: nothing else is to be done, or a negative errno.
  */
-int kdbus_args_parse(const struct kdbus_args_rule *rule, bool strict, void *cmd,
-		     struct kdbus_args *args_out);
+int kdbus_args_parse(const struct kdbus_args_rule *rule, const struct kdbus_domain *domain,
+		     void *cmd, struct kdbus_args *args_out);
 
 /* same for a command proper: sets return_flags to 0 */
-int kdbus_args_parse_cmd(const struct kdbus_args_rule *rule, bool strict, void *cmd,
-			 struct kdbus_args *args_out);
+int kdbus_args_parse_cmd(const struct kdbus_args_rule *rule, const struct kdbus_domain *domain,
+			 void *cmd, struct kdbus_args *args_out);
 
 #endif

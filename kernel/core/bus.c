@@ -145,7 +145,7 @@ static int kdbus_bus_link(struct kdbus_bus *bus)
 	r = kdbus_user_add_bus(bus->creator);
 	if (r < 0)
 		goto exit_unlock;
-	bus->id = ++domain->last_id;
+	bus->id = kdbus_domain_next_id(domain);
 	list_add_tail(&bus->domain_link, &domain->buses);
 exit_unlock:
 	mutex_unlock(&domain->lock);
@@ -161,12 +161,13 @@ static bool bloom_is_valid(const struct kdbus_bloom_parameter *bloom)
 static const struct kdbus_args_rule bus_make_rule = {
 	.size = sizeof(struct kdbus_cmd),
 	.flags = KDBUS_MAKE_ACCESS_GROUP | KDBUS_MAKE_ACCESS_WORLD,
-	.n_args = 3,
+	.n_args = 4,
 	.args =
 		{
 			{KDBUS_ITEM_MAKE_NAME, KDBUS_ARG_MANDATORY},
 			{KDBUS_ITEM_BLOOM_PARAMETER, KDBUS_ARG_MANDATORY},
 			{KDBUS_ITEM_ATTACH_FLAGS_SEND},
+			{KDBUS_ITEM_ATTACH_FLAGS_RECV, KDBUS_ARG_P1},
 		},
 };
 
@@ -176,13 +177,13 @@ int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_c
 	const struct kdbus_host_ops *host = domain->host;
 	const struct kdbus_bloom_parameter *bloom;
 	struct kdbus_endpoint *ep;
-	u64 attach_flags = 0;
+	u64 attach_flags = 0, attach_required = 0;
 	struct kdbus_args args;
 	struct kdbus_cred cred;
 	struct kdbus_bus *bus;
 	int r;
 
-	r = kdbus_args_parse_cmd(&bus_make_rule, domain->strict, cmd, &args);
+	r = kdbus_args_parse_cmd(&bus_make_rule, domain, cmd, &args);
 	if (r < 0)
 		return r;
 	if (r == KDBUS_ARGS_NEGOTIATED) {
@@ -193,6 +194,11 @@ int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_c
 	bloom = &args.found[1]->bloom_parameter;
 	if (!bloom_is_valid(bloom))
 		return -EINVAL;
+	if (args.found[3]) {
+		r = kdbus_attach_flags_sanitize(args.found[3]->data64[0], &attach_required);
+		if (r < 0)
+			return r;
+	}
 	if (args.found[2]) {
 		r = kdbus_attach_flags_sanitize(args.found[2]->data64[0], &attach_flags);
 		if (r < 0)
@@ -209,6 +215,7 @@ int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_c
 	bus->bloom = *bloom;
 	bus->owner_uid = cred.euid;
 	bus->attach_flags = attach_flags;
+	bus->attach_required = attach_required;
 	r = kdbus_user_get(domain, cred.uid, &bus->creator);
 	if (r < 0)
 		goto exit_bus;

@@ -27,6 +27,7 @@ struct kdbus_endpoint;
  * @creator: who it is accounted to
  * @meta: identity of the creator
  * @attach_flags: what BUS_CREATOR_INFO may reveal of it
+ * @attach_required: P1: what each connection has to be willing to send
  * @key: for hashing names
  * @last_seqnum: last number given to a message
  * @attach_wanted: attach flags that any connection ever wanted; grows with the
@@ -62,6 +63,7 @@ struct kdbus_bus {
 	struct kdbus_user *creator;
 	struct kdbus_meta *meta;
 	u64 attach_flags;
+	u64 attach_required;
 	siphash_key_t key;
 	atomic64_t last_seqnum;
 	u64 attach_wanted;

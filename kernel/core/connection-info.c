@@ -73,7 +73,7 @@ int kdbus_cmd_conn_info(struct kdbus_conn *conn, struct kdbus_cmd_info *cmd)
 	size_t pos;
 	int r;
 
-	r = kdbus_args_parse_cmd(&conn_info_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&conn_info_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = kdbus_attach_flags_sanitize(cmd->attach_flags, &attach_flags);
@@ -113,19 +113,30 @@ int kdbus_cmd_bus_creator_info(struct kdbus_conn *conn, struct kdbus_cmd_info *c
 	size_t pos;
 	int r;
 
-	r = kdbus_args_parse_cmd(&creator_info_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&creator_info_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = kdbus_attach_flags_sanitize(cmd->attach_flags, &attach_flags);
 	if (r < 0)
 		return r;
 
+	attach_flags = kdbus_metadata_exported(bus->domain, attach_flags & bus->attach_flags);
 	pos = info_begin(&buffer, bus->id, bus->flags);
 	kdbus_buffer_add_item(&buffer, KDBUS_ITEM_MAKE_NAME, bus->name, strlen(bus->name) + 1);
 	bus->domain->host->meta_export(
-		bus->meta, conn, attach_flags & bus->attach_flags & KDBUS_ATTACH_TASK, 0, &buffer);
+		bus->meta, conn, attach_flags & KDBUS_ATTACH_TASK, 0, &buffer);
 	info_end(&buffer, pos);
 	return kdbus_conn_publish(conn, &buffer, &cmd->offset, &cmd->info_size);
+}
+
+/* P1 has flags for names, not for who waits: everybody is shown with those of the holder */
+static u64 listed_flags(const struct kdbus_name_owner *owner)
+{
+	const struct kdbus_bus *bus = owner->conn->bus;
+
+	if (bus->domain->is_p1)
+		owner = kdbus_name_holder(owner->entry);
+	return kdbus_name_shown_flags(bus, owner->flags);
 }
 
 static void list_name(struct kdbus_conn *conn, const struct kdbus_name_owner *owner,
@@ -140,7 +151,7 @@ static void list_name(struct kdbus_conn *conn, const struct kdbus_name_owner *ow
 	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_OWNED_NAME, NULL,
 				     sizeof(struct kdbus_name) + owner->entry->len + 1);
 	if (item) {
-		item->name.flags = owner->flags;
+		item->name.flags = listed_flags(owner);
 		memcpy(item->name.name, owner->entry->name, owner->entry->len);
 	}
 	info_end(buffer, pos);
@@ -154,6 +165,34 @@ static bool list_wants(u64 flags, const struct kdbus_name_owner *owner)
 	if (owner->flags & KDBUS_NAME_IN_QUEUE)
 		return flags & KDBUS_LIST_QUEUED;
 	return flags & KDBUS_LIST_NAMES;
+}
+
+/* LIST of P1: what an owner's names have for activators, its names, and those it waits for */
+static void list_conn_p1(struct kdbus_conn *conn, struct kdbus_conn *of, u64 flags,
+			 struct kdbus_buffer *buffer)
+{
+	const struct kdbus_name_owner *owner, *activator;
+	bool is_activator = kdbus_conn_is_activator(of);
+	size_t size = buffer->size;
+
+	if (is_activator && !(flags & KDBUS_LIST_ACTIVATORS))
+		return;
+	list_for_each_entry(owner, &of->names, conn_link) {
+		if (owner->flags & KDBUS_NAME_IN_QUEUE)
+			continue;
+		activator = owner->entry->activator;
+		if ((flags & KDBUS_LIST_ACTIVATORS) && activator && activator != owner)
+			list_name(conn, activator, buffer);
+		if ((flags & KDBUS_LIST_NAMES) || is_activator)
+			list_name(conn, owner, buffer);
+	}
+	list_for_each_entry(owner, &of->names, conn_link) {
+		if ((owner->flags & KDBUS_NAME_IN_QUEUE) && !is_activator &&
+		    (flags & KDBUS_LIST_QUEUED))
+			list_name(conn, owner, buffer);
+	}
+	if (buffer->size == size && (flags & KDBUS_LIST_UNIQUE))
+		info_end(buffer, info_begin(buffer, of->id, of->flags));
 }
 
 static void list_conn(struct kdbus_conn *conn, struct kdbus_conn *of, u64 flags,
@@ -204,7 +243,7 @@ int kdbus_cmd_list(struct kdbus_conn *conn, struct kdbus_cmd_list *cmd)
 	struct kdbus_conn *of;
 	int r;
 
-	r = kdbus_args_parse_cmd(&list_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&list_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 
@@ -214,8 +253,12 @@ int kdbus_cmd_list(struct kdbus_conn *conn, struct kdbus_cmd_list *cmd)
 	} else if (args.found[0]) {
 		list_queue(conn, args.found[0]->str, args.flags, &buffer);
 	} else {
-		list_for_each_entry(of, &bus->conns, bus_link)
-			list_conn(conn, of, args.flags, &buffer);
+		list_for_each_entry(of, &bus->conns, bus_link) {
+			if (bus->domain->is_p1)
+				list_conn_p1(conn, of, args.flags, &buffer);
+			else
+				list_conn(conn, of, args.flags, &buffer);
+		}
 	}
 	up_read(&bus->registry);
 	if (r < 0)

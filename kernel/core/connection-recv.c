@@ -103,7 +103,7 @@ int kdbus_cmd_free(struct kdbus_conn *conn, struct kdbus_cmd_free *cmd)
 
 	if (conn->flags & KDBUS_HELLO_POLICY_HOLDER)
 		return -EOPNOTSUPP;
-	r = kdbus_args_parse_cmd(&free_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&free_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 
@@ -286,7 +286,7 @@ int kdbus_cmd_recv(struct kdbus_conn *conn, struct kdbus_cmd_recv *cmd)
 		return -EOPNOTSUPP;
 	if (kdbus_conn_is_direct(conn))
 		return -EOPNOTSUPP;
-	r = kdbus_args_parse_cmd(&recv_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&recv_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	drops = args.flags & KDBUS_RECV_DROP;

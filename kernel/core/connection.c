@@ -117,7 +117,7 @@ static int hello_find_user(struct kdbus_conn *conn, const struct kdbus_args *arg
 		conn->user = kdbus_user_ref(conn->ep->user);
 		return 0;
 	}
-	if (creds && conn->cred->privileged && !conn->ep->is_custom) {
+	if (creds && conn->cred->privileged && !conn->ep->is_custom && !kdbus_conn_is_p1(conn)) {
 		fake_uid = kdbus_conn_host(conn)->uid_make(conn->host, creds->creds.uid);
 		if (uid_valid(fake_uid))
 			uid = fake_uid;
@@ -183,6 +183,10 @@ static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kd
 	conn->flags = args->flags;
 	conn->mode = mode;
 	conn->cred = cred;
+	if (kdbus_conn_is_p1(conn)) {
+		kdbus_conn_host(conn)->caller_cred(host, &conn->hello_cred);
+		conn->cred = &conn->hello_cred;
+	}
 	conn->is_owner = kdbus_endpoint_is_owner(ep, cred);
 	kdbus_table_node_init(&conn->by_id);
 	INIT_LIST_HEAD(&conn->bus_link);
@@ -224,6 +228,8 @@ static u64 kdbus_conn_next_id(struct kdbus_conn *conn)
 {
 	struct kdbus_bus *bus = conn->bus;
 
+	if (bus->domain->strict)
+		return kdbus_domain_next_id(bus->domain);
 	if (kdbus_conn_is_ordinary(conn))
 		return ++bus->last_conn_id;
 	return KDBUS_SPECIAL_ID_BASE + bus->last_special_id++;
@@ -269,8 +275,8 @@ static int hello_take_policy(struct kdbus_conn *conn, struct hello_policy *polic
 	return r;
 }
 
-/* the last steps of HELLO, none of which can fail half way; @id: 0 if the bus gives one */
-static int kdbus_conn_connect(struct kdbus_conn *conn, u64 id, struct hello_policy *policy)
+/* the last steps of HELLO, none of which can fail half way */
+static int kdbus_conn_connect(struct kdbus_conn *conn, struct hello_policy *policy)
 {
 	struct kdbus_bus *bus = conn->bus;
 	int r;
@@ -284,7 +290,7 @@ static int kdbus_conn_connect(struct kdbus_conn *conn, u64 id, struct hello_poli
 		if (r < 0)
 			return r;
 	}
-	conn->id = id ?: kdbus_conn_next_id(conn);
+	conn->id = kdbus_conn_next_id(conn);
 	conn->is_connected = true;
 	bus->attach_wanted |= conn->attach_recv;
 	kdbus_table_add(&bus->conns_by_id, &conn->by_id, (u32)conn->id);
@@ -322,11 +328,10 @@ int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cr
 	struct hello_policy policy = {};
 	struct kdbus_conn *conn;
 	struct kdbus_args args;
-	u64 id = 0;
 	int r;
 
 	INIT_LIST_HEAD(&policy.list);
-	r = kdbus_args_parse_cmd(&hello_rule, bus->domain->strict, cmd, &args);
+	r = kdbus_args_parse_cmd(&hello_rule, bus->domain, cmd, &args);
 	if (r < 0)
 		return r;
 	if (r == KDBUS_ARGS_NEGOTIATED) {
@@ -342,6 +347,8 @@ int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cr
 	r = kdbus_attach_flags_sanitize(cmd->attach_flags_recv, &attach_recv);
 	if (r < 0)
 		return r;
+	if (bus->attach_required & ~attach_send)
+		return -ECONNREFUSED;
 
 	r = kdbus_conn_new(ep, host, cred, mode, &args, &conn);
 	if (r < 0)
@@ -367,12 +374,8 @@ int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cr
 		goto exit_user;
 	if (kdbus_conn_has_policy(conn))
 		hello_parse_policy(conn, &args, &policy);
-	/* the lock of the domain is outside that of the registry */
-	if (bus->domain->strict)
-		id = kdbus_domain_next_id(bus->domain);
-
 	down_write(&bus->registry);
-	r = kdbus_conn_connect(conn, id, &policy);
+	r = kdbus_conn_connect(conn, &policy);
 	up_write(&bus->registry);
 	if (r < 0)
 		goto exit_cmd;
@@ -479,7 +482,7 @@ int kdbus_cmd_byebye(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 
 	if (!kdbus_conn_is_ordinary(conn))
 		return -EOPNOTSUPP;
-	r = kdbus_args_parse_cmd(&byebye_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&byebye_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 
@@ -536,7 +539,7 @@ int kdbus_cmd_update(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 	bool has_policy;
 	int r;
 
-	r = kdbus_args_parse_cmd(&update_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&update_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 
@@ -549,6 +552,8 @@ int kdbus_cmd_update(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 		r = kdbus_attach_flags_sanitize(send->data64[0], &attach_send);
 		if (r < 0)
 			return r;
+		if (bus->attach_required & ~attach_send)
+			return -EINVAL;
 	}
 	if (recv) {
 		if (conn->flags & KDBUS_HELLO_POLICY_HOLDER)

@@ -26,6 +26,7 @@ struct kdbus_pool;
  * @flags: KDBUS_HELLO_*
  * @mode: KDBUS_CONN_*
  * @cred: of whoever opened the handle; borrowed from the host
+ * @hello_cred: P1: of whoever said HELLO; @cred points here
  * @user: who it is accounted to
  * @meta: its identity, frozen at HELLO
  * @description: or NULL
@@ -61,6 +62,7 @@ struct kdbus_conn {
 	u64 flags;
 	unsigned int mode;
 	const struct kdbus_cred *cred;
+	struct kdbus_cred hello_cred;
 	struct kdbus_user *user;
 	struct kdbus_meta *meta;
 	char *description;

@@ -18,6 +18,14 @@
 #include "kernel/core/names.h"
 #include "kernel/core/reply.h"
 
+/* P1 numbers messages and connections together */
+static u64 next_seqnum(struct kdbus_bus *bus)
+{
+	if (bus->domain->is_p1)
+		return kdbus_domain_next_id(bus->domain);
+	return atomic64_inc_return(&bus->last_seqnum);
+}
+
 static bool host_may_deliver(struct kdbus_message *msg, struct kdbus_conn *dst, bool is_reply,
 			     int *error_out)
 {
@@ -32,8 +40,13 @@ static bool broadcast_is_allowed(struct kdbus_message *msg, struct kdbus_conn *d
 {
 	int r;
 
+	/* in P1 nobody behind a custom endpoint learns of ids, and nobody hears himself */
+	if (msg->is_notification && !msg->name)
+		return !kdbus_conn_is_p1(dst) || !dst->ep->is_custom;
 	if (msg->is_notification)
-		return !msg->name || kdbus_conn_may_see_name(dst, msg->name->name);
+		return kdbus_conn_may_see_name(dst, msg->name->name);
+	if (msg->src == dst && kdbus_conn_is_p1(dst))
+		return false;
 	return kdbus_conn_may_talk(dst, dst->cred, msg->src) &&
 	       host_may_deliver(msg, dst, false, &r);
 }
@@ -109,7 +122,7 @@ void kdbus_deliver_broadcast(struct kdbus_bus *bus, struct kdbus_message *msg)
 	lockdep_assert_held(&bus->registry);
 
 	if (msg->is_notification)
-		msg->seqnum = atomic64_inc_return(&bus->last_seqnum);
+		msg->seqnum = next_seqnum(bus);
 	copy_to_monitors(bus, msg);
 
 	list_for_each_entry(conn, &bus->matchers, match_link) {
@@ -125,7 +138,7 @@ void kdbus_deliver_notification(struct kdbus_conn *dst, struct kdbus_message *ms
 {
 	lockdep_assert_held(&dst->bus->registry);
 
-	msg->seqnum = atomic64_inc_return(&dst->bus->last_seqnum);
+	msg->seqnum = next_seqnum(dst->bus);
 	copy_to_monitors(dst->bus, msg);
 	kdbus_queue_add(dst, msg, NULL, 0);
 }
@@ -163,7 +176,7 @@ static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 	int r;
 
 	if (!kdbus_reply_take(dst, msg->src, msg->cookie_reply))
-		return -EBADSLT;
+		return kdbus_conn_is_p1(dst) ? -EPERM : -EBADSLT;
 	if (!host_may_deliver(msg, dst, true, &r))
 		return r;
 	copy_to_monitors(dst->bus, msg);
@@ -226,7 +239,7 @@ static int deliver_locked(struct kdbus_message *msg, const struct kdbus_cred *cr
 
 	if (!msg->src->is_connected)
 		return -ECONNRESET;
-	msg->seqnum = atomic64_inc_return(&bus->last_seqnum);
+	msg->seqnum = next_seqnum(bus);
 	if (kdbus_message_is_broadcast(msg)) {
 		kdbus_deliver_broadcast(bus, msg);
 		return 0;

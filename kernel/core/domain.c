@@ -107,12 +107,7 @@ void kdbus_domain_kill(struct kdbus_domain *domain)
 
 u64 kdbus_domain_next_id(struct kdbus_domain *domain)
 {
-	u64 id;
-
-	mutex_lock(&domain->lock);
-	id = ++domain->last_id;
-	mutex_unlock(&domain->lock);
-	return id;
+	return atomic64_inc_return(&domain->last_id);
 }
 
 int kdbus_user_get(struct kdbus_domain *domain, kuid_t uid, struct kdbus_user **user_out)

@@ -92,9 +92,10 @@ struct kdbus_user {
  * @is_p1: of the two published revisions the older one; implies @strict
  * @attach_mask: P1: metadata that leaves the domain at all; read without a lock
  * @limits: read without a lock, each member on its own
- * @lock: the next three members
+ * @last_id: last id given to a bus, or, when strict, to a connection, or, of P1, to a
+ *	message
+ * @lock: the next two members
  * @buses: list of struct kdbus_bus
- * @last_id: last id given to a bus, or, when strict, to a connection
  * @is_dead: the host has let go
  * @users_lock: the next member, and every user
  * @users: struct kdbus_user by uid
@@ -107,10 +108,10 @@ struct kdbus_domain {
 	bool is_p1;
 	u64 attach_mask;
 	struct kdbus_limits limits;
+	atomic64_t last_id;
 
 	struct mutex lock;
 	struct list_head buses;
-	u64 last_id;
 	bool is_dead;
 
 	struct mutex users_lock;
@@ -138,7 +139,7 @@ struct kdbus_domain *kdbus_domain_ref(struct kdbus_domain *domain);
 struct kdbus_domain *kdbus_domain_unref(struct kdbus_domain *domain);
 /* no bus can be made any more; buses that exist live on until their owners close */
 void kdbus_domain_kill(struct kdbus_domain *domain);
-/* a number that was never used in this domain; takes domain.lock */
+/* a number that was never used in this domain */
 u64 kdbus_domain_next_id(struct kdbus_domain *domain);
 
 /**

@@ -155,7 +155,7 @@ int kdbus_cmd_endpoint_make(struct kdbus_endpoint *ep, void *caller, struct kdbu
 	struct kdbus_cred cred;
 	int r;
 
-	r = kdbus_args_parse_cmd(&endpoint_make_rule, bus->domain->strict, cmd, &args);
+	r = kdbus_args_parse_cmd(&endpoint_make_rule, bus->domain, cmd, &args);
 	if (r < 0)
 		return r;
 	if (r == KDBUS_ARGS_NEGOTIATED) {
@@ -195,7 +195,7 @@ int kdbus_cmd_endpoint_update(struct kdbus_endpoint *ep, void *caller, struct kd
 	LIST_HEAD(policy);
 	int r;
 
-	r = kdbus_args_parse_cmd(&endpoint_update_rule, bus->domain->strict, cmd, &args);
+	r = kdbus_args_parse_cmd(&endpoint_update_rule, bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 

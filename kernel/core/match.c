@@ -164,7 +164,7 @@ static const struct kdbus_args_rule match_add_rule = {
 			{KDBUS_ITEM_BLOOM_MASK, KDBUS_ARG_MULTIPLE},
 			{KDBUS_ITEM_NAME, KDBUS_ARG_MULTIPLE},
 			{KDBUS_ITEM_ID, KDBUS_ARG_MULTIPLE},
-			{KDBUS_ITEM_DST_ID, KDBUS_ARG_MULTIPLE},
+			{KDBUS_ITEM_DST_ID, KDBUS_ARG_MULTIPLE | KDBUS_ARG_P2},
 			{KDBUS_ITEM_NAME_ADD, KDBUS_ARG_MULTIPLE},
 			{KDBUS_ITEM_NAME_REMOVE, KDBUS_ARG_MULTIPLE},
 			{KDBUS_ITEM_NAME_CHANGE, KDBUS_ARG_MULTIPLE},
@@ -219,7 +219,7 @@ int kdbus_cmd_match_add(struct kdbus_conn *conn, struct kdbus_cmd_match *cmd)
 
 	if (!kdbus_conn_is_ordinary(conn))
 		return -EOPNOTSUPP;
-	r = kdbus_args_parse_cmd(&match_add_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&match_add_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = match_check_rules(conn, &args);
@@ -253,7 +253,7 @@ int kdbus_cmd_match_remove(struct kdbus_conn *conn, struct kdbus_cmd_match *cmd)
 
 	if (!kdbus_conn_is_ordinary(conn))
 		return -EOPNOTSUPP;
-	r = kdbus_args_parse_cmd(&match_remove_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&match_remove_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 

@@ -571,7 +571,7 @@ static int message_parse(struct kdbus_conn *src, u64 address, struct kdbus_body 
 	r = message_read(src, address, &body);
 	if (r < 0)
 		return r;
-	r = kdbus_args_parse(&message_rule, kdbus_conn_is_strict(src), &body->msg, args_out);
+	r = kdbus_args_parse(&message_rule, src->bus->domain, &body->msg, args_out);
 	if (r < 0)
 		goto exit_body;
 	if (args_out->is_answered) {
@@ -606,7 +606,7 @@ int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd)
 
 	if (!kdbus_conn_is_ordinary(conn))
 		return -EOPNOTSUPP;
-	r = kdbus_args_parse_cmd(&send_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&send_rule, conn->bus->domain, cmd, &args);
 	if (r < 0)
 		return r;
 	is_negotiation = r == KDBUS_ARGS_NEGOTIATED;

@@ -22,7 +22,7 @@ static void add_names(const struct kdbus_conn *conn, struct kdbus_buffer *buffer
 					     sizeof(struct kdbus_name) + owner->entry->len + 1);
 		if (!item)
 			return;
-		item->name.flags = owner->flags;
+		item->name.flags = kdbus_name_shown_flags(conn->bus, owner->flags);
 		memcpy(item->name.name, owner->entry->name, owner->entry->len);
 	}
 }
@@ -53,21 +53,29 @@ static void add_timestamp(struct kdbus_message *msg, const struct kdbus_host_ops
 void kdbus_metadata_add_message(struct kdbus_message *msg, struct kdbus_conn *dst,
 				struct kdbus_buffer *buffer)
 {
-	const struct kdbus_host_ops *host = kdbus_conn_host(dst);
+	const struct kdbus_domain *domain = dst->bus->domain;
+	const struct kdbus_host_ops *host = domain->host;
 	struct kdbus_conn *src = msg->src;
 	struct kdbus_meta *meta;
-	u64 granted;
+	u64 granted, visible;
 
 	if (!src) {
-		add_timestamp(msg, host, buffer);
+		granted = kdbus_metadata_exported(domain, dst->attach_recv);
+		if (!domain->is_p1 || (granted & KDBUS_ATTACH_TIMESTAMP))
+			add_timestamp(msg, host, buffer);
 		return;
 	}
 
-	granted = dst->attach_recv & (src->attach_send | KDBUS_ATTACH_IMPLICIT);
+	granted = dst->attach_recv & src->attach_send;
+	visible = 0;
+	if (!domain->is_p1) {
+		granted |= dst->attach_recv & KDBUS_ATTACH_IMPLICIT;
+		visible = dst->attach_recv & KDBUS_ATTACH_VISIBLE;
+	}
+	granted = kdbus_metadata_exported(domain, granted);
 	meta = src->is_fake && !kdbus_conn_is_strict(src) ? src->meta : msg->meta;
 	if (meta)
-		host->meta_export(meta, dst, granted & KDBUS_ATTACH_TASK,
-				  dst->attach_recv & KDBUS_ATTACH_VISIBLE, buffer);
+		host->meta_export(meta, dst, granted & KDBUS_ATTACH_TASK, visible, buffer);
 	add_bus_items(src, granted, buffer);
 	if (granted & KDBUS_ATTACH_TIMESTAMP)
 		add_timestamp(msg, host, buffer);
@@ -76,7 +84,7 @@ void kdbus_metadata_add_message(struct kdbus_message *msg, struct kdbus_conn *ds
 void kdbus_metadata_add_conn(struct kdbus_conn *of, struct kdbus_conn *conn, u64 mask,
 			     struct kdbus_buffer *buffer)
 {
-	u64 granted = mask & of->attach_send;
+	u64 granted = kdbus_metadata_exported(conn->bus->domain, mask & of->attach_send);
 
 	if (of->meta && (granted & KDBUS_ATTACH_TASK))
 		kdbus_conn_host(conn)->meta_export(of->meta, conn, granted & KDBUS_ATTACH_TASK, 0,

@@ -28,6 +28,12 @@
 	       KDBUS_ATTACH_CMDLINE | KDBUS_ATTACH_CGROUP | KDBUS_ATTACH_AUDIT |                   \
 	       KDBUS_ATTACH_CAPS | KDBUS_ATTACH_EXE))
 
+/* P1: those of @mask that leave @domain at all */
+static inline u64 kdbus_metadata_exported(const struct kdbus_domain *domain, u64 mask)
+{
+	return domain->is_p1 ? mask & READ_ONCE(domain->attach_mask) : mask;
+}
+
 /* what goes with @msg to @dst, the lock of which is held; also the registry */
 void kdbus_metadata_add_message(struct kdbus_message *msg, struct kdbus_conn *dst,
 				struct kdbus_buffer *buffer);

@@ -21,6 +21,8 @@
 
 /* what a request leaves in the flags of an owner */
 #define NAME_STORED_FLAGS (KDBUS_NAME_ALLOW_REPLACEMENT | KDBUS_NAME_QUEUE)
+/* what a request may contain */
+#define NAME_REQUEST_FLAGS (NAME_STORED_FLAGS | KDBUS_NAME_REPLACE_EXISTING)
 
 struct kdbus_name_entry *kdbus_name_entry_ref(struct kdbus_name_entry *entry)
 {
@@ -164,10 +166,23 @@ static void set_queued(struct kdbus_name_owner *owner)
 	owner->flags |= KDBUS_NAME_IN_QUEUE;
 }
 
+/* P1 keeps the request as it was */
+static u64 stored_flags(const struct kdbus_conn *conn, u64 flags)
+{
+	return flags & (kdbus_conn_is_p1(conn) ? NAME_REQUEST_FLAGS : NAME_STORED_FLAGS);
+}
+
 static void set_stored_flags(struct kdbus_name_owner *owner, u64 flags)
 {
-	owner->flags &= ~NAME_STORED_FLAGS;
-	owner->flags |= flags & NAME_STORED_FLAGS;
+	owner->flags &= ~NAME_REQUEST_FLAGS;
+	owner->flags |= stored_flags(owner->conn, flags);
+}
+
+u64 kdbus_name_shown_flags(const struct kdbus_bus *bus, u64 flags)
+{
+	if (!bus->domain->is_p1)
+		return flags;
+	return flags & (NAME_REQUEST_FLAGS | KDBUS_NAME_ACTIVATOR);
 }
 
 /*
@@ -238,9 +253,11 @@ int kdbus_name_acquire(struct kdbus_conn *conn, const char *name, u64 flags, u64
 	owner = kdbus_name_owner_find(entry, conn);
 	is_new = !owner;
 
-	if (owner && owner == primary) {
-		set_stored_flags(owner, flags);
-		*return_flags_out = owner->flags;
+	if (primary && primary->conn == conn) {
+		if (kdbus_conn_is_p1(conn))
+			return -EALREADY;
+		set_stored_flags(primary, flags);
+		*return_flags_out = primary->flags;
 		return 0;
 	}
 
@@ -248,12 +265,17 @@ int kdbus_name_acquire(struct kdbus_conn *conn, const char *name, u64 flags, u64
 				(flags & KDBUS_NAME_REPLACE_EXISTING));
 	waits = !replaces && (flags & KDBUS_NAME_QUEUE);
 
+	/* P1 queues whoever asks, once more if need be, and takes no silence for giving up */
+	if (kdbus_conn_is_p1(conn) && !replaces) {
+		owner = NULL;
+		is_new = true;
+	}
 	if (!owner && conn->n_names >= bus->domain->limits.n_names_conn) {
 		r = -E2BIG;
 		goto exit_drop;
 	}
 	if (!replaces && !waits) {
-		*return_flags_out = flags & NAME_STORED_FLAGS;
+		*return_flags_out = kdbus_conn_is_p1(conn) ? 0 : stored_flags(conn, flags);
 		if (!owner) {
 			r = -EEXIST;
 			goto exit_drop;
@@ -282,10 +304,13 @@ int kdbus_name_acquire(struct kdbus_conn *conn, const char *name, u64 flags, u64
 		struct kdbus_conn *old = primary->conn;
 
 		old_flags = primary->flags;
-		if (primary->flags & KDBUS_NAME_QUEUE)
-			set_queued(primary);
-		else
+		if (!(primary->flags & KDBUS_NAME_QUEUE)) {
 			kdbus_name_owner_free(primary);
+		} else {
+			set_queued(primary);
+			if (kdbus_conn_is_p1(conn))
+				list_move_tail(&primary->entry_link, &entry->owners);
+		}
 		kdbus_name_take(owner, old, old_flags);
 	} else if (activator) {
 		old_flags = activator->flags;
@@ -340,7 +365,10 @@ int kdbus_name_release(struct kdbus_conn *conn, const char *name)
 	entry = kdbus_name_find(conn->bus, name, strlen(name));
 	if (!entry)
 		return -ESRCH;
-	owner = kdbus_name_owner_find(entry, conn);
+	/* in P1 the owner may be waiting, too */
+	owner = kdbus_name_primary(entry);
+	if (!owner || owner->conn != conn)
+		owner = kdbus_name_owner_find(entry, conn);
 	if (!owner)
 		return -EADDRINUSE;
 	kdbus_name_owner_release(owner);
@@ -427,7 +455,7 @@ int kdbus_cmd_name_acquire(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 
 	if (!kdbus_conn_is_ordinary(conn))
 		return -EOPNOTSUPP;
-	r = kdbus_args_parse_cmd(&name_acquire_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&name_acquire_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 
@@ -439,11 +467,17 @@ int kdbus_cmd_name_acquire(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 	down_write(&conn->bus->registry);
 	if (!conn->is_connected)
 		r = -ECONNRESET;
+	else if (kdbus_conn_is_p1(conn) &&
+		 conn->n_names >= conn->bus->domain->limits.n_names_conn)
+		r = -E2BIG;
 	else if (!kdbus_conn_may_own(conn, &cred, name))
 		r = -EPERM;
 	else
 		r = kdbus_name_acquire(conn, name, args.flags, &cmd->return_flags);
 	up_write(&conn->bus->registry);
+	/* all that P1 says */
+	if (kdbus_conn_is_p1(conn))
+		cmd->return_flags &= KDBUS_NAME_IN_QUEUE;
 	return r;
 }
 
@@ -460,7 +494,7 @@ int kdbus_cmd_name_release(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 
 	if (!kdbus_conn_is_ordinary(conn))
 		return -EOPNOTSUPP;
-	r = kdbus_args_parse_cmd(&name_release_rule, kdbus_conn_is_strict(conn), cmd, &args);
+	r = kdbus_args_parse_cmd(&name_release_rule, conn->bus->domain, cmd, &args);
 	if (r != 0)
 		return r < 0 ? r : 0;
 

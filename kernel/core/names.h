@@ -56,6 +56,8 @@ struct kdbus_name_entry *kdbus_name_entry_unref(struct kdbus_name_entry *entry);
 struct kdbus_name_entry *kdbus_name_find(struct kdbus_bus *bus, const char *name, size_t len);
 /* who gets what is sent to the name: the primary owner, else the activator */
 struct kdbus_name_owner *kdbus_name_holder(struct kdbus_name_entry *entry);
+/* KDBUS_NAME_* of an owner as peers are told: P1 knows less of them */
+u64 kdbus_name_shown_flags(const struct kdbus_bus *bus, u64 flags);
 /* does @conn hold @name; waiting does not count */
 bool kdbus_name_is_held_by(const struct kdbus_conn *conn, const char *name);
 

@@ -8,6 +8,7 @@
  */
 #include "kernel/core/connection.h"
 #include "kernel/core/delivery.h"
+#include "kernel/core/names.h"
 #include "kernel/core/notify.h"
 
 static void notify_broadcast(struct kdbus_bus *bus, const struct kdbus_notification *notification,
@@ -45,9 +46,9 @@ void kdbus_notify_name(struct kdbus_bus *bus, u64 type, struct kdbus_conn *old_c
 	struct kdbus_notification notification = {
 		.type = type,
 		.old_id = old_conn ? old_conn->id : 0,
-		.old_flags = old_flags,
+		.old_flags = kdbus_name_shown_flags(bus, old_flags),
 		.new_id = new_conn ? new_conn->id : 0,
-		.new_flags = new_flags,
+		.new_flags = kdbus_name_shown_flags(bus, new_flags),
 	};
 
 	notify_broadcast(bus, &notification, entry);
@@ -56,6 +57,7 @@ void kdbus_notify_name(struct kdbus_bus *bus, u64 type, struct kdbus_conn *old_c
 void kdbus_notify_reply(struct kdbus_conn *requester, u64 type, u64 cookie)
 {
 	struct kdbus_message msg = {
+		.flags = kdbus_conn_is_p1(requester) ? KDBUS_MSG_SIGNAL : 0,
 		.dst_id = requester->id,
 		.payload_type = KDBUS_PAYLOAD_KERNEL,
 		.cookie_reply = cookie,
