@@ -23,6 +23,7 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/shim/linux/kref.h \
 	%D%/embedded/shim/linux/list.h \
 	%D%/embedded/shim/linux/lockdep.h \
+	%D%/embedded/shim/linux/mempool.h \
 	%D%/embedded/shim/linux/minmax.h \
 	%D%/embedded/shim/linux/mutex.h \
 	%D%/embedded/shim/linux/overflow.h \

@@ -16,6 +16,7 @@
 #include "kernel/core/delivery.h"
 #include "kernel/core/match.h"
 #include "kernel/core/names.h"
+#include "kernel/core/notify.h"
 #include "kernel/core/reply.h"
 
 /* P1 numbers messages and connections together */
@@ -171,6 +172,8 @@ static int resolve(struct kdbus_bus *bus, struct kdbus_message *msg, struct kdbu
 	return 0;
 }
 
+/* The one who waits has only this answer to wait for: he learns that it did not get through, unless
+ * the domain is strict. */
 static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 {
 	int r;
@@ -180,7 +183,10 @@ static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 	if (!host_may_deliver(msg, dst, true, &r))
 		return r;
 	copy_to_monitors(dst->bus, msg);
-	return kdbus_queue_add(dst, msg, NULL, 0);
+	r = kdbus_queue_add(dst, msg, NULL, 0);
+	if (r < 0 && !kdbus_conn_is_strict(dst))
+		kdbus_notify_reply(dst, KDBUS_ITEM_REPLY_DEAD, msg->cookie_reply);
+	return r;
 }
 
 /* does @dst want this signal, which is directed at it */

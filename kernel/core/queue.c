@@ -17,17 +17,33 @@
 #include "kernel/core/names.h"
 #include "kernel/core/pool.h"
 
+/* so many callers learn that they wait in vain while there is no memory */
+#define RESERVE 16
+
+/* the index of no quota */
+#define QUOTA_NONE U32_MAX
+
 static struct kmem_cache *entry_cache;
+static mempool_t *entry_reserve;
 
 int kdbus_queue_init_cache(void)
 {
 	entry_cache = KMEM_CACHE(kdbus_queue_entry, SLAB_ACCOUNT);
-	return entry_cache ? 0 : -ENOMEM;
+	if (!entry_cache)
+		return -ENOMEM;
+	entry_reserve = mempool_create_slab_pool(RESERVE, entry_cache);
+	if (!entry_reserve) {
+		kdbus_queue_exit_cache();
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void kdbus_queue_exit_cache(void)
 {
+	mempool_destroy(entry_reserve);
 	kmem_cache_destroy(entry_cache);
+	entry_reserve = NULL;
 	entry_cache = NULL;
 }
 
@@ -107,6 +123,10 @@ static int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user, bool i
 	int r;
 
 	r = queue_find_quota(queue, user, &index);
+	if (r < 0 && is_exempt) {
+		entry->quota = QUOTA_NONE;
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	quota = &queue->quotas[index];
@@ -138,6 +158,8 @@ static void queue_uncharge(struct kdbus_queue *queue, struct kdbus_queue_entry *
 {
 	struct kdbus_quota *quota = &queue->quotas[entry->quota];
 
+	if (entry->quota == QUOTA_NONE)
+		return;
 	quota->memory -= entry->memory;
 	quota->n_msgs--;
 	quota->n_fds -= entry->n_fds;
@@ -291,7 +313,10 @@ static int queue_add_locked(struct kdbus_conn *conn, struct kdbus_message *msg,
 	if (msg->n_fds > 0 && !(conn->flags & (KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_MONITOR)))
 		return -ECOMM;
 
-	entry = kmem_cache_alloc(entry_cache, GFP_KERNEL_ACCOUNT);
+	if (queue_is_exempt(conn, msg))
+		entry = mempool_alloc(entry_reserve, GFP_NOWAIT);
+	else
+		entry = kmem_cache_alloc(entry_cache, GFP_KERNEL_ACCOUNT);
 	if (!entry)
 		return -ENOMEM;
 	queue_entry_init(entry, msg, host, tag);
@@ -520,5 +545,5 @@ void kdbus_queue_entry_free(const struct kdbus_host_ops *host, struct kdbus_queu
 		host->payload_put(entry->payload);
 	kdbus_body_unref(entry->body);
 	kdbus_name_entry_unref(entry->name);
-	kmem_cache_free(entry_cache, entry);
+	mempool_free(entry, entry_reserve);
 }

@@ -16,6 +16,7 @@
 
 #include <linux/bug.h>
 #include <linux/kernel.h>
+#include <linux/mempool.h>
 #include <linux/slab.h>
 #include <linux/mutex.h>
 
@@ -249,4 +250,70 @@ void kmem_cache_free(struct kmem_cache *cache, void *object)
 	slab_leave();
 	if (!is_kept)
 		free(object);
+}
+
+/* pools */
+
+struct mempool {
+	struct kmem_cache *cache;
+	int min_nr;
+	int n_free;
+	void *free[];
+};
+
+mempool_t *mempool_create_slab_pool(int min_nr, struct kmem_cache *cache)
+{
+	mempool_t *pool;
+
+	pool = kzalloc(sizeof(*pool) + min_nr * sizeof(pool->free[0]), GFP_KERNEL);
+	if (!pool)
+		return NULL;
+	pool->cache = cache;
+	pool->min_nr = min_nr;
+	while (pool->n_free < min_nr) {
+		pool->free[pool->n_free] = kmem_cache_alloc(cache, GFP_KERNEL);
+		if (!pool->free[pool->n_free]) {
+			mempool_destroy(pool);
+			return NULL;
+		}
+		pool->n_free++;
+	}
+	return pool;
+}
+
+void mempool_destroy(mempool_t *pool)
+{
+	if (!pool)
+		return;
+	while (pool->n_free)
+		kmem_cache_free(pool->cache, pool->free[--pool->n_free]);
+	kfree(pool);
+}
+
+void *mempool_alloc(mempool_t *pool, gfp_t flags)
+{
+	void *object = kmem_cache_alloc(pool->cache, flags);
+
+	if (object)
+		return object;
+	slab_enter();
+	if (pool->n_free)
+		object = pool->free[--pool->n_free];
+	slab_leave();
+	return object;
+}
+
+void mempool_free(void *object, mempool_t *pool)
+{
+	bool is_kept;
+
+	if (!object)
+		return;
+	slab_enter();
+	is_kept = pool->n_free < pool->min_nr;
+	if (is_kept)
+		pool->free[pool->n_free++] = object;
+	slab_leave();
+	if (!is_kept)
+		kmem_cache_free(pool->cache, object);
 }

@@ -547,3 +547,50 @@ TEST(disconnect_needs_no_memory)
 		}
 	}
 }
+
+/* an answer that finds no memory is an answer that will not come */
+TEST(reply)
+{
+	struct scene s;
+	struct got got;
+	bool failed = true;
+	int r;
+
+	for (unsigned n = 1; failed; n++) {
+		scene_init(&s, PEER_DIRECT);
+		nobody_listens(&s);
+		expect_eq(peer_call(&s.a, s.b.id, 5, 1ULL << 62), 0);
+		expect_eq(peer_recv(&s.b, &got), 0);
+		shim_alloc_fail_at(n);
+		r = peer_reply(&s.b, s.a.id, 5);
+		failed = shim_alloc_fail_disarm();
+		if (r < 0) {
+			expect_eq(r, -ENOMEM);
+			expect_reply_note(&s.a, KDBUS_ITEM_REPLY_DEAD, 5);
+		} else {
+			expect_eq(peer_recv(&s.a, &got), 0);
+			expect_eq(got.src_id, s.b.id);
+		}
+		expect_nothing(&s.a);
+		scene_deinit(&s);
+		expect_eq(shim_alloc_count(), 0);
+	}
+}
+
+/* whoever waits for an answer that cannot come any more learns it, memory or not */
+TEST(reply_dead_needs_no_memory)
+{
+	struct scene s;
+
+	for (unsigned n = 1; n < 10; n++) {
+		scene_init(&s, PEER_DIRECT);
+		nobody_listens(&s);
+		expect_eq(peer_call(&s.a, s.b.id, 5, 1ULL << 62), 0);
+		shim_alloc_fail_at(n);
+		peer_deinit(&s.b);
+		shim_alloc_fail_disarm();
+		expect_reply_note(&s.a, KDBUS_ITEM_REPLY_DEAD, 5);
+		scene_deinit(&s);
+		expect_eq(shim_alloc_count(), 0);
+	}
+}

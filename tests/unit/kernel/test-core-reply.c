@@ -329,19 +329,30 @@ TEST(same_cookie_again)
 }
 
 /* a consumed reply stays consumed when it cannot be delivered */
-TEST(reply_that_cannot_be_delivered)
+static void fail_to_reply(unsigned flags, unsigned from, unsigned to)
 {
 	struct scene s;
 
+	scene_init(&s, flags, from, to);
+	expect_eq(peer_call(&s.a, s.b.id, 5, NEVER), 0);
+	for (int i = 0; i < 256; i++)
+		expect_eq(peer_send_to(&s.c, s.a.id, i, 0), 0);
+	expect_eq(peer_reply(&s.b, s.a.id, 5), -ENOBUFS);
+	for (int i = 0; i < 256; i++)
+		expect_message(&s.a, s.c.id, i);
+	if (flags & BUS_STRICT)
+		expect_nothing(&s.a);
+	else
+		expect_reply_note(&s.a, KDBUS_ITEM_REPLY_DEAD, 5);
+	expect_eq(peer_reply(&s.b, s.a.id, 5), -EBADSLT);
+	scene_deinit(&s);
+}
+
+TEST(reply_that_cannot_be_delivered)
+{
 	FOR_EACH_PAIR(from, to) {
-		scene_init(&s, 0, from, to);
-		expect_eq(peer_call(&s.a, s.b.id, 5, NEVER), 0);
-		for (int i = 0; i < 256; i++)
-			expect_eq(peer_send_to(&s.c, s.a.id, i, 0), 0);
-		expect_eq(peer_reply(&s.b, s.a.id, 5), -ENOBUFS);
-		expect_eq(peer_drain(&s.a), 256);
-		expect_eq(peer_reply(&s.b, s.a.id, 5), -EBADSLT);
-		scene_deinit(&s);
+		fail_to_reply(0, from, to);
+		fail_to_reply(BUS_STRICT, from, to);
 	}
 }
 

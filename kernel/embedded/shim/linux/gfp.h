@@ -7,6 +7,7 @@
 
 #define __GFP_ZERO	   0x1u
 #define __GFP_ACCOUNT	   0x4u
+#define GFP_NOWAIT	   0x8u
 #define GFP_KERNEL	   0x10u
 #define GFP_KERNEL_ACCOUNT (GFP_KERNEL | __GFP_ACCOUNT)
 
