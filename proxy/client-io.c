@@ -198,9 +198,30 @@ void client_update_events(struct client *client)
 		client_close(client, "epoll failed");
 }
 
-/* The next message for the socket, in the order of the bus; NULL: there is none just now. */
+void client_drop_held(struct client *client)
+{
+	if (client->held)
+		engine_received_release(client->held);
+	free(client->held);
+	client->held = NULL;
+}
+
+/* the next thing in the queue, or what had to wait for memory */
+static int client_receive(struct client *client, struct engine_received *received_out)
+{
+	if (!client->held)
+		return engine_recv(client->caller.conn, received_out);
+	*received_out = *client->held;
+	free(client->held);
+	client->held = NULL;
+	return 0;
+}
+
+/* The next message for the socket, in the order of the bus; NULL: there is none just now.  The
+ * reserve is full when this is called for the first time. */
 static struct message *client_next(struct client *client)
 {
+	struct daemon *daemon = client->daemon;
 	struct engine_received received;
 	struct message *message;
 	int r;
@@ -211,15 +232,21 @@ static struct message *client_next(struct client *client)
 			return message;
 		if (!client->caller.conn)
 			return outbound_take_answer(&client->out, UINT64_MAX);
-		r = engine_recv(client->caller.conn, &received);
+		r = client_receive(client, &received);
 		if (r == -EAGAIN)
 			return outbound_take_answer(&client->out, UINT64_MAX);
 		if (r < 0) {
 			client_close(client, "connection to the bus was lost");
 			return NULL;
 		}
+		r = translate_received(client, &received, &message);
+		if (r < 0) {
+			client->held = steal(daemon->reserve.held);
+			*client->held = received;
+			daemon_retry_later(daemon, client);
+			return NULL;
+		}
 		client->position = received.position;
-		message = translate_received(client, &received);
 		engine_received_release(&received);
 		if (message)
 			return message;
@@ -230,13 +257,16 @@ int client_drain(struct client *client)
 {
 	struct message *message;
 	struct outbound drained;
-	int r = 0;
+	int r;
 
 	outbound_init(&drained);
+	r = reserve_fill(&client->daemon->reserve, BATCH_MESSAGES);
 	while (!r && (message = client_next(client))) {
 		r = outbound_answer(&drained, message, 0);
 		message_unref(message);
 	}
+	if (client->held)
+		r = -ENOMEM;
 	/* one that was closed on the way has no use for them */
 	if (client->state == CLIENT_CLOSED)
 		r = -ENOTCONN;
@@ -289,8 +319,13 @@ static bool client_write_batch(struct client *client)
 {
 	struct message *batch[BATCH_MESSAGES];
 	size_t n_sent;
-	uint32_t n = client_fill_batch(client, batch, &n_sent);
+	uint32_t n;
 
+	if (reserve_fill(&client->daemon->reserve, BATCH_MESSAGES) < 0) {
+		daemon_retry_later(client->daemon, client);
+		return false;
+	}
+	n = client_fill_batch(client, batch, &n_sent);
 	if (client->state == CLIENT_CLOSED || client->is_write_broken) {
 		for (uint32_t i = 0; i < n; i++)
 			message_unref(batch[i]);
@@ -298,9 +333,8 @@ static bool client_write_batch(struct client *client)
 	}
 	if (!n)
 		return false;
-	switch (outbound_write(&client->out, client->source.fd, batch, n, n_sent)) {
-	case 0:
-		return true;
+	switch (outbound_write(&client->out, client->source.fd, batch, n, n_sent,
+			       &client->daemon->reserve)) {
 	case OUTBOUND_FULL:
 		client->is_blocked = true;
 		return false;
@@ -313,8 +347,7 @@ static bool client_write_batch(struct client *client)
 		client->is_write_broken = true;
 		return true;
 	default:
-		client_close(client, "out of memory");
-		return false;
+		return true;
 	}
 }
 

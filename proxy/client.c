@@ -126,6 +126,7 @@ static void client_disconnect(struct client *client)
 	match_registry_clear(client->state == CLIENT_MONITOR ? daemon->monitor_matches
 							     : daemon->matches,
 			     &client->caller.matches);
+	client_drop_held(client);
 	client->caller.conn = engine_conn_close(client->caller.conn);
 }
 

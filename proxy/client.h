@@ -52,6 +52,7 @@ enum client_state {
  * @caller: what the driver sees of it: its connection of the engine (from Hello on,
  *	NULL again as a monitor), its name, and its match rules or monitor rules
  * @position: how far the connection's queue has been received
+ * @held: what was received, and there was no memory to make a message of; NULL mostly
  * @unique_name: "" before Hello
  * @is_fds_agreed: NEGOTIATE_UNIX_FD
  * @is_anonymous: ANONYMOUS: no uid counts
@@ -78,6 +79,7 @@ struct client {
 	struct loop_timer fds_timer;
 	struct driver_caller caller;
 	uint64_t position;
+	struct engine_received *held;
 	char unique_name[UNIQUE_NAME_SIZE];
 	uint8_t unique_name_len;
 	uint8_t state;

@@ -366,6 +366,7 @@ struct daemon *daemon_free(struct daemon *daemon)
 	loop_deinit(&daemon->loop);
 	environment_deinit(&daemon->environment);
 	access_deinit(&daemon->access);
+	reserve_deinit(&daemon->reserve);
 	free(daemon->chunk.bytes);
 	config_free(daemon->config);
 	free(daemon);

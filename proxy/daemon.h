@@ -24,6 +24,7 @@
 #include "proxy/learned-users.h"
 #include "proxy/loop.h"
 #include "proxy/match.h"
+#include "proxy/reserve.h"
 
 /* numbers that Stats shows and the limits look at */
 struct daemon_counts {
@@ -83,6 +84,7 @@ struct daemon {
 	struct message *hello_news; /* what monitors get behind its reply */
 	struct loop_source signal_source;
 	struct inbound_chunk chunk; /* what sockets are read into */
+	struct reserve reserve;	    /* for what they do not take */
 
 	struct log_limit log_refused; /* of clients that broke the protocol */
 	struct log_limit log_lost;

@@ -49,6 +49,7 @@ libproxy_a_SOURCES = \
 	%D%/parties.c %D%/parties.h \
 	%D%/process.c %D%/process.h \
 	%D%/reload.c \
+	%D%/reserve.c %D%/reserve.h \
 	%D%/translate.c %D%/translate.h \
 	%D%/user-lookup.c %D%/user-lookup.h
 

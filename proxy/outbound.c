@@ -2,6 +2,7 @@
 /* Outbound: see outbound.h. */
 #include "proxy/outbound.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,26 +169,23 @@ static uint32_t outbound_retire(struct message **batch, uint32_t n, size_t size,
 	return i;
 }
 
-static int outbound_keep(struct outbound *out, struct message **batch, uint32_t n, size_t n_sent)
+static void outbound_keep(struct outbound *out, struct message **batch, uint32_t n, size_t n_sent,
+			  struct reserve *reserve)
 {
-	struct message **unsent;
+	struct message **unsent = reserve->unsent;
 
-	unsent = malloc(n * sizeof(*unsent));
-	if (!unsent) {
-		for (uint32_t i = 0; i < n; i++)
-			message_unref(batch[i]);
-		return -ENOMEM;
-	}
+	assert(n <= reserve->n_unsent);
+	reserve->unsent = NULL;
 	memcpy(unsent, batch, n * sizeof(*unsent));
-	out->unsent = unsent;
+	out->unsent = realloc(unsent, n * sizeof(*unsent)) ?: unsent;
 	out->n_unsent = n;
 	out->n_sent = n_sent;
-	return 0;
 }
 
-int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_t n, size_t n_sent)
+int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_t n, size_t n_sent,
+		   struct reserve *reserve)
 {
-	int outcome = 0, r;
+	int outcome = 0;
 
 	while (n && !outcome) {
 		uint32_t n_group = outbound_group(batch, n), n_done;
@@ -216,10 +214,7 @@ int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_
 			message_unref(batch[i]);
 		return outcome;
 	}
-	if (n) {
-		r = outbound_keep(out, batch, n, n_sent);
-		if (r < 0)
-			return r;
-	}
+	if (n)
+		outbound_keep(out, batch, n, n_sent, reserve);
 	return outcome;
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "proxy/message.h"
+#include "proxy/reserve.h"
 
 struct outbound {
 	struct list_head answers;
@@ -65,10 +66,12 @@ enum outbound_outcome {
  * outbound_write() - write a batch to a socket
  * @batch: messages in order; their references are consumed
  * @n_sent: bytes of batch[0] that went out earlier
+ * @reserve: what the socket does not take is kept in its room, which then is gone
  *
  * One sendmsg() for all, or one for each message that starts with descriptors.
  * What the socket did not take becomes "unsent".
  *
- * Return: 0, an enum outbound_outcome, or -ENOMEM.
+ * Return: 0 or an enum outbound_outcome.
  */
-int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_t n, size_t n_sent);
+int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_t n, size_t n_sent,
+		   struct reserve *reserve);

@@ -146,8 +146,8 @@ bool translate_peek(const struct engine_received *received, struct message *mess
 }
 
 /* a payload that did not come from a client of this process */
-static struct message *translate_stranger(struct client *client,
-					  const struct engine_received *received)
+static int translate_stranger(struct client *client, const struct engine_received *received,
+			      struct message **message_out)
 {
 	struct engine_payload *payload = received->payload;
 	__cleanup(message_unrefp) struct message *message = NULL;
@@ -158,17 +158,16 @@ static struct message *translate_stranger(struct client *client,
 	size_t sender_len;
 	int r;
 
+	*message_out = NULL;
 	if (!translate_peek(received, &peek))
-		return NULL;
+		return 0;
 	sender_len = unique_name_format(received->src_id, client->daemon->id_offset, sender);
 	relay_size = wire_relay_size(peek.bytes, header, sender_len);
 	if (relay_size > WIRE_MAX_SIZE - header->body_size)
-		return NULL;
+		return 0;
 	r = message_new((size_t)relay_size + header->body_size, header->n_fds, &message);
-	if (r < 0) {
-		client_close(client, "out of memory");
-		return NULL;
-	}
+	if (r < 0)
+		return r;
 	wire_relay_header(peek.bytes, header, sender, sender_len, message->bytes,
 			  &message->header);
 	memcpy(message->bytes + relay_size, message_body(&peek), header->body_size);
@@ -176,7 +175,8 @@ static struct message *translate_stranger(struct client *client,
 		message->payload.fds[i] = payload->fds[i];
 		payload->fds[i] = -1;
 	}
-	return steal(message);
+	*message_out = steal(message);
+	return 0;
 }
 
 /* drops a message that the client's rules keep from it */
@@ -189,39 +189,40 @@ static bool is_heard(struct client *client, struct message *message)
 }
 
 /* who answers what will not be answered any more */
-static struct message *translate_no_reply(struct client *client,
-					  const struct engine_notification *notification)
+static int translate_no_reply(struct client *client, const struct engine_notification *notification,
+			      struct message **message_out)
 {
 	enum driver_error error = notification->type == KDBUS_ITEM_REPLY_DEAD ?
 					  DRIVER_ERROR_PEER_GONE :
 					  DRIVER_ERROR_TIMED_OUT;
 	struct message *message;
+	int r;
 
-	if (synthetic_error(notification->cookie_reply, client->unique_name, error, NULL,
-			    &message) < 0) {
-		client_close(client, "out of memory");
-		return NULL;
-	}
+	r = synthetic_error(notification->cookie_reply, client->unique_name, error, NULL, &message);
+	if (r < 0)
+		return r;
 	monitor_feed(client->daemon, message);
-	return is_heard(client, message) ? message : NULL;
+	*message_out = is_heard(client, message) ? message : NULL;
+	return 0;
 }
 
 /* In the order of D-Bus: who loses a name hears that first, who gets it hears that last. */
-static struct message *translate_notification(struct client *client,
-					      const struct engine_received *received)
+static int translate_notification(struct client *client, const struct engine_received *received,
+				  struct message **message_out)
 {
 	uint64_t self = engine_conn_id(client->caller.conn);
 	struct message *messages[3];
 	struct synthetic_change change;
 	bool is_own_id;
-	unsigned n = 0;
+	unsigned n = 0, n_put = 0;
 	int r = 0;
 
 	if (received->notification.type == KDBUS_ITEM_REPLY_DEAD ||
 	    received->notification.type == KDBUS_ITEM_REPLY_TIMEOUT)
-		return translate_no_reply(client, &received->notification);
+		return translate_no_reply(client, &received->notification, message_out);
+	*message_out = NULL;
 	if (!synthetic_change_init(&change, &received->notification, client->daemon->id_offset))
-		return NULL;
+		return 0;
 	is_own_id = received->notification.type == KDBUS_ITEM_ID_ADD ||
 		    received->notification.type == KDBUS_ITEM_ID_REMOVE;
 	if (change.old_id == self && !is_own_id) {
@@ -238,25 +239,28 @@ static struct message *translate_notification(struct client *client,
 		n += !r && is_heard(client, messages[n]);
 	}
 	/* answers that were due earlier have been taken before anything is received */
-	for (unsigned i = 1; i < n; i++) {
-		if (!r)
-			r = outbound_answer_first(&client->out, messages[n - i]);
-		message_unref(messages[n - i]);
+	for (unsigned i = 1; i < n && !r; i++) {
+		r = outbound_answer_first(&client->out, messages[n - i]);
+		n_put += !r;
 	}
-	if (r < 0) {
-		if (n)
-			message_unref(messages[0]);
-		client_close(client, "out of memory");
-		return NULL;
-	}
-	return n ? messages[0] : NULL;
+	while (r < 0 && n_put--)
+		message_unref(outbound_take_answer(&client->out, UINT64_MAX));
+	for (unsigned i = r < 0 ? 0 : 1; i < n; i++)
+		message_unref(messages[i]);
+	if (r < 0)
+		return r;
+	if (n)
+		*message_out = messages[0];
+	return 0;
 }
 
-struct message *translate_received(struct client *client, const struct engine_received *received)
+int translate_received(struct client *client, const struct engine_received *received,
+		       struct message **message_out)
 {
 	if (received->src_id == KDBUS_SRC_ID_KERNEL)
-		return translate_notification(client, received);
-	if (received->is_shared)
-		return message_ref(message_from_payload(received->payload));
-	return translate_stranger(client, received);
+		return translate_notification(client, received, message_out);
+	if (!received->is_shared)
+		return translate_stranger(client, received, message_out);
+	*message_out = message_ref(message_from_payload(received->payload));
+	return 0;
 }

@@ -32,11 +32,12 @@ bool translate_peek(const struct engine_received *received, struct message *mess
 
 /**
  * translate_received() - what a client gets for what its connection received
+ * @message_out: the caller's reference; NULL: the client gets to see nothing
  *
  * A message; or for a notification the signals that the client is to see, the
  * first of which is returned while a second becomes an answer that is due at once.
  *
- * Return: a message, the caller's reference; NULL: nothing, or no memory, in
- * which case the client was closed.
+ * Return: 0, or -ENOMEM: it can be tried again.
  */
-struct message *translate_received(struct client *client, const struct engine_received *received);
+int translate_received(struct client *client, const struct engine_received *received,
+		       struct message **message_out);

@@ -58,6 +58,18 @@ TEST(an_answer_waits_for_its_position)
 	outbound_deinit(&out);
 }
 
+static int write_batch(struct outbound *out, int fd, struct message **batch, uint32_t n,
+		       size_t n_sent)
+{
+	struct reserve reserve = {0};
+	int r;
+
+	expect_eq(reserve_fill(&reserve, n), 0);
+	r = outbound_write(out, fd, batch, n, n_sent, &reserve);
+	reserve_deinit(&reserve);
+	return r;
+}
+
 TEST(short_writes_lose_nothing)
 {
 	enum { N = 200, SIZE = 5000 };
@@ -75,7 +87,7 @@ TEST(short_writes_lose_nothing)
 	do {
 		ssize_t size;
 
-		r = outbound_write(&out, fds[0], batch, n, n_sent);
+		r = write_batch(&out, fds[0], batch, n, n_sent);
 		expect(r == 0 || r == OUTBOUND_FULL);
 		n = r ? outbound_take_unsent(&out, batch, &n_sent) : 0;
 		size = recv(fds[1], received + n_received, 3333, 0);
@@ -121,7 +133,7 @@ TEST(descriptors_go_with_the_first_byte_of_their_message)
 
 	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	outbound_init(&out);
-	expect_eq(outbound_write(&out, fds[0], batch, 4, 0), 0);
+	expect_eq(write_batch(&out, fds[0], batch, 4, 0), 0);
 	expect_eq(receive_fds(fds[1], 8), 0);
 	expect_eq(receive_fds(fds[1], 8), 2);
 	expect_eq(receive_fds(fds[1], 8), 0);
@@ -140,7 +152,7 @@ TEST(a_closed_peer_is_an_outcome)
 	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	close(fds[1]);
 	outbound_init(&out);
-	expect_eq(outbound_write(&out, fds[0], batch, 2, 0), OUTBOUND_BROKEN);
+	expect_eq(write_batch(&out, fds[0], batch, 2, 0), OUTBOUND_BROKEN);
 	expect_eq(out.n_unsent, 0);
 	close(fds[0]);
 }
