@@ -64,6 +64,7 @@ int daemon_reload(struct daemon *daemon, char **text_out)
 		daemon_resume_accept(daemon);
 		log_info("Configuration was reloaded");
 	} else {
+		config_free(config);
 		log_error("Configuration was not reloaded, the old one stays in force");
 		*text_out = r < 0 ? strdup(strerror(-r)) : reload_text(&messages);
 	}
