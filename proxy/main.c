@@ -68,8 +68,10 @@ static int load_config(const struct options *options, struct config **config_out
 	path = realpath(options_config_file(options), NULL);
 	if (!path)
 		path = strdup(options_config_file(options));
-	if (!path)
+	if (!path) {
+		log_error("Failed to load the configuration: %s", strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	if (options->strict)
 		config_options.flags |= CONFIG_STRICT;
 	config_environment_init(&environment);
@@ -158,10 +160,16 @@ static int serve(const struct options *options, struct config *taken_config, con
 		else
 			log_error("Failed to make the bus: %s", strerror(-r));
 	}
-	if (!r)
+	if (!r) {
 		r = daemon_listen(daemon, listeners);
-	if (!r && *ready_fd >= 0)
+		if (r < 0)
+			log_error("Failed to accept connections: %s", strerror(-r));
+	}
+	if (!r && *ready_fd >= 0) {
 		r = process_detach();
+		if (r < 0)
+			log_error("Failed to let go of the terminal: %s", strerror(-r));
+	}
 	if (!r) {
 		process_ready(ready_fd);
 		sd_notify(0, "READY=1");
@@ -185,8 +193,10 @@ static int run_bus(const struct options *options)
 
 	init_log(options, NULL);
 	r = process_prepare();
-	if (r < 0)
+	if (r < 0) {
+		log_error("Failed to prepare the process: %s", strerror(-r));
 		return r;
+	}
 	r = load_config(options, &config);
 	if (r < 0)
 		return r;
@@ -198,6 +208,9 @@ static int run_bus(const struct options *options)
 			log_error("The pid file \"%s\" exists, if the message bus is not running, "
 				  "remove this file",
 				  pidfile);
+		else if (r < 0)
+			log_error("The pid file \"%s\" cannot be checked: %s", config->pidfile,
+				  strerror(-r));
 		if (r < 0)
 			return r;
 	}
