@@ -23,6 +23,7 @@ include tests/unit/proxy/local.mk
 include tests/unit/activation/local.mk
 include tests/conformance/local.mk
 include tests/fuzz/local.mk
+include tests/fault/local.mk
 include tests/bench/local.mk
 include tests/system/local.mk
 include tests/tour/local.mk

@@ -457,9 +457,10 @@ struct msg *conn_next_at(struct conn *conn, const char *file, int line)
 	return msg;
 }
 
-/* Waits for the first message that fits; at_start: where to begin looking. */
-static struct msg *take_first(struct conn *conn, bool (*fits)(const struct msg *, const void *),
-			      const void *arg, const char *file, int line)
+/* Waits for the first message that fits; NULL on end of file. */
+static struct msg *take_first_or_end(struct conn *conn,
+				     bool (*fits)(const struct msg *, const void *),
+				     const void *arg, const char *file, int line)
 {
 	int64_t deadline = now_ms() + WAIT_MS;
 	struct msg **at = &conn->inbox;
@@ -472,11 +473,21 @@ static struct msg *take_first(struct conn *conn, bool (*fits)(const struct msg *
 			if (fits(*at, arg))
 				return unlink_msg(conn, at);
 		if (conn->eof)
-			fail_at(file, line, "connection closed while waiting for a message");
+			return NULL;
 		if (left < 0)
 			fail_at(file, line, "the message waited for did not come");
 		conn_fill(conn, left);
 	}
+}
+
+static struct msg *take_first(struct conn *conn, bool (*fits)(const struct msg *, const void *),
+			      const void *arg, const char *file, int line)
+{
+	struct msg *msg = take_first_or_end(conn, fits, arg, file, line);
+
+	if (!msg)
+		fail_at(file, line, "connection closed while waiting for a message");
+	return msg;
 }
 
 struct awaited {
@@ -499,6 +510,12 @@ static bool is_reply_to(const struct msg *msg, const void *arg)
 struct msg *conn_reply_at(struct conn *conn, uint32_t serial, const char *file, int line)
 {
 	return take_first(conn, is_reply_to, &(struct awaited){conn->unique, serial}, file, line);
+}
+
+struct msg *conn_reply_or_end_at(struct conn *conn, uint32_t serial, const char *file, int line)
+{
+	return take_first_or_end(conn, is_reply_to, &(struct awaited){conn->unique, serial}, file,
+				 line);
 }
 
 struct kind {

@@ -90,6 +90,9 @@ struct msg *conn_next_at(struct conn *conn, const char *file, int line);
 /* the return or error for serial; what came before it stays in the inbox */
 struct msg *conn_reply_at(struct conn *conn, uint32_t serial, const char *file, int line);
 #define conn_reply(conn, serial) conn_reply_at(conn, serial, __FILE__, __LINE__)
+/* the same; NULL where the bus closes the connection first */
+struct msg *conn_reply_or_end_at(struct conn *conn, uint32_t serial, const char *file, int line);
+#define conn_reply_or_end(conn, serial) conn_reply_or_end_at(conn, serial, __FILE__, __LINE__)
 /* the first message of this type and member */
 struct msg *conn_find_at(struct conn *conn, uint8_t type, const char *member, const char *file,
 			 int line);

@@ -290,7 +290,7 @@ char *config_text(const struct sandbox *sandbox, const char *listen, const char 
 	return text;
 }
 
-/* Reads the line with the address; the daemon keeps the pipe's other end. */
+/* Reads the line with the address; the daemon keeps the pipe's other end.  NULL: there is none. */
 static char *read_address(int fd)
 {
 	struct pollfd p = {fd, POLLIN, 0};
@@ -303,17 +303,18 @@ static char *read_address(int fd)
 			fail("the subject printed no address");
 		n = read(fd, data + size, sizeof(data) - 1 - size);
 		if (n <= 0)
-			fail("the subject ended without printing an address");
+			return NULL;
 		size += n;
 	}
 	data[size - 1] = 0;
 	return strdup(data);
 }
 
-struct subject *subject_start_with(const struct subject_options *options)
+static struct subject *subject_spawn(const struct subject_options *options)
 {
 	struct subject *subject = calloc(1, sizeof(*subject));
 	const char *argv[32], *config_path;
+	static char program[4096];
 	int address_pipe[2], fds[16];
 	char *config, print[32];
 	size_t n;
@@ -329,6 +330,11 @@ struct subject *subject_start_with(const struct subject_options *options)
 	expect_eq(pipe2(address_pipe, O_CLOEXEC), 0);
 	snprintf(print, sizeof(print), "--print-address=%d", 20);
 	n = subject_command(argv);
+	if (options->program) {
+		snprintf(program, sizeof(program), "%s/%s", getenv("top_builddir") ?: ".",
+			 options->program);
+		argv[0] = program;
+	}
 	argv[n++] = "--config-file";
 	argv[n++] = config_path;
 	argv[n++] = "--nofork";
@@ -345,6 +351,42 @@ struct subject *subject_start_with(const struct subject_options *options)
 	close(address_pipe[1]);
 	subject->address = read_address(address_pipe[0]);
 	close(address_pipe[0]);
+	return subject;
+}
+
+static void subject_free(struct subject *subject)
+{
+	sandbox_close(&subject->sandbox);
+	free(subject->address);
+	free(subject);
+}
+
+int subject_reap(struct subject *subject, char **stderr_out)
+{
+	int status = sandbox_wait(&subject->sandbox, subject->pid);
+
+	*stderr_out = file_read(sandbox_path(&subject->sandbox, "stderr"));
+	subject_free(subject);
+	return status;
+}
+
+struct subject *subject_try(const struct subject_options *options, int *status_out,
+			    char **stderr_out)
+{
+	struct subject *subject = subject_spawn(options);
+
+	if (subject->address)
+		return subject;
+	*status_out = subject_reap(subject, stderr_out);
+	return NULL;
+}
+
+struct subject *subject_start_with(const struct subject_options *options)
+{
+	struct subject *subject = subject_spawn(options);
+
+	if (!subject->address)
+		fail("the subject ended without printing an address");
 	return subject;
 }
 
@@ -381,9 +423,7 @@ void subject_stop(struct subject *subject)
 		fail("the subject ended with status %d", WEXITSTATUS(status));
 	if (!subject_is_reference())
 		check_stderr(&subject->sandbox);
-	sandbox_close(&subject->sandbox);
-	free(subject->address);
-	free(subject);
+	subject_free(subject);
 }
 
 bool subject_reload(struct subject *subject, struct conn *conn, const char *xml)

@@ -62,6 +62,7 @@ struct subject_options {
 	const char *listen;	 /* <listen> elements as XML; NULL: a path */
 	const char *const *args; /* more arguments, NULL-terminated */
 	unsigned int n_files;	 /* RLIMIT_NOFILE, 0: inherited */
+	const char *program;	 /* below the build directory; NULL: bus-proxyd */
 	const int *fds;		 /* see sandbox_spawn() */
 	size_t n_fds;
 };
@@ -74,7 +75,13 @@ struct subject {
 
 /* Starts it and waits for its address. */
 struct subject *subject_start(const char *xml);
+/* NULL where it ends without printing one: *status_out is its wait status, *stderr_out what it
+ * wrote, for the caller to free */
+struct subject *subject_try(const struct subject_options *options, int *status_out,
+			    char **stderr_out);
 struct subject *subject_start_with(const struct subject_options *options);
+/* Waits until it ends by itself: its wait status, and what it wrote, for the caller to free. */
+int subject_reap(struct subject *subject, char **stderr_out);
 /* SIGTERM; it must end with status 0 and without a sanitizer's report. */
 void subject_stop(struct subject *subject);
 

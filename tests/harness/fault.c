@@ -19,12 +19,14 @@ void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *ptr, size_t size);
 char *__real_strdup(const char *text);
 char *__real_strndup(const char *text, size_t size);
+void __real_free(void *ptr);
 int __real_vasprintf(char **text_out, const char *format, va_list args);
 
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *ptr, size_t size);
 void *__wrap_reallocarray(void *ptr, size_t n, size_t size);
+void __wrap_free(void *ptr);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t size);
 int __wrap_asprintf(char **text_out, const char *format, ...);
@@ -34,80 +36,107 @@ FILE *__wrap_open_memstream(char **text_out, size_t *size_out);
 void *__real_tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
 void *__wrap_tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
 
-static unsigned long n_done, fail_at_n;
-static bool has_failed;
+static struct fault_state own_state;
+struct fault_state *fault_state = &own_state;
 
 void fault_at(unsigned long n)
 {
-	n_done = 0;
-	fail_at_n = n;
-	has_failed = false;
+	fault_state->n_done = 0;
+	fault_state->fail_at = n;
+	fault_state->has_failed = false;
 }
 
 bool fault_disarm(void)
 {
-	fail_at_n = 0;
-	return has_failed;
+	fault_state->fail_at = 0;
+	return fault_state->has_failed;
 }
 
 unsigned long fault_count(void)
 {
-	return n_done;
+	return fault_state->n_done;
+}
+
+bool fault_is_next(struct fault_state *state)
+{
+	if (++state->n_done != state->fail_at)
+		return false;
+	state->has_failed = true;
+	return true;
 }
 
 static bool is_failing(void)
 {
-	if (++n_done != fail_at_n)
+	if (!fault_is_next(fault_state))
 		return false;
-	has_failed = true;
 	errno = ENOMEM;
 	return true;
 }
 
+/* a block that free() will be called for */
+static void *live(void *ptr)
+{
+	fault_state->n_live += ptr != NULL;
+	return ptr;
+}
+
 void *__wrap_malloc(size_t size)
 {
-	return is_failing() ? NULL : __real_malloc(size);
+	return is_failing() ? NULL : live(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	return is_failing() ? NULL : __real_calloc(n, size);
+	return is_failing() ? NULL : live(__real_calloc(n, size));
 }
 
 void *__wrap_realloc(void *ptr, size_t size)
 {
-	return is_failing() ? NULL : __real_realloc(ptr, size);
+	void *more = is_failing() ? NULL : __real_realloc(ptr, size);
+
+	return ptr ? more : live(more);
 }
 
 void *__wrap_reallocarray(void *ptr, size_t n, size_t size)
 {
 	size_t bytes;
 
-	if (is_failing() || __builtin_mul_overflow(n, size, &bytes)) {
+	if (__builtin_mul_overflow(n, size, &bytes)) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return __real_realloc(ptr, bytes);
+	return __wrap_realloc(ptr, bytes);
+}
+
+void __wrap_free(void *ptr)
+{
+	fault_state->n_live -= ptr != NULL;
+	__real_free(ptr);
 }
 
 char *__wrap_strdup(const char *text)
 {
-	return is_failing() ? NULL : __real_strdup(text);
+	return is_failing() ? NULL : live(__real_strdup(text));
 }
 
 char *__wrap_strndup(const char *text, size_t size)
 {
-	return is_failing() ? NULL : __real_strndup(text, size);
+	return is_failing() ? NULL : live(__real_strndup(text, size));
 }
 
 int __wrap_vasprintf(char **text_out, const char *format, va_list args)
 {
+	int r;
+
 	/* what libc leaves behind after a failure is undefined: make use of it visible */
 	if (is_failing()) {
 		*text_out = (char *)(uintptr_t)0xdead;
 		return -1;
 	}
-	return __real_vasprintf(text_out, format, args);
+	r = __real_vasprintf(text_out, format, args);
+	if (r >= 0)
+		live(*text_out);
+	return r;
 }
 
 int __wrap_asprintf(char **text_out, const char *format, ...)
@@ -123,7 +152,11 @@ int __wrap_asprintf(char **text_out, const char *format, ...)
 
 FILE *__wrap_open_memstream(char **text_out, size_t *size_out)
 {
-	return is_failing() ? NULL : __real_open_memstream(text_out, size_out);
+	FILE *stream = is_failing() ? NULL : __real_open_memstream(text_out, size_out);
+
+	/* for the text, which is there for the caller to free in any case */
+	live(stream);
+	return stream;
 }
 
 void *__wrap_tsearch(const void *key, void **root, int (*compare)(const void *, const void *))

@@ -9,6 +9,6 @@ libharness_a_SOURCES = %D%/message.h %D%/message.c %D%/parse.c \
 # allocations that fail: LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags), and last in LDADD
 check_LIBRARIES += libfault.a
 libfault_a_SOURCES = %D%/fault.h %D%/fault.c
-fault_ldflags = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
+fault_ldflags = -Wl,--wrap=free,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
 	-Wl,--wrap=strdup,--wrap=strndup,--wrap=asprintf,--wrap=vasprintf \
 	-Wl,--wrap=open_memstream,--wrap=tsearch

@@ -21,6 +21,8 @@ extern const struct tap_test __stop_tap_tests[];
 
 enum { EXIT_SKIP = 77 };
 
+void (*tap_explain)(void);
+
 static void vprint_lines(const char *format, va_list args)
 {
 	char text[4096];
@@ -59,6 +61,8 @@ void fail_at(const char *file, int line, const char *format, ...)
 	va_start(args, format);
 	vprint_lines(format, args);
 	va_end(args);
+	if (tap_explain)
+		tap_explain();
 	_exit(1);
 }
 

@@ -47,6 +47,8 @@ void fail_at(const char *file, int line, const char *format, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
 /* prints a diagnostic line */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* when it is set: called when the test has failed, to note() the circumstances */
+extern void (*tap_explain)(void);
 /* number of descriptors open in this process */
 int count_fds(void);
 
