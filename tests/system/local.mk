@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bus-proxyd as the system bus, with services that people know
+EXTRA_DIST += %D%/system-bus.sh
 dist_check_SCRIPTS += %D%/test-launch-helper.sh
 TESTS += %D%/test-launch-helper.sh
 dist_check_SCRIPTS += %D%/test-system-services.sh
