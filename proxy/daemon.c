@@ -230,9 +230,26 @@ static void format_guid(const uint8_t bytes[16], char guid_out[33])
 		snprintf(guid_out + 2 * i, 3, "%02x", bytes[i]);
 }
 
+/* where native programs look for a bus of that type */
+static const char *daemon_bus_name(const struct config *config)
+{
+	switch (config->type) {
+	case CONFIG_TYPE_SYSTEM:
+		return "system";
+	case CONFIG_TYPE_SESSION:
+		return "user";
+	default:
+		return "bus";
+	}
+}
+
 static int daemon_init_engine(struct daemon *daemon, const struct daemon_options *options)
 {
-	struct engine_options engine_options = {.host = &daemon->host};
+	struct engine_options engine_options = {
+		.bus_name = daemon_bus_name(daemon->config),
+		.host = &daemon->host,
+		.serve_dir = options->engine_dir,
+	};
 	int r;
 
 	daemon_get_engine_limits(daemon->config, &engine_options.limits);

@@ -94,9 +94,11 @@ struct daemon {
 /**
  * struct daemon_options - what the command line adds to the configuration
  * @engine: address of the engine
+ * @engine_dir: where to serve it to other processes, or NULL
  */
 struct daemon_options {
 	const char *engine;
+	const char *engine_dir;
 };
 
 /**

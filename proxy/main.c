@@ -136,6 +136,7 @@ static int serve(const struct options *options, struct config *taken_config, con
 {
 	__cleanup(config_freep) struct config *config = taken_config;
 	struct daemon_options daemon_options = {.engine = options->bus};
+	__cleanup(freep) char *engine_dir = NULL;
 	__cleanup(daemon_freep) struct daemon *daemon = NULL;
 	int r;
 
@@ -152,6 +153,13 @@ static int serve(const struct options *options, struct config *taken_config, con
 		if (r < 0)
 			log_error("Failed to become user \"%s\": %s", config->user,
 				  r == -ENOENT ? "no such user" : strerror(-r));
+	}
+	if (!r) {
+		r = options_engine_dir(options, &engine_dir);
+		if (r < 0)
+			log_error("Not a directory to serve the bus in: \"%s\": %s",
+				  options->engine_socket, strerror(-r));
+		daemon_options.engine_dir = engine_dir;
 	}
 	if (!r) {
 		r = daemon_new(config, &daemon_options, &daemon);

@@ -4,7 +4,8 @@
  * One table says what there is; the usage is made of it.  An option with a
  * value is --NAME=VALUE or --NAME VALUE, where the VALUE of the second form
  * neither is an option nor starts with two dashes.  A value that is missing or
- * empty counts as not given; for a descriptor it means standard output.
+ * empty counts as not given; for a descriptor it means standard output, for the
+ * directory of --engine-socket the usual one.
  *
  * What can be said once only says so when it is said again; of flags that
  * contradict each other the last one holds.  There are no short forms but those
@@ -31,6 +32,7 @@ enum option_kind {
 	OPTION_OUTCOME,	   /* ends the parsing with outcome @value */
 	OPTION_FILE,	   /* selects configuration @value, NAMED by the argument */
 	OPTION_TEXT,	   /* the argument goes to the const char * at @offset */
+	OPTION_TEXT_OR_NONE, /* the same, but without one an empty string does */
 	OPTION_DESCRIPTOR, /* the argument, optional, goes to the int at @offset */
 	OPTION_BOOL,	   /* sets the bool at @offset */
 	OPTION_FORK,	   /* @value */
@@ -66,6 +68,7 @@ static const struct option option_table[] = {
 	{"--nosyslog", NULL, OPTION_SYSLOG, OPTIONS_SYSLOG_NO},
 	{"--systemd-activation", NULL, OPTION_BOOL, .offset = AT(systemd_activation)},
 	{"--bus", "ADDRESS", OPTION_TEXT, .offset = AT(bus)},
+	{"--engine-socket", "DIRECTORY", OPTION_TEXT_OR_NONE, .offset = AT(engine_socket)},
 	{"--strict", NULL, OPTION_BOOL, .offset = AT(strict)},
 };
 
@@ -156,6 +159,8 @@ static enum options_outcome apply(struct parser *parser, const struct option *op
 		return select_file(parser, option, argument);
 	case OPTION_TEXT:
 		return set_text(parser, option, member, argument);
+	case OPTION_TEXT_OR_NONE:
+		return set_text(parser, option, member, argument ?: "");
 	case OPTION_DESCRIPTOR:
 		return set_descriptor(parser, option, member, argument);
 	case OPTION_BOOL:
@@ -238,7 +243,9 @@ void options_print_usage(const char *program, FILE *stream)
 	fputs(program, stream);
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		const struct option *option = &option_table[i];
-		const char *format = option->kind == OPTION_DESCRIPTOR ? " [%s[=%s]]" : " [%s=%s]";
+		bool is_optional = option->kind == OPTION_DESCRIPTOR ||
+				   option->kind == OPTION_TEXT_OR_NONE;
+		const char *format = is_optional ? " [%s[=%s]]" : " [%s=%s]";
 
 		if (option->placeholder)
 			fprintf(stream, format, option->name, option->placeholder);
@@ -246,6 +253,30 @@ void options_print_usage(const char *program, FILE *stream)
 			fprintf(stream, " [%s]", option->name);
 	}
 	fputc('\n', stream);
+}
+
+int options_engine_dir(const struct options *options, char **dir_out)
+{
+	const char *dir = options->engine_socket, *runtime_dir = getenv("XDG_RUNTIME_DIR");
+	char *path;
+
+	if (!dir) {
+		*dir_out = NULL;
+		return 0;
+	}
+	if (*dir)
+		path = strdup(dir);
+	else if (asprintf(&path, "%s/kdbus", runtime_dir && *runtime_dir ? runtime_dir : "/run") < 0)
+		path = NULL;
+	if (!path)
+		return -ENOMEM;
+	/* the daemon may go to the background, and then to the root */
+	if (*path != '/') {
+		free(path);
+		return -EINVAL;
+	}
+	*dir_out = path;
+	return 0;
 }
 
 const char *options_config_file(const struct options *options)

@@ -2,8 +2,8 @@
 /* Command line
  *
  * dbus-daemon's, so that bus-proxyd can be started wherever dbus-daemon is, and
- * two options of our own.  Nothing here exits, prints, or looks at the world,
- * apart from options_config_file().
+ * three options of our own.  Nothing here exits, prints, or looks at the world,
+ * apart from options_config_file() and options_engine_dir().
  */
 #pragma once
 
@@ -45,6 +45,8 @@ enum options_syslog {
  * @config_file: FILE_NAMED only: its path
  * @address: what to listen on instead of the configuration's addresses, or NULL
  * @bus: address of the engine, or NULL
+ * @engine_socket: directory in which to serve it to other processes, "" for the usual
+ *	one (options_engine_dir()), or NULL
  * @print_address_fd: where to print the address, or -1
  * @print_pid_fd: where to print the pid, or -1
  * @fork: --fork, --nofork
@@ -61,6 +63,7 @@ struct options {
 	const char *config_file;
 	const char *address;
 	const char *bus;
+	const char *engine_socket;
 	int print_address_fd;
 	int print_pid_fd;
 	enum options_fork fork;
@@ -83,6 +86,16 @@ enum options_outcome options_parse(int argc, char *const *argv, struct options *
 
 /* the usage, one line */
 void options_print_usage(const char *program, FILE *stream);
+
+/**
+ * options_engine_dir() - the directory in which the bus is served to other processes
+ *
+ * As --engine-socket says; by default "kdbus" in $XDG_RUNTIME_DIR, or in /run.
+ *
+ * Return: 0, -ENOMEM, or -EINVAL: the directory is not absolute.  NULL in *@dir_out: it
+ * is not to be served.
+ */
+int options_engine_dir(const struct options *options, char **dir_out);
 
 /**
  * options_config_file() - the path of the configuration to load

@@ -122,7 +122,7 @@ static void host_conn_emptied(struct kdbus_conn *conn)
 	uint64_t count;
 
 	/* the core says so once for each time that it said the opposite */
-	if (read(handle->fd, &count, sizeof(count)) < 0)
+	if (handle->fd >= 0 && read(handle->fd, &count, sizeof(count)) < 0)
 		return;
 }
 

@@ -118,6 +118,7 @@ enum remote_kind {
  * @n_slots: then as many int32_t: which of the descriptors that come along goes to each
  *	slot of the message received, its memory files first; or -1
  * @has_pool: before all other descriptors comes that of the pool
+ * @is_readable: right behind this one comes a packet of kind WAKE
  */
 struct remote_answer {
 	uint32_t kind;
@@ -127,7 +128,7 @@ struct remote_answer {
 	uint32_t n_writes;
 	uint32_t n_slots;
 	uint32_t has_pool;
-	uint32_t pad;
+	uint32_t is_readable;
 };
 
 /**

@@ -214,11 +214,18 @@ static void answer_strip(struct server_peer *peer, struct remote_answer *answer)
 	answer->has_pool = 0;
 }
 
+static bool peer_is_readable(const struct server_peer *peer)
+{
+	return peer->handle && embedded_handle_conn(peer->handle) &&
+	       kdbus_embedded_poll(peer->handle) != (POLLOUT | POLLWRNORM);
+}
+
 static void peer_flush(struct server_peer *peer, struct remote_answer *answer)
 {
-	struct kdbus_conn *conn = peer->handle ? embedded_handle_conn(peer->handle) : NULL;
+	bool is_readable = peer_is_readable(peer);
 	int r;
 
+	answer->is_readable = is_readable;
 	r = answer_send(peer, answer, answer_pool_fd(peer, answer));
 	if (r == -ETOOMANYREFS) {
 		answer_strip(peer, answer);
@@ -235,14 +242,14 @@ static void peer_flush(struct server_peer *peer, struct remote_answer *answer)
 	kfree(peer->unsent);
 	peer->unsent = NULL;
 	peer_drop_given(peer);
-	if (r < 0 || server_watch(peer->server, &peer->source, EPOLLIN) < 0) {
-		server_peer_close(peer);
-		return;
-	}
 	/* who has got the answer has dropped what was in front of it */
 	peer->is_woken = false;
-	if (conn && kdbus_embedded_poll(peer->handle) != (POLLOUT | POLLWRNORM))
+	if (r >= 0 && is_readable)
 		peer_send_wake(peer);
+	/* who was promised a packet that does not come would wait for it */
+	if (r < 0 || peer->is_woken != is_readable ||
+	    server_watch(peer->server, &peer->source, EPOLLIN) < 0)
+		server_peer_close(peer);
 }
 
 static void peer_answer(struct server_peer *peer, int result)

@@ -56,6 +56,8 @@ int engine_open(const char *address, const struct engine_options *options,
 {
 	static const char kernel[] = "kernel:path=";
 
+	if (options->serve_dir && strcmp(address, "embedded"))
+		return -EOPNOTSUPP;
 	if (!strncmp(address, kernel, strlen(kernel)))
 		return engine_kernel_open(address + strlen(kernel), options, engine_out);
 	for (size_t i = 0; i < sizeof(carriers) / sizeof(carriers[0]); i++)

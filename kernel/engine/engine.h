@@ -292,8 +292,9 @@ struct engine_stats {
  * engine_open() - make a bus and become its owner, or join one
  * @address: see above
  *
- * Return: 0, -EPROTONOSUPPORT for an address of unknown kind, or the errno of
- * what failed.
+ * Return: 0, -EPROTONOSUPPORT for an address of unknown kind, -EOPNOTSUPP if it cannot
+ * be served to others, -EADDRINUSE if another process serves the same directory, or
+ * the errno of what failed.
  */
 int engine_open(const char *address, const struct engine_options *options,
 		struct engine **engine_out);

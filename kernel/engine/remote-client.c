@@ -44,7 +44,7 @@ static bool memory_read(const struct remote_client *client, void *dst, uint64_t 
 	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
 	ssize_t n;
 
-	if (client->flags & REMOTE_CLIENT_CHECKS_MEMORY) {
+	if (client->flags & REMOTE_CLIENT_EXACT) {
 		n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
 		if (n == (ssize_t)size)
 			return true;
@@ -62,7 +62,7 @@ static bool memory_write(const struct remote_client *client, uint64_t address, c
 	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
 	ssize_t n;
 
-	if (client->flags & REMOTE_CLIENT_CHECKS_MEMORY) {
+	if (client->flags & REMOTE_CLIENT_EXACT) {
 		n = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
 		if (n == (ssize_t)size)
 			return true;
@@ -405,6 +405,7 @@ static void keep_pool(struct remote_client *client, struct answer *answer)
 
 static int receive_answer(struct remote_client *client, struct answer *answer)
 {
+	struct pollfd pollfd = {.fd = client->fd, .events = POLLIN};
 	int r;
 
 	do {
@@ -414,6 +415,8 @@ static int receive_answer(struct remote_client *client, struct answer *answer)
 	} while (answer->head.kind == REMOTE_WAKE);
 	client->position = answer->head.position;
 	keep_pool(client, answer);
+	if (answer->head.is_readable && client->flags & REMOTE_CLIENT_EXACT)
+		poll(&pollfd, 1, -1);
 	return 0;
 }
 

@@ -18,9 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* structs of commands may lie anywhere, also where nothing is: EFAULT; else they are known to be
- * memory of this process, which is quicker */
-#define REMOTE_CLIENT_CHECKS_MEMORY (1u << 0)
+/* For programs that were written for files: structs of commands may lie anywhere, also where
+ * nothing is (EFAULT), and the socket is readable by the time that a command returns.  Without it
+ * the memory is known to be there, and readiness may follow; that is quicker. */
+#define REMOTE_CLIENT_EXACT (1u << 0)
 
 /**
  * struct remote_client - an open node

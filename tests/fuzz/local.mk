@@ -70,10 +70,11 @@ fuzz_inbound_LDADD = $(FUZZ_MAIN) libproxy.a libwire.a libbase.a
 EXTRA_PROGRAMS += make-seeds
 make_seeds_SOURCES = %D%/make-seeds.c
 make_seeds_LDADD = libnaive.a
-EXTRA_DIST += %D%/make-items-seeds.py
+EXTRA_DIST += %D%/make-items-seeds.py %D%/make-remote-seeds.py
 .PHONY: seeds
 seeds: make-seeds
 	$(AM_V_at)$(PYTHON3) $(top_srcdir)/%D%/make-items-seeds.py $(top_srcdir)/%D%/corpus/items
+	$(AM_V_at)$(PYTHON3) $(top_srcdir)/%D%/make-remote-seeds.py $(top_srcdir)/%D%/corpus/remote
 	$(AM_V_at)./make-seeds $(top_srcdir)/%D%/corpus/wire $(top_srcdir)/tests/data/messages/valid/*
 fuzz_programs += fuzz-match
 fuzz_match_SOURCES = %D%/fuzz-match.c %D%/fuzz.h
@@ -85,6 +86,11 @@ fuzz_items_SOURCES = %D%/fuzz-items.c %D%/fuzz.h
 fuzz_items_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
 fuzz_items_LDFLAGS = $(fuzz_ldflags)
 fuzz_items_LDADD = $(FUZZ_MAIN) libkdbus.a libbase.a
+
+fuzz_programs += fuzz-remote
+fuzz_remote_SOURCES = %D%/fuzz-remote.c %D%/fuzz.h
+fuzz_remote_LDFLAGS = $(fuzz_ldflags)
+fuzz_remote_LDADD = $(FUZZ_MAIN) libkdbus.a libbase.a
 
 # how long check-fuzz runs each of them
 FUZZ_SECONDS = 60

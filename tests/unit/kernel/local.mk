@@ -47,6 +47,11 @@ test_engine_soak_SOURCES = %D%/test-engine-soak.c $(engine_util_sources)
 test_engine_soak_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine-soak
 
+check_PROGRAMS += test-remote
+test_remote_SOURCES = %D%/test-remote.c %D%/remote-util.c %D%/remote-util.h
+test_remote_LDADD = $(kernel_test_ldadd)
+TESTS += test-remote
+
 include tests/unit/kernel/core.mk
 check_PROGRAMS += test-engine-fault
 test_engine_fault_SOURCES = %D%/test-engine-fault.c

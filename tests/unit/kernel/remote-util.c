@@ -59,15 +59,12 @@ static int serve(const char *dir, bool strict, const struct engine_limits *limit
 	return count_fds() == n_fds ? 0 : 7;
 }
 
-void remote_server_start(struct remote_server *server, bool strict,
-			 const struct engine_limits *limits)
+static void start(struct remote_server *server, bool strict, const struct engine_limits *limits)
 {
 	int ready_fd = eventfd(0, EFD_CLOEXEC);
 	uint64_t count;
 
 	server->stop_fd = eventfd(0, EFD_CLOEXEC);
-	snprintf(server->dir, sizeof(server->dir), "/tmp/test-remote-XXXXXX");
-	expect(mkdtemp(server->dir) != NULL);
 	server->pid = fork();
 	expect(server->pid >= 0);
 	if (server->pid == 0) {
@@ -76,6 +73,20 @@ void remote_server_start(struct remote_server *server, bool strict,
 	}
 	expect_eq(read(ready_fd, &count, sizeof(count)), (ssize_t)sizeof(count));
 	close(ready_fd);
+}
+
+void remote_server_start(struct remote_server *server, bool strict,
+			 const struct engine_limits *limits)
+{
+	snprintf(server->dir, sizeof(server->dir), "/tmp/test-remote-XXXXXX");
+	expect(mkdtemp(server->dir) != NULL);
+	start(server, strict, limits);
+}
+
+void remote_server_start_in(struct remote_server *server, const char *dir)
+{
+	snprintf(server->dir, sizeof(server->dir), "%s", dir);
+	start(server, true, NULL);
 }
 
 void remote_server_stop(struct remote_server *server)

@@ -4,6 +4,7 @@
  * Each row was tried on dbus-daemon 1.14.10; the rows of the last table are
  * where its answer is another one or where it does not know the option.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,6 +168,8 @@ static const struct row own_outcomes[] = {
 	{"--config-file=f --bus=embedded", OPTIONS_RUN},
 	{"--config-file=f --bus embedded:pool", OPTIONS_RUN},
 	{"--config-file=f --bus=a --bus=b", OPTIONS_ERROR, "a was given already"},
+	{"--config-file=f --engine-socket", OPTIONS_RUN},
+	{"--config-file=f --engine-socket=/d --engine-socket", OPTIONS_ERROR, "/d was given already"},
 	{"--config-file=f --strict", OPTIONS_RUN},
 	{"--config-file=f --strict=1", OPTIONS_USAGE, "Not an option"},
 };
@@ -185,6 +188,7 @@ TEST(nothing_is_set_by_default)
 	expect_str(options.config_file, NULL);
 	expect_str(options.address, NULL);
 	expect_str(options.bus, NULL);
+	expect_str(options.engine_socket, NULL);
 	expect_eq(options.print_address_fd, -1);
 	expect_eq(options.print_pid_fd, -1);
 	expect_eq(options.fork, OPTIONS_FORK_CONFIG);
@@ -218,6 +222,31 @@ TEST(each_option_sets_its_member)
 	expect_eq(options.file, OPTIONS_FILE_SYSTEM);
 	expect_eq(parse("--address= --config-file g", &options), OPTIONS_RUN);
 	expect_str(options.address, NULL);
+}
+
+static void expect_engine_dir(const char *words, const char *runtime_dir, int r, const char *dir)
+{
+	struct options options;
+	char *found = NULL;
+
+	if (runtime_dir)
+		setenv("XDG_RUNTIME_DIR", runtime_dir, true);
+	else
+		unsetenv("XDG_RUNTIME_DIR");
+	expect_eq(parse(words, &options), OPTIONS_RUN);
+	expect_eq(options_engine_dir(&options, &found), r);
+	expect_str(found, dir);
+	free(found);
+}
+
+TEST(engine_is_served_in_the_runtime_directory_or_where_it_is_said)
+{
+	expect_engine_dir("--session", "/run/user/1", 0, NULL);
+	expect_engine_dir("--session --engine-socket", "/run/user/1", 0, "/run/user/1/kdbus");
+	expect_engine_dir("--session --engine-socket", "", 0, "/run/kdbus");
+	expect_engine_dir("--session --engine-socket=", NULL, 0, "/run/kdbus");
+	expect_engine_dir("--engine-socket /there --session", "/run/user/1", 0, "/there");
+	expect_engine_dir("--engine-socket=there --session", "/run/user/1", -EINVAL, NULL);
 }
 
 TEST(last_of_contradicting_flags_holds)
@@ -299,7 +328,8 @@ TEST(usage_names_every_option)
 		" [--fork]",	    " [--nopidfile]",
 		" [--syslog]",	    " [--syslog-only]",
 		" [--nosyslog]",    " [--systemd-activation]",
-		" [--bus=ADDRESS]", " [--strict]\n",
+		" [--bus=ADDRESS]", " [--engine-socket[=DIRECTORY]]",
+		" [--strict]\n",
 	};
 	char *text = NULL;
 	size_t size;

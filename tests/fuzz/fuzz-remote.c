@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Requests to the server: the parser, and then the whole of it.
+ *
+ * The bytes are packets, each behind a head of two bytes: its size and how many
+ * descriptors come along.  The parser gets each one alone: what it lets through is
+ * walked, every segment must be found where it is said to be.  Then a server gets all of
+ * them, from a peer that has opened an endpoint and is connected; each is answered or ends
+ * the peer, and at the end no object and no descriptor is left.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "kernel/embedded/embedded.h"
+#include "kernel/embedded/remote-request.h"
+#include "kernel/embedded/server.h"
+#include "kernel/embedded/shim/shim-alloc.h"
+#include "kernel/include/uapi/linux/kdbus.h"
+#include "tests/fuzz/fuzz.h"
+
+#define PACKET_MAX 4096
+
+static uint64_t packet[PACKET_MAX / sizeof(uint64_t)];
+
+/* parser */
+
+static void check_call(const struct remote_call *call, size_t size)
+{
+	const uint8_t *end = (const uint8_t *)packet + size;
+	struct remote_cursor cursor = {0};
+	struct remote_range range;
+
+	for (uint32_t i = 0; i < call->head.n_segments; i++) {
+		const struct remote_segment *segment = &call->segments[i];
+
+		fuzz_expect((const uint8_t *)(segment + 1) <= end);
+		fuzz_expect(
+			!remote_call_find(call, segment->address, segment->size, &cursor, &range));
+		if (range.bytes)
+			fuzz_expect(range.bytes >= call->bytes &&
+				    segment->size <= (size_t)(end - range.bytes));
+		else
+			fuzz_expect(call->head.has_file && range.file_offset <= call->file_size &&
+				    segment->size <= call->file_size - range.file_offset);
+	}
+	fuzz_expect((const uint8_t *)(call->numbers + call->head.n_numbers) <= end);
+}
+
+/* server */
+
+static char dir[] = "/tmp/fuzz-remote-XXXXXX";
+
+static int connect_to(const char *node)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	fuzz_expect(fd >= 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", dir, node);
+	fuzz_expect(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	return fd;
+}
+
+static void send_packet(int fd, const void *bytes, size_t size, unsigned n_fds)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(8 * sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)bytes, .iov_len = size};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	int fds[8];
+
+	for (unsigned i = 0; i < n_fds; i++)
+		fds[i] = i % 2 ? fd : 0;
+	if (n_fds) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
+	}
+	/* one that was closed takes no more */
+	if (sendmsg(fd, &msg, MSG_NOSIGNAL) < 0)
+		return;
+}
+
+/* closes the descriptors of an answer; false: there is none */
+static bool take_answer(int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(254 * sizeof(int))];
+	} control;
+	static char bytes[REMOTE_PACKET_MAX];
+	struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	const struct remote_answer *answer = (const void *)bytes;
+	struct cmsghdr *c;
+	ssize_t n;
+
+	n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	if (n <= 0)
+		return false;
+	fuzz_expect((size_t)n >= sizeof(*answer));
+	fuzz_expect(answer->kind == REMOTE_ANSWER || answer->kind == REMOTE_WAKE);
+	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++)
+			close(((int *)CMSG_DATA(c))[i]);
+	return true;
+}
+
+static void dispatch(struct kdbus_server *server, int fd)
+{
+	for (int i = 0; i < 3; i++)
+		fuzz_expect(kdbus_server_dispatch(server) == 0);
+	while (take_answer(fd))
+		continue;
+}
+
+/* a command whose struct is all there is to it */
+static void send_command(struct kdbus_server *server, int fd, uint64_t nr, const void *cmd,
+			 size_t size)
+{
+	struct {
+		struct remote_request head;
+		struct remote_segment segment;
+		uint64_t bytes[32];
+	} command = {
+		.head = {REMOTE_VERSION, REMOTE_COMMAND, nr, 0x1000, .n_segments = 1},
+		.segment = {0x1000, size},
+	};
+
+	memcpy(command.bytes, cmd, size);
+	send_packet(fd, &command, sizeof(command) - sizeof(command.bytes) + ((size + 7) & ~7ul), 0);
+	dispatch(server, fd);
+}
+
+static int open_node(struct kdbus_server *server, const char *node)
+{
+	const struct remote_request open = {.version = REMOTE_VERSION, .op = REMOTE_OPEN};
+	int fd = connect_to(node);
+
+	send_packet(fd, &open, sizeof(open), 0);
+	dispatch(server, fd);
+	return fd;
+}
+
+static int make_bus(struct kdbus_server *server, char *node, size_t size)
+{
+	uint64_t cmd[32] = {0, 0, 0, 32, KDBUS_ITEM_BLOOM_PARAMETER, 8, 1, 0, KDBUS_ITEM_MAKE_NAME};
+	int fd = open_node(server, "control");
+	size_t length;
+
+	length = snprintf((char *)&cmd[9], 32, "%u-fuzz", geteuid());
+	cmd[7] = 16 + length + 1;
+	cmd[0] = 56 + cmd[7];
+	snprintf(node, size, "%u-fuzz/bus", geteuid());
+	send_command(server, fd, KDBUS_CMD_BUS_MAKE, cmd, cmd[0]);
+	return fd;
+}
+
+static void run_server(const uint8_t *bytes, size_t size)
+{
+	const struct kdbus_embedded_options options = {.strict = true};
+	const struct kdbus_cmd_hello hello = {
+		.size = sizeof(hello), .flags = KDBUS_HELLO_ACCEPT_FD, .pool_size = 65536};
+	unsigned long n_objects = shim_alloc_count();
+	struct kdbus_embedded *embedded;
+	struct kdbus_server *server;
+	char node[64];
+	int fds[3], free_fd = dup(0);
+
+	close(free_fd);
+	fuzz_expect(kdbus_embedded_new(&options, &embedded) == 0);
+	fuzz_expect(kdbus_server_new(embedded, dir, &server) == 0);
+	fds[0] = make_bus(server, node, sizeof(node));
+	fds[1] = open_node(server, node);
+	send_command(server, fds[1], KDBUS_CMD_HELLO, &hello, sizeof(hello));
+	fds[2] = open_node(server, node);
+	while (size >= 3) {
+		size_t n = bytes[0] | (bytes[1] & 7) << 8;
+		unsigned n_fds = bytes[2] & 7, to = (bytes[2] >> 3) % 3;
+
+		bytes += 3;
+		size -= 3;
+		if (n > size)
+			n = size;
+		send_packet(fds[to], bytes, n, n_fds);
+		dispatch(server, fds[to]);
+		bytes += n;
+		size -= n;
+	}
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	fuzz_expect(kdbus_server_dispatch(server) == 0);
+	kdbus_server_free(server);
+	kdbus_embedded_free(embedded);
+	fuzz_expect(shim_alloc_count() == n_objects);
+	fuzz_expect(dup(0) == free_fd);
+	close(free_fd);
+}
+
+static void remove_dir(void)
+{
+	rmdir(dir);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	static bool has_dir;
+	struct remote_call call;
+
+	if (!has_dir) {
+		has_dir = true;
+		fuzz_expect(mkdtemp(dir));
+		atexit(remove_dir);
+	}
+	if (size < 1)
+		return 0;
+	if (bytes[0] & 1) {
+		size_t n = size - 1 < PACKET_MAX ? size - 1 : PACKET_MAX;
+
+		memcpy(packet, bytes + 1, n);
+		if (remote_call_parse(packet, n, bytes[0] >> 1 & 7, &call) == 0)
+			check_call(&call, n);
+		return 0;
+	}
+	run_server(bytes + 1, size - 1);
+	return 0;
+}

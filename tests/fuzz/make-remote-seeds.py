@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Writes the seeds of fuzz-remote: make-remote-seeds.py DIRECTORY
+
+A seed for the parser is one packet behind a byte; a seed for the server is a byte and
+packets, each behind its size, its descriptors and who sends it (fuzz-remote.c).
+"""
+
+import os
+import struct
+import sys
+
+OPEN, COMMAND, INSTALLED, POLL, POOL, CLOSE = range(1, 7)
+HELLO, BYEBYE, LIST, SEND, RECV, INFO = (0xc0609580, 0x40189582, 0x80289586, 0x40389590,
+                                         0x80409591, 0x80389584)
+OWNER, CONN, ENDPOINT = range(3)
+VEC, MEMFD, FDS = 2, 4, 5
+DBUS = 0x4442757344427573
+
+
+def padded(data):
+    return data + bytes(-len(data) % 8)
+
+
+def request(op, nr=0, address=0, segments=(), numbers=(), has_file=0, version=1):
+    """Segments are (address, bytes), or (address, size) in the file."""
+    out = struct.pack('=IIQQIIII', version, op, nr, address, len(segments), len(numbers),
+                      has_file, 0)
+    for where, what in segments:
+        in_file = isinstance(what, int)
+        out += struct.pack('=QQII', where, what if in_file else len(what), in_file, 0)
+    out += padded(struct.pack(f'={len(numbers)}i', *numbers))
+    return out + b''.join(padded(what) for _, what in segments if not isinstance(what, int))
+
+
+def command(nr, *words, size=None):
+    cmd = struct.pack(f'={len(words)}Q', *words)
+    return request(COMMAND, nr, 0x1000, [(0x1000, struct.pack('=Q', size or len(cmd) + 8) + cmd)])
+
+
+def item(kind, *words, data=b''):
+    data = struct.pack(f'={len(words)}Q', *words) + data
+    return padded(struct.pack('=QQ', len(data) + 16, kind) + data)
+
+
+def send(items, dst=1, payload=(), numbers=(), has_file=0):
+    msg = struct.pack('=QQQQQQQQ', 64 + len(items), 0, 0, dst, 0, DBUS, 1, 0) + items
+    cmd = struct.pack('=QQQQQQQ', 56, 0, 0, 0x2000, 0, 0, 0)
+    return request(COMMAND, SEND, 0x1000, [(0x1000, cmd), (0x2000, msg), *payload], numbers,
+                   has_file)
+
+
+def program(*steps):
+    out = b'\0'
+    for who, packet, *n_fds in steps:
+        n_fds = n_fds[0] if n_fds else 0
+        out += struct.pack('=HB', len(packet), n_fds | who << 3) + packet
+    return out
+
+
+RECEIVE = command(RECV, 0, 0, 0, 0, 0, 0, 0)
+TWO_VECS = item(VEC, 5, 0x3000) + item(VEC, 3, 0x4000)
+PIECES = [(0x3000, b'hello'), (0x4000, b'you')]
+PARSER = {
+    'open': request(OPEN),
+    'command': command(LIST, 15, 0, 0, 0),
+    'message': send(TWO_VECS, payload=PIECES),
+    'old-version': request(OPEN, version=0),
+}
+SERVER = {
+    'message': [(CONN, send(TWO_VECS, payload=PIECES)), (CONN, RECEIVE), (CONN, RECEIVE)],
+    'missing-bytes': [(CONN, send(TWO_VECS, payload=PIECES[:1]))],
+    'bytes-in-file': [(CONN, send(item(VEC, 5, 0x3000), payload=[(0x3000, 5)], has_file=1), 1)],
+    'descriptors': [(CONN, send(item(FDS, data=struct.pack('=ii', 7, 9)), numbers=[7, 9]), 2),
+                    (CONN, RECEIVE), (CONN, request(INSTALLED, numbers=[4, -1]))],
+    'one-descriptor': [(CONN, send(item(FDS, data=struct.pack('=i', 7)), numbers=[7]), 1),
+                       (CONN, RECEIVE), (CONN, request(INSTALLED, numbers=[4])),
+                       (CONN, request(INSTALLED, numbers=[4]))],
+    'memfd': [(CONN, send(item(MEMFD, 0, 8, 7), numbers=[7]), 1)],
+    'poll-and-pool': [(CONN, request(POLL)), (CONN, request(POOL)), (OWNER, request(POOL))],
+    'list': [(CONN, command(LIST, 15, 0, 0, 0)), (CONN, command(INFO, 0, 0, 1, 0xffff, 0, 0))],
+    'negotiate': [(CONN, command(LIST, 1 << 63, 0, 0, 0))],
+    'hello': [(ENDPOINT, command(HELLO, 1, 0, 0, 0, 0, 0, 4096, 0, 0, 0, 0)),
+              (CONN, send(TWO_VECS, dst=2, payload=PIECES)), (ENDPOINT, RECEIVE)],
+    'byebye': [(CONN, command(BYEBYE, 0, 0)), (CONN, request(POLL))],
+    'close': [(OWNER, request(CLOSE)), (CONN, request(POLL)), (CONN, RECEIVE)],
+}
+
+
+def main():
+    for name, packet in PARSER.items():
+        with open(os.path.join(sys.argv[1], 'parse-' + name), 'wb') as f:
+            f.write(b'\1' + packet)
+    for name, steps in SERVER.items():
+        with open(os.path.join(sys.argv[1], name), 'wb') as f:
+            f.write(program(*steps))
+
+
+main()
