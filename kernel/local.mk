@@ -85,6 +85,8 @@ libkdbus_a_SOURCES += \
 	%D%/core/limits.h \
 	%D%/core/match.c \
 	%D%/core/match.h \
+	%D%/core/message-p1.c \
+	%D%/core/message-p1.h \
 	%D%/core/message.c \
 	%D%/core/message.h \
 	%D%/core/metadata.c \

@@ -13,6 +13,9 @@
 /* bytes of a command struct with its items, and of a message without payload */
 #define KDBUS_CMD_MAX_SIZE 32768
 #define KDBUS_MSG_MAX_SIZE 32768
+/* P1 */
+#define KDBUS_MSG_MAX_SIZE_P1  8192
+#define KDBUS_MSG_MAX_ITEMS_P1 128
 
 /* names without the terminating NUL */
 #define KDBUS_NAME_MAX_LEN    255

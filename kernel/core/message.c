@@ -17,6 +17,7 @@
 #include "kernel/core/connection.h"
 #include "kernel/core/delivery.h"
 #include "kernel/core/limits.h"
+#include "kernel/core/message-p1.h"
 #include "kernel/core/message.h"
 #include "kernel/core/metadata.h"
 #include "kernel/core/names.h"
@@ -43,8 +44,7 @@ struct kdbus_body *kdbus_body_unref(struct kdbus_body *body)
 	return NULL;
 }
 
-/* @size: of the message, header included */
-static struct kdbus_body *kdbus_body_new(u64 size)
+struct kdbus_body *kdbus_body_new(u64 size)
 {
 	struct kdbus_body *body;
 
@@ -111,7 +111,8 @@ static void render_header(const struct kdbus_message *msg, struct kdbus_msg *out
 	out->cookie_reply = msg->cookie_reply;
 }
 
-static void render_notification(const struct kdbus_message *msg, struct kdbus_buffer *buffer)
+static void render_notification(const struct kdbus_message *msg, bool is_p1,
+				struct kdbus_buffer *buffer)
 {
 	const struct kdbus_notification *n = &msg->notification;
 	struct kdbus_item *item;
@@ -130,6 +131,9 @@ static void render_notification(const struct kdbus_message *msg, struct kdbus_bu
 	case KDBUS_ITEM_NAME_REMOVE:
 	case KDBUS_ITEM_NAME_CHANGE:
 		size = sizeof(struct kdbus_notify_name_change) + msg->name->len + 1;
+		/* P1 counts the padding */
+		if (is_p1)
+			size = KDBUS_ALIGN8(size);
 		item = kdbus_buffer_add_item(buffer, n->type, NULL, size);
 		if (!item)
 			return;
@@ -236,7 +240,7 @@ int kdbus_message_render(struct kdbus_message *msg, struct kdbus_conn *dst,
 		return -ENOMEM;
 	items_size = 0;
 	if (msg->is_notification) {
-		render_notification(msg, buffer);
+		render_notification(msg, kdbus_conn_is_p1(dst), buffer);
 	} else {
 		r = message_make_body(msg);
 		if (r < 0)
@@ -482,7 +486,7 @@ static int message_collect_item(struct kdbus_conn *src, const struct kdbus_item 
 		*part_used_out = false;
 		if (!kdbus_name_is_valid(item->str, false))
 			return -EINVAL;
-		if (kdbus_message_is_broadcast(msg))
+		if (kdbus_message_is_broadcast(msg) && !kdbus_conn_is_p1(src))
 			return -EBADMSG;
 		msg->dst_name = item->str;
 		msg->dst_name_len = kdbus_item_payload_size(item) - 1;
@@ -492,35 +496,78 @@ static int message_collect_item(struct kdbus_conn *src, const struct kdbus_item 
 	return -EINVAL;
 }
 
-/* walks the items of @msg->body: the parts of the payload in order, the rest into @msg */
+/* walks the items of @msg->body: the parts of the payload in order, the rest into @msg; on error
+ * those parts that come before what is wrong */
 static int message_collect_items(struct kdbus_conn *src, struct kdbus_message *msg,
-				 const void *items_end, struct kdbus_part **parts_out,
+				 const void *items_end, struct kdbus_part *parts,
 				 size_t *n_parts_out)
 {
-	const struct kdbus_item *first = msg->body->msg.items, *item;
-	struct kdbus_part *parts = NULL;
-	size_t n_parts = 0, n_items = 0;
+	struct kdbus_items_p1 seen = {};
+	const struct kdbus_item *item;
 	bool part_used;
 	int r;
 
-	kdbus_items_for_each(item, first, items_end)
-		n_items++;
-	if (n_items > 0) {
-		parts = kvcalloc(n_items, sizeof(*parts), GFP_KERNEL_ACCOUNT);
-		if (!parts)
-			return -ENOMEM;
-	}
-	kdbus_items_for_each(item, first, items_end) {
-		r = message_collect_item(src, item, msg, &parts[n_parts], &part_used);
-		if (r < 0) {
-			kvfree(parts);
-			return r;
+	kdbus_items_for_each(item, msg->body->msg.items, items_end) {
+		if (kdbus_conn_is_p1(src)) {
+			r = kdbus_message_check_item_p1(src, msg, item, &seen);
+			if (r < 0)
+				return r;
 		}
-		n_parts += part_used;
+		r = message_collect_item(src, item, msg, &parts[*n_parts_out], &part_used);
+		if (r < 0)
+			return r;
+		*n_parts_out += part_used;
 	}
-	*parts_out = parts;
-	*n_parts_out = n_parts;
 	return 0;
+}
+
+/* rows 6 to 18: everything that is checked before anybody is looked for */
+static int message_prepare_parts(struct kdbus_conn *src, struct kdbus_message *msg, u64 send_flags,
+				 const void *items_end, struct kdbus_part *parts)
+{
+	const struct kdbus_host_ops *host = kdbus_conn_host(src);
+	bool is_p1 = kdbus_conn_is_p1(src);
+	size_t n_parts = 0;
+	int r, w;
+
+	if (!is_p1 && msg->body->msg.src_id != 0 && msg->body->msg.src_id != src->id)
+		return -EINVAL;
+	if (is_p1)
+		r = kdbus_message_check_header_p1(msg, send_flags);
+	else
+		r = message_check_header(msg);
+	if (r < 0)
+		return r;
+	r = message_collect_items(src, msg, items_end, parts, &n_parts);
+	if (r >= 0 && !is_p1)
+		r = message_check_combination(src, msg);
+	/* P1 imports as it goes: what is wrong with an earlier item is said first */
+	if (n_parts > 0 && (r >= 0 || is_p1)) {
+		w = host->payload_import(src->host, parts, n_parts, &msg->payload);
+		if (w < 0)
+			return w;
+	}
+	if (r >= 0 && is_p1)
+		r = kdbus_message_finish_p1(src, msg);
+	return r;
+}
+
+static int message_prepare(struct kdbus_conn *src, struct kdbus_message *msg, u64 send_flags,
+			   const void *items_end)
+{
+	const struct kdbus_item *item;
+	struct kdbus_part *parts;
+	size_t n_items = 0;
+	int r;
+
+	kdbus_items_for_each(item, msg->body->msg.items, items_end)
+		n_items++;
+	parts = kvcalloc(n_items + 1, sizeof(*parts), GFP_KERNEL_ACCOUNT);
+	if (!parts)
+		return -ENOMEM;
+	r = message_prepare_parts(src, msg, send_flags, items_end, parts);
+	kvfree(parts);
+	return r;
 }
 
 /*
@@ -539,6 +586,8 @@ static int message_read(struct kdbus_conn *src, u64 address, struct kdbus_body *
 	if (r < 0)
 		return r;
 	if (size < sizeof(struct kdbus_msg))
+		return -EINVAL;
+	if (kdbus_conn_is_p1(src) && size > KDBUS_MSG_MAX_SIZE_P1)
 		return -EINVAL;
 	if (size > KDBUS_MSG_MAX_SIZE)
 		return -EMSGSIZE;
@@ -571,7 +620,10 @@ static int message_parse(struct kdbus_conn *src, u64 address, struct kdbus_body 
 	r = message_read(src, address, &body);
 	if (r < 0)
 		return r;
-	r = kdbus_args_parse(&message_rule, src->bus->domain, &body->msg, args_out);
+	if (kdbus_conn_is_p1(src))
+		r = kdbus_message_parse_p1(&body->msg, args_out);
+	else
+		r = kdbus_args_parse(&message_rule, src->bus->domain, &body->msg, args_out);
 	if (r < 0)
 		goto exit_body;
 	if (args_out->is_answered) {
@@ -597,11 +649,10 @@ static const struct kdbus_args_rule send_rule = {
 int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
-	struct kdbus_part *parts = NULL;
 	struct kdbus_message msg = {};
 	struct kdbus_args args;
 	bool is_negotiation;
-	size_t n_parts;
+	u64 send_flags;
 	int r;
 
 	if (!kdbus_conn_is_ordinary(conn))
@@ -610,8 +661,9 @@ int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd)
 	if (r < 0)
 		return r;
 	is_negotiation = r == KDBUS_ARGS_NEGOTIATED;
-	if (is_negotiation && !cmd->msg_address)
+	if (is_negotiation && (!cmd->msg_address || kdbus_conn_is_p1(conn)))
 		return 0;
+	send_flags = args.flags;
 
 	r = message_parse(conn, cmd->msg_address, &msg.body, &args);
 	if (r < 0)
@@ -628,23 +680,9 @@ int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd)
 	msg.cookie = msg.body->msg.cookie;
 	msg.cookie_reply = msg.body->msg.cookie_reply;
 
-	r = -EINVAL;
-	if (msg.body->msg.src_id != 0 && msg.body->msg.src_id != conn->id)
-		goto exit_body;
-	r = message_check_header(&msg);
+	r = message_prepare(conn, &msg, send_flags, args.items_end);
 	if (r < 0)
-		goto exit_body;
-	r = message_collect_items(conn, &msg, args.items_end, &parts, &n_parts);
-	if (r < 0)
-		goto exit_body;
-	r = message_check_combination(conn, &msg);
-	if (r < 0)
-		goto exit_parts;
-	if (n_parts > 0) {
-		r = host->payload_import(conn->host, parts, n_parts, &msg.payload);
-		if (r < 0)
-			goto exit_parts;
-	}
+		goto exit_payload;
 
 	r = message_send(conn, &msg);
 	if (r >= 0) {
@@ -653,10 +691,9 @@ int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd)
 		cmd->reply.return_flags = 0;
 	}
 
+exit_payload:
 	if (msg.payload)
 		host->payload_put(msg.payload);
-exit_parts:
-	kvfree(parts);
 exit_body:
 	kdbus_body_unref(msg.body);
 	return r;

@@ -95,6 +95,8 @@ static inline bool kdbus_message_is_reply(const struct kdbus_message *msg)
 	return !(msg->flags & (KDBUS_MSG_EXPECT_REPLY | KDBUS_MSG_SIGNAL)) && msg->cookie_reply;
 }
 
+/* a message of @size bytes, header included, all zero; NULL if there is no memory */
+struct kdbus_body *kdbus_body_new(u64 size);
 struct kdbus_body *kdbus_body_ref(struct kdbus_body *body);
 struct kdbus_body *kdbus_body_unref(struct kdbus_body *body);
 

@@ -99,7 +99,7 @@ static int import_memfd(const struct embedded_caller *caller, const struct kdbus
 	if (fstat(from, &st) < 0)
 		return -EBADF;
 	if (part->start + part->size > (uint64_t)st.st_size)
-		return -EFAULT;
+		return kdbus_embedded_domain(caller->embedded)->is_p1 ? -EBADF : -EFAULT;
 	fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return errno == EBADF ? -EBADF : -EMFILE;
