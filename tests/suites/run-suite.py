@@ -1,26 +1,36 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""run-suite.py dbus|glib DAEMON [RESULTS-FOLDER]
+"""run-suite.py DAEMON SUITE... [--limit=SECONDS] [--results=FOLDER] [--only=TEXT]
 
-Runs the tests that others wrote, as Debian packages them, with DAEMON (which
-has dbus-daemon's command line) as their message bus:
+Runs tests that others wrote, as Debian packages them, twice: with the installed
+dbus-daemon as their message bus and with DAEMON, which has dbus-daemon's command
+line.  Whatever passes on dbus-daemon has to pass on DAEMON:
 
-  dbus   package dbus-tests: as root and as an ordinary user with the package's
-         configurations, and with the installed configuration
-  glib   package libglib2.0-tests: the programs that start "dbus-daemon"
+  dbus      package dbus-tests: as root and as an ordinary user with the package's
+            configurations, and with the installed configuration
+  glib      package libglib2.0-tests: the programs that start "dbus-daemon"
+  dbusmock  package python3-dbusmock: the tests among its examples
 
-Without the package it says so and ends with status 77.  As root the ordinary
-user is "nobody".  A program that aborts has its remaining tests run one by one,
-so that one failure does not hide the others.  The last line is the sum.
+Prints a line for each program, then a table of all that does not pass on both,
+and the sum of what happened on DAEMON; "failed" there are those that pass on
+dbus-daemon.  The status is 1 if there are any, and 77 if nothing is installed.
 
-Everything is bounded in time; what a test leaves behind is found as a
-descendant of this process and ended by pid.
+As root the ordinary user is "nobody".  A program that aborts has its remaining
+tests run one by one, so that one failure does not hide the others.  All programs
+are bounded in time, and run side by side, each below a worker of its own, which
+ends by pid what a program leaves behind.
 """
+import argparse
 import ctypes
+import dataclasses
+import glob
 import os
 import pathlib
+import pickle
 import pwd
 import re
+import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,15 +39,18 @@ import time
 
 DBUS = '/usr/lib/dbus-1.0/installed-tests/dbus'
 GLIB = '/usr/share/installed-tests/glib'
+MOCK = '/usr/share/doc/python3-dbusmock/examples'
 USER = 'nobody'
-LIMIT_S = 900           # of all together; what is left then counts as failed
 ALONE_LIMIT_S = 15      # of a test that is run by itself
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+
+# What follows is in the order in which it is started: what takes longest comes first.
 
 # programs that start a daemon, and how long they may take
 DBUS_PROGRAMS = {
-    'test-dbus-daemon': 240, 'test-dbus-daemon-eavesdrop': 60, 'test-dbus-daemon-fork.sh': 60,
-    'test-header-fields': 60, 'test-monitor': 120, 'test-sd-activation': 90,
+    'test-dbus-daemon': 240, 'test-sd-activation': 90, 'test-monitor': 120,
+    'test-header-fields': 60, 'test-dbus-daemon-eavesdrop': 60, 'test-dbus-daemon-fork.sh': 60,
     'test-uid-permissions': 60, 'test-containers': 90}
 # those that need nothing but the bus of an installed configuration
 DBUS_INSTALLED = ['test-dbus-daemon', 'test-dbus-daemon-eavesdrop', 'test-dbus-daemon-fork.sh',
@@ -53,8 +66,54 @@ GLIB_PROGRAMS = {
     'gdbus-test-codegen-old': 0, 'gmenumodel': 0, 'gnotification': 0, 'memory-monitor-dbus': 1,
     'memory-monitor-portal': 1, 'power-profile-monitor-dbus': 1,
     'power-profile-monitor-portal': 1}
+# what looks at dbusmock's own sources
+MOCK_LEFT_OUT = ['test_code']
 
 RESULT = re.compile(r'^\s*(not ok|ok)\b\s*\d*\s*-?\s*([^#]*?)\s*(#\s*skip.*)?$', re.I)
+
+# runs a module of Python's unittest and says TAP
+UNITTEST = """
+import sys, unittest
+class Result(unittest.TestResult):
+    def say(self, test, good, more=''):
+        print('ok' if good else 'not ok', '-', test.id() + more, flush=True)
+    def addSuccess(self, test):
+        self.say(test, True)
+    def addSkip(self, test, reason):
+        self.say(test, True, ' # skip')
+    def addFailure(self, test, error):
+        print(self._exc_info_to_string(error, test))
+        self.say(test, False)
+    addError = addFailure
+suite = unittest.defaultTestLoader.loadTestsFromName(sys.argv[1])
+print(f'1..{suite.countTestCases()}')
+suite.run(Result())
+"""
+
+
+@dataclasses.dataclass
+class Program:
+    """One program of a suite on one daemon."""
+    label: str
+    command: list
+    user: str
+    environment: dict
+    limit_s: int
+    n_tests: int = 0            # if it does not tell
+    daemon: str = ''            # folder with a program "dbus-daemon"
+    results: str = ''           # folder
+    deadline: float = 0.0
+
+
+@dataclasses.dataclass
+class Outcome:
+    label: str
+    daemon: str
+    found: dict                 # name of the test: passed, failed or skipped
+    status: object              # of the program; None: was ended; 'late': was not
+                                # started; 'lost': nobody knows
+    n_missing: int              # tests without a result
+    seconds: float
 
 
 def descendants():
@@ -73,6 +132,15 @@ def descendants():
     return found[1:]
 
 
+def reap():
+    """Buries one child, ours or adopted: its (pid, exit status), or None when none has ended."""
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, os.waitstatus_to_exitcode(status)) if pid else None
+
+
 def end_descendants():
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in descendants():
@@ -82,173 +150,301 @@ def end_descendants():
                 pass
         deadline = time.monotonic() + 2
         while descendants() and time.monotonic() < deadline:
-            try:
-                if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                    time.sleep(0.02)
-            except ChildProcessError:
-                return
+            if not reap():
+                time.sleep(0.02)
 
 
-class Suite:
-    def __init__(self, daemon, results):
-        self.results = pathlib.Path(results)
-        self.start = time.monotonic()
-        self.sum = {'passed': 0, 'failed': 0, 'skipped': 0}
-        self.wrapper_dir = pathlib.Path(tempfile.mkdtemp(prefix='suite-', dir='/tmp'))
-        self.wrapper_dir.chmod(0o755)
-        self.wrapper = self.wrapper_dir / 'dbus-daemon'
-        self.wrapper.write_text(f'#!/bin/sh\nexec "{daemon}" "$@"\n', encoding='utf-8')
-        self.wrapper.chmod(0o755)
-
-    def environment(self, user, folder, extra):
-        """A clean one: nothing of ours reaches the tests."""
-        home = '/root' if user == 'root' else str(folder)
-        return {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': home, 'USER': user,
-                'LOGNAME': user, 'LC_ALL': 'C.UTF-8', 'TMPDIR': '/tmp',
-                'XDG_RUNTIME_DIR': str(folder), **extra}
-
-    def run(self, command, user, folder, extra, limit_s):
-        """(exit status or None when ended, output); ends what is left of it."""
-        account = pwd.getpwnam(user)
-        options = {}
-        if os.geteuid() == 0 and user != 'root':
-            options = {'user': account.pw_uid, 'group': account.pw_gid, 'extra_groups': []}
-        with tempfile.TemporaryFile('w+', encoding='utf-8', errors='replace') as output, \
-             subprocess.Popen(command, cwd=folder, env=self.environment(user, folder, extra),
-                              stdin=subprocess.DEVNULL, stdout=output,
-                              stderr=subprocess.STDOUT, **options) as process:
-            try:
-                status = process.wait(limit_s)
-            except subprocess.TimeoutExpired:
-                status = None
-                process.kill()
-            process.wait()
-            end_descendants()
-            output.seek(0)
-            return status, output.read()
-
-    def program(self, label, command, user, extra, limit_s, n_tests=0):
-        """Runs one program that speaks TAP; n_tests: how many, if it does not tell."""
-        found = {}
-        with tempfile.TemporaryDirectory(prefix='suite-', dir='/tmp') as folder:
-            os.chmod(folder, 0o700)
-            if os.geteuid() == 0:
-                os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-            late = time.monotonic() - self.start > LIMIT_S
-            status, text = (None, '') if late else self.run(command, user, folder, extra, limit_s)
-            plan = re.search(r'^1\.\.(\d+)', text, re.M)
-            wanted = int(plan[1]) if plan else n_tests
-            self.collect(text, found)
-            if status != 0 and not late and command[-1] == '--tap':
-                text += self.run_rest(command, user, folder, extra, found)
-        (self.results / label.replace('/', '.')).write_text(text, encoding='utf-8')
-        if plan and plan[1] == '0':
-            found['all of it'] = 'skipped'
-        count = {kind: list(found.values()).count(kind) for kind in self.sum}
-        missing = max(0, wanted - len(found))
-        if status != 0 and not missing and not count['failed']:
-            missing = 1
-        count['failed'] += missing
-        print(f"{label}: {count['passed']} passed, {count['failed']} failed, "
-              f"{count['skipped']} skipped", flush=True)
-        for name, kind in found.items():
-            if kind == 'failed':
-                print('    failed:', name)
-        if missing:
-            print(f'    {missing} without a result (status {status})')
-        for kind, number in count.items():
-            self.sum[kind] += number
-
-    @staticmethod
-    def collect(text, found):
-        for line in text.splitlines():
-            match = RESULT.match(line)
-            if match:
-                kind = 'failed' if match[1].lower() == 'not ok' else \
-                    'skipped' if match[3] else 'passed'
-                name = match[2].removeprefix('/') or f'number {len(found) + 1}'
-                if found.get(name) != 'failed':
-                    found[name] = kind
-
-    def run_rest(self, command, user, folder, extra, found):
-        """The tests of a program that ended early which have no result yet, one by one."""
-        _, listing = self.run(command[:-1] + ['-l'], user, folder, extra, ALONE_LIMIT_S)
-        text = ''
-        for path in re.findall(r'^/\S+', listing, re.M):
-            if path[1:] in found or time.monotonic() - self.start > LIMIT_S:
-                continue
-            _, one = self.run(command[:-1] + ['-p', path, '--tap'], user, folder, extra,
-                              ALONE_LIMIT_S)
-            text += one
-            alone = {}
-            self.collect(one, alone)
-            found[path[1:]] = alone.get(path[1:], 'failed')
-        return text
-
-    def transient_services(self, user, extra):
-        """The integration test wants a session bus at XDG_RUNTIME_DIR/bus and does its own TAP."""
-        script = (f'"{self.wrapper}" --session --address="unix:path=$XDG_RUNTIME_DIR/bus" '
-                  '--nofork --print-address=1 & for i in 1 2 3 4 5 6 7 8 9 10; do '
-                  '[ -S "$XDG_RUNTIME_DIR/bus" ] && break; sleep 0.3; done; '
-                  f'exec {DBUS}/integration/transient-services.sh')
-        self.program(f'{user}/transient-services', ['/bin/sh', '-c', script], user, extra, 60, 2)
-
-    def dbus(self):
-        common = {'DBUS_TEST_DAEMON': str(self.wrapper), 'DBUS_TEST_DBUS_SEND': '/usr/bin/dbus-send'}
-        data = {'DBUS_TEST_EXEC': DBUS, 'DBUS_TEST_DATA': DBUS + '/data'}
-        me = pwd.getpwuid(os.geteuid()).pw_name
-        users = ['root', USER] if me == 'root' else [me]
-        for user in users:
-            for name, limit_s in DBUS_PROGRAMS.items():
-                if user == 'root' or name != 'test-uid-permissions':
-                    self.program(f'{user}/{name}', [f'{DBUS}/{name}', '--tap'], user,
-                                 {**common, **data}, limit_s)
-        for name in DBUS_INSTALLED:
-            self.program(f'installed/{name}', [f'{DBUS}/{name}', '--tap'], users[0], common,
-                         DBUS_PROGRAMS[name])
-        self.transient_services(users[-1], common)
-
-    def glib(self):
-        user = USER if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-        path = f'{self.wrapper_dir}:/usr/sbin:/usr/bin:/sbin:/bin'
-        for name, n_tests in GLIB_PROGRAMS.items():
-            try:
-                test = pathlib.Path(GLIB, name + '.test').read_text(encoding='utf-8')
-            except OSError:
-                print(f'{name}: not in this version of the package')
-                continue
-            command = re.search(r'^Exec=(.*)', test, re.M)[1].split()
-            if 'Output=TAP' in test and not command[0].endswith('.py'):
-                command.append('--tap')
-            self.program(name, command, user, {'PATH': path}, 90, n_tests)
-
-    def close(self):
+def worker_start():
+    """What a program leaves behind becomes the worker's, and ends with it."""
+    def end(_number, _frame):
         end_descendants()
-        self.wrapper.unlink()
-        self.wrapper_dir.rmdir()
+        os._exit(1)
+    signal.signal(signal.SIGTERM, end)
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def environment_of(program, folder):
+    """A clean one: nothing of ours reaches the tests."""
+    home = '/root' if program.user == 'root' else str(folder)
+    return {'PATH': f'{program.daemon}:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': home,
+            'USER': program.user, 'LOGNAME': program.user, 'LC_ALL': 'C.UTF-8', 'TMPDIR': '/tmp',
+            'XDG_RUNTIME_DIR': str(folder), 'DBUS_TEST_DAEMON': program.daemon + '/dbus-daemon',
+            **program.environment}
+
+
+def run(program, command, folder, limit_s):
+    """(exit status or None when ended, output); ends what is left of it."""
+    account = pwd.getpwnam(program.user)
+    options = {}
+    if os.geteuid() == 0 and program.user != 'root':
+        options = {'user': account.pw_uid, 'group': account.pw_gid, 'extra_groups': []}
+    with tempfile.TemporaryFile('w+', encoding='utf-8', errors='replace') as output, \
+         subprocess.Popen(command, cwd=folder, env=environment_of(program, folder),
+                          stdin=subprocess.DEVNULL, stdout=output,
+                          stderr=subprocess.STDOUT, **options) as process:
+        # daemons that a test ends must vanish while it looks, so all are reaped
+        deadline = time.monotonic() + limit_s
+        while process.returncode is None and time.monotonic() < deadline:
+            ended = reap()
+            if not ended:
+                time.sleep(0.02)
+            elif ended[0] == process.pid:
+                process.returncode = ended[1]
+        status = process.returncode
+        if status is None:
+            process.kill()
+            process.wait()
+        end_descendants()
+        output.seek(0)
+        return status, output.read()
+
+
+def collect(text, found):
+    for line in text.splitlines():
+        match = RESULT.match(line)
+        if match:
+            kind = 'failed' if match[1].lower() == 'not ok' else \
+                'skipped' if match[3] else 'passed'
+            name = match[2].removeprefix('/') or f'number {len(found) + 1}'
+            if found.get(name) != 'failed':
+                found[name] = kind
+
+
+def run_rest(program, folder, found):
+    """The tests of a program that ended early which have no result yet, one by one."""
+    _, listing = run(program, program.command[:-1] + ['-l'], folder, ALONE_LIMIT_S)
+    text = ''
+    for path in re.findall(r'^/\S+', listing, re.M):
+        if path[1:] in found or time.monotonic() > program.deadline:
+            continue
+        _, one = run(program, program.command[:-1] + ['-p', path, '--tap'], folder, ALONE_LIMIT_S)
+        text += one
+        alone = {}
+        collect(one, alone)
+        found[path[1:]] = alone.get(path[1:], 'failed')
+    return text
+
+
+def run_program(program):
+    """In a worker."""
+    found = {}
+    start = time.monotonic()
+    is_late = time.monotonic() > program.deadline
+    with tempfile.TemporaryDirectory(prefix='suite-', dir='/tmp') as folder:
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(program.user)
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        status, text = ('late', '') if is_late else run(program, program.command, folder,
+                                                        program.limit_s)
+        plan = re.search(r'^1\.\.(\d+)', text, re.M)
+        wanted = int(plan[1]) if plan else program.n_tests
+        collect(text, found)
+        if status != 0 and not is_late and program.command[-1] == '--tap':
+            text += run_rest(program, folder, found)
+    path = pathlib.Path(program.results, program.label.replace('/', '.'))
+    path.write_text(text, encoding='utf-8')
+    if plan and plan[1] == '0':
+        found['all of it'] = 'skipped'
+    n_missing = max(0, wanted - len(found))
+    if status != 0 and not n_missing and 'failed' not in found.values():
+        n_missing = 1
+    return Outcome(program.label, os.path.basename(program.daemon), found, status, n_missing,
+                   time.monotonic() - start)
+
+
+def ordinary_user():
+    return USER if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+
+
+def dbus_programs():
+    data = {'DBUS_TEST_DBUS_SEND': '/usr/bin/dbus-send', 'DBUS_TEST_EXEC': DBUS,
+            'DBUS_TEST_DATA': DBUS + '/data'}
+    installed = {'DBUS_TEST_DBUS_SEND': '/usr/bin/dbus-send'}
+    users = ['root', USER] if os.geteuid() == 0 else [ordinary_user()]
+    for name, limit_s in DBUS_PROGRAMS.items():
+        command = [f'{DBUS}/{name}', '--tap']
+        for user in users:
+            if user == 'root' or name != 'test-uid-permissions':
+                yield Program(f'dbus/{user}/{name}', command, user, data, limit_s)
+        if name in DBUS_INSTALLED:
+            yield Program(f'dbus/installed/{name}', command, users[0], installed, limit_s)
+    # it wants a session bus at XDG_RUNTIME_DIR/bus
+    script = ('"$DBUS_TEST_DAEMON" --session --address="unix:path=$XDG_RUNTIME_DIR/bus" '
+              '--nofork --print-address=1 & for i in 1 2 3 4 5 6 7 8 9 10; do '
+              '[ -S "$XDG_RUNTIME_DIR/bus" ] && break; sleep 0.3; done; '
+              f'exec {DBUS}/integration/transient-services.sh')
+    yield Program(f'dbus/{users[-1]}/transient-services', ['/bin/sh', '-c', script], users[-1],
+                  installed, 60, 2)
+
+
+def glib_programs():
+    for name, n_tests in GLIB_PROGRAMS.items():
+        try:
+            test = pathlib.Path(GLIB, name + '.test').read_text(encoding='utf-8')
+        except OSError:
+            print(f'glib/{name}: not in this version of the package')
+            continue
+        command = re.search(r'^Exec=(.*)', test, re.M)[1].split()
+        if 'Output=TAP' in test and not command[0].endswith('.py'):
+            command.append('--tap')
+        yield Program(f'glib/{name}', command, ordinary_user(), {}, 90, n_tests)
+
+
+def mock_programs():
+    environment = {'PYTHONPATH': MOCK, 'PYTHONDONTWRITEBYTECODE': '1'}
+    for path in sorted(glob.glob(MOCK + '/test_*.py')):
+        name = pathlib.Path(path).stem
+        if name not in MOCK_LEFT_OUT:
+            yield Program(f'dbusmock/{name}', ['/usr/bin/python3', '-c', UNITTEST, name],
+                          ordinary_user(), environment, 120)
+
+
+# a suite: what has to be there, whose package it is, its programs
+SUITES = {'dbus': (DBUS, 'dbus-tests', dbus_programs),
+          'dbusmock': (MOCK + '/test_api.py', 'python3-dbusmock (with its examples)',
+                       mock_programs),
+          'glib': (GLIB, 'libglib2.0-tests', glib_programs)}
+
+
+def compare(theirs, ours, table):
+    """Adds what does not pass on both to the table, and returns how many tests on ours
+    (passed, failed, skipped)."""
+    names = list(theirs.found) + [name for name in ours.found if name not in theirs.found]
+    sums = [0, 0, 0]
+    for name in names:
+        kinds = theirs.found.get(name, 'no result'), ours.found.get(name, 'no result')
+        if kinds[1] == 'passed':
+            sums[0] += 1
+        elif kinds[0] == 'passed':
+            sums[1] += 1
+        else:
+            sums[2] += 1
+        if kinds != ('passed', 'passed') and kinds != ('skipped', 'skipped'):
+            table.append((f'{ours.label}: {name}', *kinds))
+    # a program that ends badly although it has said that all is well, or was not run at all
+    if {'late', 'lost'} & {theirs.status, ours.status} or (
+            not theirs.n_missing and ours.n_missing and not sums[1]):
+        sums[1] += 1
+        table.append((f'{ours.label} as a whole', f'status {theirs.status}',
+                      f'status {ours.status}'))
+    print(f'{ours.label}: {sums[0]} passed, {sums[1]} failed, {sums[2]} skipped '
+          f'({theirs.seconds:.1f} s, {ours.seconds:.1f} s)', flush=True)
+    return sums
+
+
+class Workers:
+    """Runs programs side by side; a worker is a process that runs one of them."""
+    def __init__(self, programs):
+        self.waiting = list(reversed(programs))
+        self.selector = selectors.DefaultSelector()
+
+    def start(self, program):
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                worker_start()
+                with open(writing, 'wb') as file:
+                    pickle.dump(run_program(program), file)
+            finally:
+                os._exit(0)
+        os.close(writing)
+        self.selector.register(reading, selectors.EVENT_READ, (pid, program, []))
+
+    def outcomes(self):
+        """Yields them as they come."""
+        n_at_once = 2 * len(os.sched_getaffinity(0))   # they sleep a lot
+        while self.waiting or self.selector.get_map():
+            while self.waiting and len(self.selector.get_map()) < n_at_once:
+                self.start(self.waiting.pop())
+            for key, _ in self.selector.select():
+                pid, program, pieces = key.data
+                pieces.append(os.read(key.fd, 65536))
+                if not pieces[-1]:
+                    self.selector.unregister(key.fd)
+                    os.close(key.fd)
+                    os.waitpid(pid, 0)
+                    yield pickle.loads(b''.join(pieces)) if len(pieces) > 1 else Outcome(
+                        program.label, os.path.basename(program.daemon), {}, 'lost', 1, 0)
+
+    def stop(self):
+        for key in list(self.selector.get_map().values()):
+            os.kill(key.data[0], signal.SIGTERM)
+            os.waitpid(key.data[0], 0)
+
+
+def judge(programs):
+    """Runs them all, and prints what there is to say; returns whether all is well."""
+    outcomes = {}
+    table = []
+    total = [0, 0, 0]
+    n_theirs = 0
+    workers = Workers(programs)
+    try:
+        for outcome in workers.outcomes():
+            pair = outcomes.setdefault(outcome.label, {})
+            pair[outcome.daemon] = outcome
+            if len(pair) == 2:
+                n_theirs += list(pair['theirs'].found.values()).count('passed')
+                sums = compare(pair['theirs'], pair['ours'], table)
+                total = [a + b for a, b in zip(total, sums)]
+    finally:
+        workers.stop()
+    if table:
+        width = max(len(line[0]) for line in table)
+        print(f'{"what does not pass on both":{width}}  dbus-daemon  here')
+        for name, theirs, ours in sorted(table):
+            print(f'{name:{width}}  {theirs:11}  {ours}')
+    print(f'on dbus-daemon {n_theirs} pass')
+    print('{} passed, {} failed, {} skipped'.format(*total))
+    return n_theirs > 0 and total[1] == 0
 
 
 def main():
-    if len(sys.argv) not in (3, 4) or sys.argv[1] not in ('dbus', 'glib'):
-        sys.exit(__doc__.splitlines()[0])
-    name, daemon = sys.argv[1:3]
-    if not os.path.isdir(DBUS if name == 'dbus' else GLIB):
-        print('skipped: the package', 'dbus-tests' if name == 'dbus' else 'libglib2.0-tests',
-              'is not installed')
+    parser = argparse.ArgumentParser(usage=__doc__.splitlines()[0], add_help=False)
+    parser.add_argument('daemon')
+    parser.add_argument('suites', nargs='+', choices=list(SUITES), metavar='SUITE')
+    parser.add_argument('--limit', type=int, default=600)
+    parser.add_argument('--results')
+    parser.add_argument('--only', default='')
+    arguments = parser.parse_args()
+    if not os.access(arguments.daemon, os.X_OK):
+        sys.exit(f'{sys.argv[0]}: cannot execute {arguments.daemon}')
+    reference = shutil.which('dbus-daemon')
+    if not reference:
+        print('skipped: no dbus-daemon to compare with')
         sys.exit(77)
-    if not os.access(daemon, os.X_OK):
-        sys.exit(f'{sys.argv[0]}: cannot execute {daemon}')
-    results = sys.argv[3] if len(sys.argv) == 4 else tempfile.mkdtemp(prefix=f'{name}-suite-')
-    os.makedirs(results, exist_ok=True)
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    suite = Suite(os.path.abspath(daemon), results)
-    try:
-        getattr(suite, name)()
-    finally:
-        suite.close()
+    results = arguments.results or tempfile.mkdtemp(prefix='suites-')
+    programs = []
+    with tempfile.TemporaryDirectory(prefix='suites-', dir='/tmp') as folder:
+        os.chmod(folder, 0o755)
+        daemons = {'theirs': reference, 'ours': os.path.abspath(arguments.daemon)}
+        for which, path in daemons.items():
+            os.makedirs(os.path.join(results, which), exist_ok=True)
+            wrapper = pathlib.Path(folder, which, 'dbus-daemon')
+            wrapper.parent.mkdir()
+            wrapper.write_text(f'#!/bin/sh\nexec "{path}" "$@"\n', encoding='utf-8')
+            wrapper.chmod(0o755)
+        deadline = time.monotonic() + arguments.limit
+        for name, (needed, package, list_programs) in SUITES.items():
+            if name not in arguments.suites:
+                continue
+            if not os.path.exists(needed):
+                print(f'skipped: the package {package} is not installed')
+                continue
+            for program in list_programs():
+                if arguments.only in program.label:
+                    programs += [dataclasses.replace(program, daemon=os.path.join(folder, which),
+                                                     results=os.path.join(results, which),
+                                                     deadline=deadline) for which in daemons]
+        if not programs:
+            sys.exit(77)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+        is_good = judge(programs)
     print('output of each program:', results)
-    print(', '.join(f'{number} {kind}' for kind, number in suite.sum.items()))
-    sys.exit(1 if suite.sum['failed'] or not suite.sum['passed'] else 0)
+    sys.exit(0 if is_good else 1)
 
 
 if __name__ == '__main__':
