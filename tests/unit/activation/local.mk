@@ -40,3 +40,9 @@ test_launch_helper_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DFOLDER='"$(launch_helper_test_folder)"'
 test_launch_helper_LDADD = libtap.a
 TESTS += test-launch-helper
+
+check_PROGRAMS += service-verdict
+service_verdict_SOURCES = %D%/service-verdict.c
+service_verdict_LDADD = libservice.a libpolicy.a libwire.a libbase.a $(EXPAT_LIBS)
+dist_check_SCRIPTS += %D%/test-service-reference.py
+TESTS += %D%/test-service-reference.py
