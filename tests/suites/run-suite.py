@@ -66,6 +66,8 @@ GLIB_PROGRAMS = {
     'gdbus-test-codegen-old': 0, 'gmenumodel': 0, 'gnotification': 0, 'memory-monitor-dbus': 1,
     'memory-monitor-portal': 1, 'power-profile-monitor-dbus': 1,
     'power-profile-monitor-portal': 1}
+# these skip themselves when a race between two threads did not come about
+GLIB_BY_CHANCE = ['gdbus/threaded-unregistration/object', 'gdbus/threaded-unregistration/subtree']
 # what looks at dbusmock's own sources
 MOCK_LEFT_OUT = ['test_code']
 
@@ -315,6 +317,8 @@ def compare(theirs, ours, table):
     sums = [0, 0, 0]
     for name in names:
         kinds = theirs.found.get(name, 'no result'), ours.found.get(name, 'no result')
+        if name in GLIB_BY_CHANCE and 'skipped' in kinds and 'failed' not in kinds:
+            kinds = 'skipped', 'skipped'
         if kinds[1] == 'passed':
             sums[0] += 1
         elif kinds[0] == 'passed':
@@ -329,7 +333,7 @@ def compare(theirs, ours, table):
         sums[1] += 1
         table.append((f'{ours.label} as a whole', f'status {theirs.status}',
                       f'status {ours.status}'))
-    print(f'{ours.label}: {sums[0]} passed, {sums[1]} failed, {sums[2]} skipped '
+    print(f'  {ours.label}: {sums[0]} passed, {sums[1]} failed, {sums[2]} skipped '
           f'({theirs.seconds:.1f} s, {ours.seconds:.1f} s)', flush=True)
     return sums
 
@@ -379,17 +383,17 @@ def judge(programs):
     """Runs them all, and prints what there is to say; returns whether all is well."""
     outcomes = {}
     table = []
-    total = [0, 0, 0]
-    n_theirs = 0
+    sums = {}           # of each suite: passed, failed, skipped here, passed on dbus-daemon
     workers = Workers(programs)
     try:
         for outcome in workers.outcomes():
             pair = outcomes.setdefault(outcome.label, {})
             pair[outcome.daemon] = outcome
             if len(pair) == 2:
-                n_theirs += list(pair['theirs'].found.values()).count('passed')
-                sums = compare(pair['theirs'], pair['ours'], table)
-                total = [a + b for a, b in zip(total, sums)]
+                suite = outcome.label.split('/', 1)[0]
+                numbers = compare(pair['theirs'], pair['ours'], table) + [
+                    list(pair['theirs'].found.values()).count('passed')]
+                sums[suite] = [a + b for a, b in zip(sums.get(suite, [0] * 4), numbers)]
     finally:
         workers.stop()
     if table:
@@ -397,9 +401,11 @@ def judge(programs):
         print(f'{"what does not pass on both":{width}}  dbus-daemon  here')
         for name, theirs, ours in sorted(table):
             print(f'{name:{width}}  {theirs:11}  {ours}')
-    print(f'on dbus-daemon {n_theirs} pass')
-    print('{} passed, {} failed, {} skipped'.format(*total))
-    return n_theirs > 0 and total[1] == 0
+    for suite, numbers in sorted(sums.items()):
+        print('{}: {} passed, {} failed, {} skipped; on dbus-daemon {} pass'.format(
+            suite, *numbers))
+    print('{} passed, {} failed, {} skipped'.format(*map(sum, list(zip(*sums.values()))[:3])))
+    return all(numbers[1] == 0 and numbers[3] > 0 for numbers in sums.values())
 
 
 def main():
