@@ -110,7 +110,7 @@ static void request_add_segment(struct request *request, uint64_t address, uint6
 /* one that is not open need not be sent; neither need more than a message may have */
 static void request_add_fd(struct request *request, int fd)
 {
-	if (fd < 0 || request->n_numbers >= REMOTE_FDS_MAX - 1 || fcntl(fd, F_GETFD) < 0)
+	if (fd < 0 || request->n_numbers >= REMOTE_FDS_MAX || fcntl(fd, F_GETFD) < 0)
 		return;
 	for (uint32_t i = 0; i < request->n_numbers; i++)
 		if (request->numbers[i] == fd)
@@ -541,6 +541,8 @@ static int run(struct request *request, unsigned long nr, uint64_t address, stru
 	size_t size;
 
 	if (request->payload_size > REMOTE_INLINE_MAX) {
+		if (request->n_numbers == REMOTE_FDS_MAX)
+			return -EMFILE;
 		r = request_write_file(request);
 		if (r < 0)
 			return r;

@@ -33,7 +33,8 @@ const char *subject_name(void)
 
 	if (!name || !*name)
 		return "embedded";
-	if (strcmp(name, "embedded") && strcmp(name, "pool") && strcmp(name, "reference"))
+	if (strcmp(name, "embedded") && strcmp(name, "pool") && strcmp(name, "remote") &&
+	    strcmp(name, "reference"))
 		fail("BP_SUBJECT=%s: no such subject", name);
 	return name;
 }
@@ -54,13 +55,21 @@ bool subject_is_sanitized(void)
 
 size_t subject_command(const char **argv)
 {
-	static char path[4096];
+	static char path[4096], serve_domain[4096];
+	const char *builddir = getenv("top_builddir") ?: ".";
 
 	if (subject_is_reference()) {
 		argv[0] = "dbus-daemon";
 		return 1;
 	}
-	snprintf(path, sizeof(path), "%s/bus-proxyd", getenv("top_builddir") ?: ".");
+	snprintf(path, sizeof(path), "%s/bus-proxyd", builddir);
+	if (!strcmp(subject_name(), "remote")) {
+		snprintf(serve_domain, sizeof(serve_domain), "%s/tests/conformance/serve-domain",
+			 builddir);
+		argv[0] = serve_domain;
+		argv[1] = path;
+		return 2;
+	}
 	argv[0] = path;
 	if (strcmp(subject_name(), "pool"))
 		return 1;
