@@ -66,6 +66,8 @@ libkdbus_a_SOURCES += \
 	%D%/core/args.h \
 	%D%/core/bus.c \
 	%D%/core/bus.h \
+	%D%/core/call.c \
+	%D%/core/call.h \
 	%D%/core/connection-info.c \
 	%D%/core/connection-info.h \
 	%D%/core/connection-recv.c \
@@ -109,6 +111,7 @@ libkdbus_a_SOURCES += \
 
 # its host in userspace
 libkdbus_a_SOURCES += \
+	%D%/embedded/call.c \
 	%D%/embedded/embedded.c \
 	%D%/embedded/embedded.h \
 	%D%/embedded/host.h \

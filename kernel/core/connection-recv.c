@@ -186,9 +186,10 @@ int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 	return r;
 }
 
-/* installs the descriptors of @entry and writes their numbers to its slice */
+/* installs the descriptors of @entry and writes their numbers to its slice; @with_memfds: those of
+ * memory files even if the peer takes no descriptors */
 static int recv_install(struct kdbus_conn *conn, struct kdbus_queue_entry *entry,
-			u64 *return_flags_out)
+			bool with_memfds, u64 *return_flags_out)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
 	bool accepts_fds = conn->flags & KDBUS_HELLO_ACCEPT_FD;
@@ -198,7 +199,7 @@ static int recv_install(struct kdbus_conn *conn, struct kdbus_queue_entry *entry
 	size_t n_memfds = 0;
 	int r = 0;
 
-	if (!accepts_fds)
+	if (!accepts_fds && !with_memfds)
 		return 0;
 	if (entry->n_fds > 0) {
 		fds = kmalloc_array(entry->n_fds, sizeof(*fds), GFP_KERNEL_ACCOUNT);
@@ -235,6 +236,26 @@ static void recv_publish(struct kdbus_conn *conn, struct kdbus_queue_entry *entr
 	kdbus_slice_publish(entry->slice);
 	info->offset = entry->slice->offset;
 	info->msg_size = entry->memory;
+}
+
+int kdbus_conn_take_answer(struct kdbus_conn *conn, struct kdbus_queue_entry *answer,
+			   struct kdbus_msg_info *info)
+{
+	int r = 0;
+
+	info->return_flags = 0;
+	/* there is nothing else that could have been asked for memory files */
+	if (answer->body && answer->payload &&
+	    recv_install(conn, answer, true, &info->return_flags) < 0)
+		info->return_flags |= KDBUS_RECV_RETURN_INCOMPLETE_FDS;
+	mutex_lock(&conn->lock);
+	if (conn->is_connected)
+		recv_publish(conn, answer, info);
+	else
+		r = -ECONNRESET;
+	mutex_unlock(&conn->lock);
+	kdbus_queue_release(conn, answer);
+	return r;
 }
 
 /* takes the lost counter; and if nothing is left, the host has to be told of what comes next */
@@ -327,7 +348,7 @@ int kdbus_cmd_recv(struct kdbus_conn *conn, struct kdbus_cmd_recv *cmd)
 		kdbus_reply_received(conn->bus, reply);
 		/* a message is worth more than its descriptors */
 		if (entry->body && entry->payload &&
-		    recv_install(conn, entry, &cmd->msg.return_flags) < 0)
+		    recv_install(conn, entry, false, &cmd->msg.return_flags) < 0)
 			cmd->msg.return_flags |= KDBUS_RECV_RETURN_INCOMPLETE_FDS;
 		mutex_lock(&conn->lock);
 		recv_publish(conn, entry, &cmd->msg);

@@ -52,6 +52,7 @@ struct kdbus_pool;
  * @requests: struct kdbus_reply it waits for; this one and the rest under bus.reply_lock
  * @owed: struct kdbus_reply it has to give, oldest first
  * @unread: those of its requests that are resolved but still count
+ * @calls: struct kdbus_reply of its synchronous calls, resolved or not
  * @n_requests: replies that count against it
  */
 struct kdbus_conn {
@@ -91,6 +92,7 @@ struct kdbus_conn {
 	struct rb_root requests;
 	struct list_head owed;
 	struct list_head unread;
+	struct list_head calls;
 	u32 n_requests;
 };
 
@@ -188,6 +190,18 @@ int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
  */
 int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out,
 		    bool *is_reply_dead_out);
+/**
+ * kdbus_conn_take_answer() - give the answer to a synchronous call to its caller
+ * @conn: whose call it was; with a pool
+ * @answer: from kdbus_queue_make(); gone afterwards
+ * @info: where it is
+ *
+ * Called as the caller, with no lock held.
+ *
+ * Return: 0 or -ECONNRESET.
+ */
+int kdbus_conn_take_answer(struct kdbus_conn *conn, struct kdbus_queue_entry *answer,
+			   struct kdbus_msg_info *info);
 /* would RECV have something to say; takes conn.lock */
 bool kdbus_conn_is_readable(struct kdbus_conn *conn);
 

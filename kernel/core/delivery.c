@@ -172,14 +172,36 @@ static int resolve(struct kdbus_bus *bus, struct kdbus_message *msg, struct kdbu
 	return 0;
 }
 
+/* the reply to a synchronous call; whatever becomes of it, its caller learns of it */
+static int deliver_answer(struct kdbus_message *msg, struct kdbus_conn *dst,
+			  struct kdbus_reply *reply)
+{
+	struct kdbus_queue_entry *answer = NULL;
+	int r;
+
+	if (host_may_deliver(msg, dst, true, &r)) {
+		copy_to_monitors(dst->bus, msg);
+		r = kdbus_queue_make(dst, msg, &answer);
+	}
+	if (kdbus_reply_answer(dst->bus, reply, answer, r == -ECOMM ? -EREMOTEIO : r))
+		return r;
+	/* the caller has given up just now */
+	if (answer)
+		kdbus_queue_release(dst, answer);
+	return -ECONNRESET;
+}
+
 /* The one who waits has only this answer to wait for: he learns that it did not get through, unless
  * the domain is strict. */
 static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 {
+	struct kdbus_reply *reply;
 	int r;
 
-	if (!kdbus_reply_take(dst, msg->src, msg->cookie_reply))
+	if (!kdbus_reply_take(dst, msg->src, msg->cookie_reply, &reply))
 		return kdbus_conn_is_p1(dst) ? -EPERM : -EBADSLT;
+	if (reply)
+		return deliver_answer(msg, dst, reply);
 	if (!host_may_deliver(msg, dst, true, &r))
 		return r;
 	copy_to_monitors(dst->bus, msg);
@@ -225,8 +247,7 @@ static int deliver_unicast(struct kdbus_message *msg, const struct kdbus_cred *c
 	if (!host_may_deliver(msg, dst, false, &r))
 		return r;
 	if (msg->flags & KDBUS_MSG_EXPECT_REPLY) {
-		r = kdbus_reply_new(msg->src, dst, msg->name, msg->cookie, msg->cookie_reply,
-				    &reply);
+		r = kdbus_reply_new(msg, dst, &reply);
 		if (r < 0)
 			return r;
 	}

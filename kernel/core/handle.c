@@ -214,7 +214,7 @@ int kdbus_conn_command(struct kdbus_conn *conn, unsigned int nr, void *cmd)
 	case KDBUS_CMD_LIST:
 		return kdbus_cmd_list(conn, cmd);
 	case KDBUS_CMD_SEND:
-		return kdbus_cmd_send(conn, cmd);
+		return kdbus_cmd_send(conn, cmd, NULL, NULL);
 	case KDBUS_CMD_RECV:
 		return kdbus_cmd_recv(conn, cmd);
 	case KDBUS_CMD_NAME_ACQUIRE:
@@ -269,9 +269,12 @@ static int handle_endpoint_make(struct kdbus_handle *handle, struct kdbus_cmd *c
 	return 0;
 }
 
-static int handle_run(struct kdbus_handle *handle, unsigned int nr, void *cmd)
+static int handle_run(struct kdbus_handle *handle, unsigned int nr, void *cmd, void *waiter,
+		      struct kdbus_call **call_out)
 {
 	switch (nr) {
+	case KDBUS_CMD_SEND:
+		return kdbus_cmd_send(handle->conn, cmd, waiter, call_out);
 	case KDBUS_CMD_BUS_MAKE:
 		return handle_bus_make(handle, cmd);
 	case KDBUS_CMD_HELLO:
@@ -351,6 +354,12 @@ static int copy_out(struct kdbus_handle *handle, const struct command *command, 
 
 int kdbus_handle_command(struct kdbus_handle *handle, unsigned int nr, u64 address)
 {
+	return kdbus_handle_start(handle, nr, address, NULL, NULL);
+}
+
+int kdbus_handle_start(struct kdbus_handle *handle, unsigned int nr, u64 address, void *waiter,
+		       struct kdbus_call **call_out)
+{
 	const struct command *command = find_command(nr);
 	bool is_setup;
 	struct kdbus_cmd *cmd;
@@ -370,7 +379,11 @@ int kdbus_handle_command(struct kdbus_handle *handle, unsigned int nr, u64 addre
 	if (r < 0)
 		goto exit_unlock;
 
-	r = handle_run(handle, nr, cmd);
+	r = handle_run(handle, nr, cmd, waiter, call_out);
+	if (r == KDBUS_CALL_WAITS) {
+		(*call_out)->address = address;
+		goto exit_unlock;
+	}
 	w = copy_out(handle, command, address, cmd);
 	if (r >= 0 && w < 0)
 		r = w;
@@ -378,6 +391,20 @@ int kdbus_handle_command(struct kdbus_handle *handle, unsigned int nr, u64 addre
 exit_unlock:
 	if (is_setup)
 		mutex_unlock(&handle->setup_lock);
+	return r;
+}
+
+int kdbus_handle_end(struct kdbus_handle *handle, struct kdbus_call *call, int error)
+{
+	struct kdbus_cmd_send *cmd = call->cmd;
+	int r, w;
+
+	r = kdbus_call_end(call, error);
+	w = copy_out(handle, find_command(KDBUS_CMD_SEND), call->address, (struct kdbus_cmd *)cmd);
+	if (r >= 0 && w < 0)
+		r = w;
+	kdbus_call_free(call);
+	kvfree(cmd);
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #ifndef KDBUS_HANDLE_H
 #define KDBUS_HANDLE_H
 
+#include "kernel/core/call.h"
 #include "kernel/core/connection.h"
 
 /**
@@ -69,6 +70,19 @@ struct kdbus_handle *kdbus_handle_free(struct kdbus_handle *handle);
  * Return: 0 or the negative errno of the ABI.
  */
 int kdbus_handle_command(struct kdbus_handle *handle, unsigned int nr, u64 address);
+
+/**
+ * kdbus_handle_start() - the same for a host that can wait
+ * @waiter: for call_wake(), which may be said before this returns
+ * @call_out: with KDBUS_CALL_WAITS
+ *
+ * Return: 0, KDBUS_CALL_WAITS: a synchronous SEND is under way, and kdbus_handle_end() is to be
+ * called before the handle is freed; or the negative errno of the ABI.
+ */
+int kdbus_handle_start(struct kdbus_handle *handle, unsigned int nr, u64 address, void *waiter,
+		       struct kdbus_call **call_out);
+/* the other half: kdbus_call_end(), and the result is written back.  0 or the errno of SEND */
+int kdbus_handle_end(struct kdbus_handle *handle, struct kdbus_call *call, int error);
 
 /**
  * kdbus_conn_command() - a command with its struct in memory of the core

@@ -135,6 +135,10 @@ struct kdbus_fake {
  *	@granted, or is in @visible and @to may see it in its procfs, in the order of
  *	the ABI and translated for @to
  *
+ * @cancel_get: take hold of the file of a caller that shall end a synchronous SEND when it is
+ *	readable: 0, -EBADF, or -EINVAL if it cannot be polled [unlocked]
+ * @cancel_put: it is needed no more [unlocked]
+ *
  * @uid_make: @uid as the caller means it, or INVALID_UID
  * @gid_make: @gid as the caller means it, or INVALID_GID
  *
@@ -144,6 +148,7 @@ struct kdbus_fake {
  * @conn_wake: @conn has become readable, or was disconnected
  * @conn_emptied: @conn, which has a pool, is not readable any more; conn_wake() comes again
  * @conn_lost: a broadcast from @src_id (0: a notification) went missing for @conn
+ * @call_wake: who waits with @waiter, given to kdbus_handle_start(), need not wait any more
  * @deadline_changed: the earliest reply deadline of @bus is now @deadline_ns
  *	(U64_MAX: none); kdbus_bus_expire() is due then
  *
@@ -189,6 +194,9 @@ struct kdbus_host_ops {
 	void (*meta_export)(struct kdbus_meta *meta, struct kdbus_conn *to, u64 granted,
 			    u64 visible, struct kdbus_buffer *buffer);
 
+	int (*cancel_get)(void *caller, s32 fd, void **cancel_out);
+	void (*cancel_put)(void *cancel);
+
 	kuid_t (*uid_make)(void *caller, u64 uid);
 	kgid_t (*gid_make)(void *caller, u64 gid);
 
@@ -198,6 +206,7 @@ struct kdbus_host_ops {
 	void (*conn_wake)(struct kdbus_conn *conn);
 	void (*conn_emptied)(struct kdbus_conn *conn);
 	void (*conn_lost)(struct kdbus_conn *conn, u64 src_id);
+	void (*call_wake)(void *waiter);
 	void (*deadline_changed)(struct kdbus_bus *bus, u64 deadline_ns);
 
 	int (*may_deliver)(struct kdbus_conn *src, struct kdbus_conn *dst,

@@ -14,6 +14,7 @@
  * message gets the header and the items it would have had.
  */
 #include "kernel/core/args.h"
+#include "kernel/core/call.h"
 #include "kernel/core/connection.h"
 #include "kernel/core/delivery.h"
 #include "kernel/core/limits.h"
@@ -21,6 +22,7 @@
 #include "kernel/core/message.h"
 #include "kernel/core/metadata.h"
 #include "kernel/core/names.h"
+#include "kernel/core/reply.h"
 
 /* a pointer beyond this is no address of a process */
 #define USER_ADDRESS_MAX (~0ULL >> 1)
@@ -332,7 +334,7 @@ static const struct kdbus_args_rule message_rule = {
 /*
  * message_check_header() - rows 7 to 13 of reference 3.12
  */
-static int message_check_header(const struct kdbus_message *msg)
+static int message_check_header(const struct kdbus_message *msg, u64 send_flags)
 {
 	if (msg->payload_type == KDBUS_PAYLOAD_KERNEL)
 		return -EINVAL;
@@ -347,9 +349,12 @@ static int message_check_header(const struct kdbus_message *msg)
 			return -EINVAL;
 		if (msg->flags & KDBUS_MSG_SIGNAL)
 			return -ENOTUNIQ;
-	} else if (msg->cookie_reply && (msg->flags & KDBUS_MSG_SIGNAL)) {
-		return -EINVAL;
+		return 0;
 	}
+	if (send_flags & KDBUS_SEND_SYNC_REPLY)
+		return -EINVAL;
+	if (msg->cookie_reply && (msg->flags & KDBUS_MSG_SIGNAL))
+		return -EINVAL;
 	return 0;
 }
 
@@ -401,7 +406,7 @@ int kdbus_conn_send(struct kdbus_conn *src, struct kdbus_message *msg)
 {
 	int r;
 
-	r = message_check_header(msg);
+	r = message_check_header(msg, 0);
 	if (r < 0)
 		return r;
 	if (msg->n_fds > src->bus->domain->limits.n_fds_msg)
@@ -535,7 +540,7 @@ static int message_prepare_parts(struct kdbus_conn *src, struct kdbus_message *m
 	if (is_p1)
 		r = kdbus_message_check_header_p1(msg, send_flags);
 	else
-		r = message_check_header(msg);
+		r = message_check_header(msg, send_flags);
 	if (r < 0)
 		return r;
 	r = message_collect_items(src, msg, items_end, parts, &n_parts);
@@ -644,15 +649,85 @@ exit_body:
 
 static const struct kdbus_args_rule send_rule = {
 	.size = sizeof(struct kdbus_cmd_send),
+	.flags = KDBUS_SEND_SYNC_REPLY,
+	.n_args = 1,
+	.args = {{KDBUS_ITEM_CANCEL_FD}},
 };
 
-int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd)
+/* SYNC_REPLY: sends it, unless a call that was interrupted is resumed */
+static int send_call(struct kdbus_conn *conn, struct kdbus_message *msg, struct kdbus_call *call)
+{
+	u64 monotonic_ns, realtime_ns;
+	int r;
+
+	if (!call->waiter)
+		return -EOPNOTSUPP;
+	if (kdbus_reply_resume(call, msg->cookie))
+		return KDBUS_CALL_WAITS;
+	kdbus_conn_host(conn)->clock(&monotonic_ns, &realtime_ns);
+	if (msg->cookie_reply <= monotonic_ns)
+		return -ETIMEDOUT;
+	call->deadline_ns = msg->cookie_reply;
+	msg->call = call;
+	r = message_send(conn, msg);
+	return r < 0 ? r : KDBUS_CALL_WAITS;
+}
+
+/* what a SEND needs besides the message: somebody to wait, and what may end that */
+static int send_make_call(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd,
+			  const struct kdbus_args *args, void *waiter,
+			  struct kdbus_call **call_out)
+{
+	const struct kdbus_item *cancel = args->found[0];
+	struct kdbus_call *call;
+	int r;
+
+	*call_out = NULL;
+	if (!(args->flags & KDBUS_SEND_SYNC_REPLY) && !cancel)
+		return 0;
+	r = kdbus_call_new(conn, waiter, cmd, &call);
+	if (r < 0)
+		return r;
+	if (cancel) {
+		r = kdbus_conn_host(conn)->cancel_get(conn->host, cancel->fds[0], &call->cancel);
+		if (r < 0) {
+			kdbus_call_free(call);
+			return r;
+		}
+	}
+	*call_out = call;
+	return 0;
+}
+
+static int send_message(struct kdbus_conn *conn, struct kdbus_message *msg, u64 send_flags,
+			const void *items_end, struct kdbus_call *call)
+{
+	int r;
+
+	msg->flags = msg->body->msg.flags;
+	msg->priority = msg->body->msg.priority;
+	msg->dst_id = msg->body->msg.dst_id;
+	msg->payload_type = msg->body->msg.payload_type;
+	msg->cookie = msg->body->msg.cookie;
+	msg->cookie_reply = msg->body->msg.cookie_reply;
+
+	r = message_prepare(conn, msg, send_flags, items_end);
+	if (r < 0)
+		return r;
+	if (send_flags & KDBUS_SEND_SYNC_REPLY)
+		return send_call(conn, msg, call);
+	return message_send(conn, msg);
+}
+
+int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd, void *waiter,
+		   struct kdbus_call **call_out)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
+	struct kdbus_args args, msg_args;
+	bool is_p1 = kdbus_conn_is_p1(conn);
 	struct kdbus_message msg = {};
-	struct kdbus_args args;
+	struct kdbus_call *call = NULL;
 	bool is_negotiation;
-	u64 send_flags;
 	int r;
 
 	if (!kdbus_conn_is_ordinary(conn))
@@ -661,40 +736,41 @@ int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd)
 	if (r < 0)
 		return r;
 	is_negotiation = r == KDBUS_ARGS_NEGOTIATED;
-	if (is_negotiation && (!cmd->msg_address || kdbus_conn_is_p1(conn)))
+	if (is_negotiation && (!cmd->msg_address || is_p1))
 		return 0;
-	send_flags = args.flags;
 
-	r = message_parse(conn, cmd->msg_address, &msg.body, &args);
+	if (is_p1) {
+		r = send_make_call(conn, cmd, &args, waiter, &call);
+		if (r < 0)
+			return r;
+	}
+	r = message_parse(conn, cmd->msg_address, &msg.body, &msg_args);
 	if (r < 0)
-		return r;
+		goto exit_call;
 	if (is_negotiation || r == KDBUS_ARGS_NEGOTIATED) {
 		r = is_negotiation ? 0 : -EINVAL;
 		goto exit_body;
 	}
+	if (!is_p1) {
+		r = send_make_call(conn, cmd, &args, waiter, &call);
+		if (r < 0)
+			goto exit_body;
+	}
 
-	msg.flags = msg.body->msg.flags;
-	msg.priority = msg.body->msg.priority;
-	msg.dst_id = msg.body->msg.dst_id;
-	msg.payload_type = msg.body->msg.payload_type;
-	msg.cookie = msg.body->msg.cookie;
-	msg.cookie_reply = msg.body->msg.cookie_reply;
-
-	r = message_prepare(conn, &msg, send_flags, args.items_end);
-	if (r < 0)
-		goto exit_payload;
-
-	r = message_send(conn, &msg);
-	if (r >= 0) {
+	r = send_message(conn, &msg, args.flags, msg_args.items_end, call);
+	if (r == KDBUS_CALL_WAITS) {
+		*call_out = call;
+		call = NULL;
+	} else if (r == 0) {
 		cmd->reply.offset = conn->pool_size;
 		cmd->reply.msg_size = 0;
 		cmd->reply.return_flags = 0;
 	}
-
-exit_payload:
 	if (msg.payload)
 		host->payload_put(msg.payload);
 exit_body:
 	kdbus_body_unref(msg.body);
+exit_call:
+	kdbus_call_free(call);
 	return r;
 }

@@ -11,6 +11,8 @@
 #include "kernel/core/item.h"
 #include "kernel/core/queue.h"
 
+struct kdbus_call;
+
 /* more than any quota allows, and far from where sizes overflow */
 #define KDBUS_EXTRA_MAX (1ULL << 40)
 
@@ -42,6 +44,7 @@ struct kdbus_body {
  *	KDBUS_EXTRA_MAX
  * @n_fds: descriptors in it, memory fds not counted
  * @n_memfds: those
+ * @call: who waits for the reply; or NULL
  * @is_notification: @notification counts
  * @notification: of a notification
  * @name: destination or subject; a reference to it is in each queue entry
@@ -71,6 +74,7 @@ struct kdbus_message {
 	u64 extra_size;
 	u32 n_fds;
 	u32 n_memfds;
+	struct kdbus_call *call;
 	bool is_notification;
 	struct kdbus_notification notification;
 	struct kdbus_name_entry *name;
@@ -135,7 +139,14 @@ int kdbus_message_render(struct kdbus_message *msg, struct kdbus_conn *dst,
  */
 int kdbus_conn_send(struct kdbus_conn *src, struct kdbus_message *msg);
 
-/* SEND */
-int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd);
+/**
+ * kdbus_cmd_send() - SEND
+ * @waiter: for call_wake(); NULL if the host cannot wait
+ * @call_out: with KDBUS_CALL_WAITS, to be ended by kdbus_call_end()
+ *
+ * Return: 0, KDBUS_CALL_WAITS, or the errno of the ABI.
+ */
+int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd, void *waiter,
+		   struct kdbus_call **call_out);
 
 #endif

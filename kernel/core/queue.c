@@ -257,8 +257,6 @@ static int queue_add_pooled(struct kdbus_conn *conn, struct kdbus_message *msg,
 		queue_uncharge(&conn->queue, entry);
 		goto exit_buffer;
 	}
-	queue_insert_priority(&conn->queue, entry);
-
 	/* the slice has the bytes; only descriptors are needed at RECV, or all to render it anew */
 	if (!entry->body && entry->payload) {
 		kdbus_conn_host(conn)->payload_put(entry->payload);
@@ -295,14 +293,17 @@ static int queue_add_direct(struct kdbus_conn *conn, struct kdbus_message *msg,
 /* @entry, with all it refers to, is the newest of @conn */
 static void queue_append(struct kdbus_conn *conn, struct kdbus_queue_entry *entry)
 {
+	if (entry->slice)
+		queue_insert_priority(&conn->queue, entry);
 	entry->position = ++conn->queue.last_position;
 	list_add_tail(&entry->link, &conn->queue.entries);
 	conn->queue.n_entries++;
 	queue_wake(conn);
 }
 
-static int queue_add_locked(struct kdbus_conn *conn, struct kdbus_message *msg,
-			    struct kdbus_reply *reply, u64 tag)
+/* an entry of @msg that counts, but is in no queue */
+static int queue_make_locked(struct kdbus_conn *conn, struct kdbus_message *msg, u64 tag,
+			     struct kdbus_queue_entry **entry_out)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
 	struct kdbus_queue_entry *entry;
@@ -325,26 +326,49 @@ static int queue_add_locked(struct kdbus_conn *conn, struct kdbus_message *msg,
 		r = queue_add_direct(conn, msg, entry);
 	else
 		r = queue_add_pooled(conn, msg, entry);
+	entry->reply = NULL;
 	if (r < 0) {
-		entry->reply = NULL;
 		kdbus_queue_entry_free(host, entry);
 		return r;
 	}
-
-	entry->reply = reply;
-	queue_append(conn, entry);
+	*entry_out = entry;
 	return 0;
 }
 
 int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kdbus_reply *reply,
 		    u64 tag)
 {
+	struct kdbus_queue_entry *entry;
 	int r;
 
 	mutex_lock(&dst->lock);
-	r = queue_add_locked(dst, msg, reply, tag);
+	r = queue_make_locked(dst, msg, tag, &entry);
+	if (r >= 0) {
+		entry->reply = reply;
+		queue_append(dst, entry);
+	}
 	mutex_unlock(&dst->lock);
 	return r;
+}
+
+int kdbus_queue_make(struct kdbus_conn *dst, struct kdbus_message *msg,
+		     struct kdbus_queue_entry **entry_out)
+{
+	int r;
+
+	mutex_lock(&dst->lock);
+	r = queue_make_locked(dst, msg, 0, entry_out);
+	mutex_unlock(&dst->lock);
+	return r;
+}
+
+void kdbus_queue_release(struct kdbus_conn *dst, struct kdbus_queue_entry *entry)
+{
+	mutex_lock(&dst->lock);
+	queue_uncharge(&dst->queue, entry);
+	kdbus_slice_put(dst->pool, entry->slice);
+	mutex_unlock(&dst->lock);
+	kdbus_queue_entry_free(kdbus_conn_host(dst), entry);
 }
 
 void kdbus_queue_rearm(struct kdbus_conn *conn)
@@ -477,8 +501,6 @@ static int queue_attach_locked(struct kdbus_conn *dst, struct kdbus_conn *from,
 		r = queue_attach_pooled(dst, src, entry);
 	if (r < 0)
 		return r;
-	if (entry->slice)
-		queue_insert_priority(&dst->queue, entry);
 	queue_append(dst, entry);
 	return 0;
 }

@@ -150,6 +150,17 @@ void kdbus_queue_deinit(struct kdbus_queue *queue);
  */
 int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kdbus_reply *reply,
 		    u64 tag);
+/**
+ * kdbus_queue_make() - the entry of a message that will not be queued
+ * @dst: who gets it; it has a pool
+ * @entry_out: to be released by kdbus_queue_release(); until then it counts as a queued one
+ *
+ * Return: as kdbus_queue_add()
+ */
+int kdbus_queue_make(struct kdbus_conn *dst, struct kdbus_message *msg,
+		     struct kdbus_queue_entry **entry_out);
+/* frees an entry of kdbus_queue_make(), and its slice unless that was published */
+void kdbus_queue_release(struct kdbus_conn *dst, struct kdbus_queue_entry *entry);
 /* a broadcast from @src_id (0: a notification) could not be queued to @dst, whose lock is taken */
 void kdbus_queue_lose(struct kdbus_conn *dst, u64 src_id);
 

@@ -20,10 +20,16 @@
  * A request that passes from an activator to the owner of its name, or back, takes its
  * reply along: another connection has to answer then.
  *
+ * Synchronous calls (call.c) have a fourth place, a list of the requester.  What becomes
+ * of the reply is kept in it, and whoever waits is woken; it is freed when besides nobody
+ * waits, nor may come back.
+ *
  * Several replies may share a cookie.  The newest that fits is the one that is
  * found; so equal ones are sorted newest first.
  */
+#include "kernel/core/call.h"
 #include "kernel/core/connection.h"
+#include "kernel/core/message.h"
 #include "kernel/core/names.h"
 #include "kernel/core/notify.h"
 #include "kernel/core/reply.h"
@@ -121,11 +127,32 @@ static void reply_announce_deadline(struct kdbus_bus *bus)
 	bus->domain->host->deadline_changed(bus, deadline);
 }
 
-/* after one of the two reasons to keep it has gone */
+static void reply_forget_deadline(struct kdbus_bus *bus, struct kdbus_reply *reply)
+{
+	if (!reply->has_deadline)
+		return;
+	reply->has_deadline = false;
+	rb_erase_cached(&reply->by_deadline, &bus->deadlines);
+	reply_announce_deadline(bus);
+}
+
+static void reply_want_deadline(struct kdbus_bus *bus, struct kdbus_reply *reply)
+{
+	if (reply->has_deadline || reply->deadline_ns >= KDBUS_REPLY_NEVER)
+		return;
+	reply->has_deadline = true;
+	reply_insert_deadline(bus, reply);
+	reply_announce_deadline(bus);
+}
+
+/* after one of the reasons to keep it has gone */
 static void reply_free_unused(struct kdbus_reply *reply)
 {
-	if (reply->is_pending || reply->is_queued)
+	if (reply->is_pending || reply->is_queued || reply->call || reply->is_interrupted ||
+	    reply->is_answering)
 		return;
+	WARN_ON(reply->answer || reply->has_deadline);
+	list_del_init(&reply->call_link);
 	list_del_init(&reply->owed_link);
 	if (reply->requester)
 		reply->requester->n_requests--;
@@ -138,19 +165,34 @@ static void reply_resolve(struct kdbus_bus *bus, struct kdbus_reply *reply)
 {
 	rb_erase(&reply->by_cookie, &reply->requester->requests);
 	list_move_tail(&reply->owed_link, &reply->requester->unread);
-	if (reply->has_deadline) {
-		rb_erase_cached(&reply->by_deadline, &bus->deadlines);
-		reply_announce_deadline(bus);
-	}
+	if (!reply->is_interrupted)
+		reply_forget_deadline(bus, reply);
 	reply->replier = NULL;
 	reply->is_pending = false;
 	reply_free_unused(reply);
 }
 
-int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier,
-		    struct kdbus_name_entry *name, u64 cookie, u64 deadline_ns,
+/* nobody will answer, as @error says in a call; who is to be told of that by a notification, with
+ * which cookie, or NULL */
+static struct kdbus_conn *reply_fail(struct kdbus_bus *bus, struct kdbus_reply *reply, int error,
+				     u64 *cookie_out)
+{
+	struct kdbus_conn *requester = reply->is_sync ? NULL : reply->requester;
+
+	*cookie_out = reply->cookie;
+	if (reply->is_sync) {
+		reply->error = error;
+		if (reply->call)
+			bus->domain->host->call_wake(reply->call->waiter);
+	}
+	reply_resolve(bus, reply);
+	return requester;
+}
+
+int kdbus_reply_new(const struct kdbus_message *msg, struct kdbus_conn *replier,
 		    struct kdbus_reply **reply_out)
 {
+	struct kdbus_conn *requester = msg->src;
 	struct kdbus_bus *bus = requester->bus;
 	struct kdbus_reply *reply;
 	int r;
@@ -160,14 +202,15 @@ int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier,
 		return -ENOMEM;
 	reply->requester = requester;
 	reply->replier = replier;
-	reply->cookie = cookie;
-	reply->deadline_ns = deadline_ns;
-	reply->has_deadline = deadline_ns < KDBUS_REPLY_NEVER;
+	reply->cookie = msg->cookie;
+	/* the ABI has it in the same place */
+	reply->deadline_ns = msg->cookie_reply;
 	reply->is_pending = true;
 	reply->is_queued = true;
+	INIT_LIST_HEAD(&reply->call_link);
 
 	mutex_lock(&bus->reply_lock);
-	if (!bus->domain->strict && reply_find(requester, replier, cookie)) {
+	if (!bus->domain->strict && reply_find(requester, replier, msg->cookie)) {
 		r = -EEXIST;
 		goto exit_unlock;
 	}
@@ -175,14 +218,17 @@ int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier,
 		r = -EMLINK;
 		goto exit_unlock;
 	}
-	reply->name = kdbus_name_entry_ref(name);
+	reply->name = kdbus_name_entry_ref(msg->name);
 	requester->n_requests++;
 	reply_insert(reply);
 	list_add_tail(&reply->owed_link, &replier->owed);
-	if (reply->has_deadline) {
-		reply_insert_deadline(bus, reply);
-		reply_announce_deadline(bus);
+	if (msg->call) {
+		reply->is_sync = true;
+		reply->call = msg->call;
+		msg->call->reply = reply;
+		list_add_tail(&reply->call_link, &requester->calls);
 	}
+	reply_want_deadline(bus, reply);
 	mutex_unlock(&bus->reply_lock);
 
 	*reply_out = reply;
@@ -198,6 +244,7 @@ void kdbus_reply_cancel(struct kdbus_bus *bus, struct kdbus_reply *reply)
 {
 	mutex_lock(&bus->reply_lock);
 	reply->is_queued = false;
+	reply->call = NULL;
 	if (reply->is_pending)
 		reply_resolve(bus, reply);
 	else
@@ -218,16 +265,16 @@ void kdbus_reply_received(struct kdbus_bus *bus, struct kdbus_reply *reply)
 bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply)
 {
 	struct kdbus_conn *requester = NULL;
-	u64 cookie = 0;
+	bool is_told = false;
+	u64 cookie;
 
 	if (!reply)
 		return false;
 	mutex_lock(&bus->reply_lock);
 	reply->is_queued = false;
 	if (reply->is_pending) {
-		requester = reply->requester;
-		cookie = reply->cookie;
-		reply_resolve(bus, reply);
+		is_told = true;
+		requester = reply_fail(bus, reply, -EPIPE, &cookie);
 	} else {
 		reply_free_unused(reply);
 	}
@@ -235,7 +282,7 @@ bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply)
 
 	if (requester)
 		kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_DEAD, cookie);
-	return requester;
+	return is_told;
 }
 
 static void reply_redirect(struct kdbus_reply *reply, struct kdbus_conn *replier)
@@ -271,17 +318,137 @@ void kdbus_reply_redirect_name(struct kdbus_conn *from, struct kdbus_conn *to,
 	mutex_unlock(&bus->reply_lock);
 }
 
-bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie)
+bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie,
+		      struct kdbus_reply **sync_out)
 {
 	struct kdbus_bus *bus = requester->bus;
 	struct kdbus_reply *reply;
 
+	*sync_out = NULL;
 	mutex_lock(&bus->reply_lock);
 	reply = reply_find(requester, replier, cookie);
+	if (reply && reply->is_sync) {
+		reply->is_answering = true;
+		*sync_out = reply;
+	}
 	if (reply)
 		reply_resolve(bus, reply);
 	mutex_unlock(&bus->reply_lock);
 	return reply;
+}
+
+bool kdbus_reply_answer(struct kdbus_bus *bus, struct kdbus_reply *reply,
+			struct kdbus_queue_entry *answer, int error)
+{
+	bool is_wanted;
+
+	mutex_lock(&bus->reply_lock);
+	reply->is_answering = false;
+	is_wanted = reply->call || reply->is_interrupted;
+	if (is_wanted) {
+		reply->answer = answer;
+		reply->error = error;
+	}
+	if (reply->call)
+		bus->domain->host->call_wake(reply->call->waiter);
+	reply_free_unused(reply);
+	mutex_unlock(&bus->reply_lock);
+	return is_wanted;
+}
+
+bool kdbus_reply_resume(struct kdbus_call *call, u64 cookie)
+{
+	struct kdbus_bus *bus = call->conn->bus;
+	struct kdbus_reply *reply;
+
+	mutex_lock(&bus->reply_lock);
+	list_for_each_entry(reply, &call->conn->calls, call_link) {
+		if (!reply->is_interrupted || reply->cookie != cookie)
+			continue;
+		reply->is_interrupted = false;
+		reply->call = call;
+		call->reply = reply;
+		call->deadline_ns = reply->deadline_ns;
+		if (!reply->is_pending) {
+			reply_forget_deadline(bus, reply);
+			if (!reply->is_answering)
+				bus->domain->host->call_wake(call->waiter);
+		}
+		break;
+	}
+	mutex_unlock(&bus->reply_lock);
+	return call->reply;
+}
+
+int kdbus_reply_leave(struct kdbus_bus *bus, struct kdbus_call *call, int error,
+		      struct kdbus_queue_entry **answer_out)
+{
+	struct kdbus_reply *reply = call->reply;
+	bool is_over = error == -ECANCELED || error == -ETIMEDOUT;
+	int r = error;
+
+	mutex_lock(&bus->reply_lock);
+	reply->call = NULL;
+	if (reply->answer) {
+		r = 0;
+		*answer_out = reply->answer;
+		reply->answer = NULL;
+	} else if (reply->error) {
+		r = reply->error;
+	} else {
+		/* it was woken for nothing, and may come back */
+		r = error ?: -EINTR;
+		reply->is_interrupted = !is_over;
+		if (reply->is_interrupted)
+			reply_want_deadline(bus, reply);
+	}
+	if (reply->is_pending && !reply->is_interrupted)
+		reply_resolve(bus, reply);
+	else
+		reply_free_unused(reply);
+	mutex_unlock(&bus->reply_lock);
+	return r;
+}
+
+/* the answers to calls that were interrupted, and for which nobody will come back */
+static void release_answers(struct kdbus_conn *conn, struct list_head *answers)
+{
+	struct kdbus_queue_entry *answer, *tmp;
+
+	list_for_each_entry_safe(answer, tmp, answers, link) {
+		list_del_init(&answer->link);
+		kdbus_queue_release(conn, answer);
+	}
+}
+
+/* @reply may be gone afterwards */
+static void reply_abandon(struct kdbus_bus *bus, struct kdbus_reply *reply,
+			  struct list_head *answers)
+{
+	reply->is_interrupted = false;
+	reply_forget_deadline(bus, reply);
+	if (reply->answer)
+		list_add_tail(&reply->answer->link, answers);
+	reply->answer = NULL;
+	if (reply->is_pending)
+		reply_resolve(bus, reply);
+	else
+		reply_free_unused(reply);
+}
+
+/* synchronous calls of @conn, which goes: who waits is woken, who does not comes no more */
+static void reply_end_calls(struct kdbus_conn *conn, struct list_head *answers)
+{
+	struct kdbus_bus *bus = conn->bus;
+	struct kdbus_reply *reply, *tmp;
+
+	list_for_each_entry_safe(reply, tmp, &conn->calls, call_link) {
+		list_del_init(&reply->call_link);
+		reply->error = -ECONNRESET;
+		if (reply->call)
+			bus->domain->host->call_wake(reply->call->waiter);
+		reply_abandon(bus, reply, answers);
+	}
 }
 
 void kdbus_reply_forget(struct kdbus_conn *conn)
@@ -289,8 +456,10 @@ void kdbus_reply_forget(struct kdbus_conn *conn)
 	struct kdbus_bus *bus = conn->bus;
 	struct kdbus_reply *reply, *tmp;
 	struct rb_node *node;
+	LIST_HEAD(answers);
 
 	mutex_lock(&bus->reply_lock);
+	reply_end_calls(conn, &answers);
 	while ((node = rb_first(&conn->requests))) {
 		reply = rb_entry(node, struct kdbus_reply, by_cookie);
 		reply_resolve(bus, reply);
@@ -300,6 +469,7 @@ void kdbus_reply_forget(struct kdbus_conn *conn)
 		reply->requester = NULL;
 	}
 	mutex_unlock(&bus->reply_lock);
+	release_answers(conn, &answers);
 }
 
 void kdbus_reply_disconnect(struct kdbus_conn *conn)
@@ -320,21 +490,21 @@ void kdbus_reply_disconnect(struct kdbus_conn *conn)
 			reply = list_first_entry(&conn->owed, struct kdbus_reply, owed_link);
 		else
 			reply = list_last_entry(&conn->owed, struct kdbus_reply, owed_link);
-		requester = reply->requester;
-		cookie = reply->cookie;
-		reply_resolve(bus, reply);
+		requester = reply_fail(bus, reply, -EPIPE, &cookie);
 		mutex_unlock(&bus->reply_lock);
 
-		kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_DEAD, cookie);
+		if (requester)
+			kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_DEAD, cookie);
 	}
 }
 
 void kdbus_reply_expire(struct kdbus_bus *bus, u64 now_ns)
 {
-	struct kdbus_conn *requester;
+	struct kdbus_conn *conn, *requester;
 	struct kdbus_reply *reply;
 	struct rb_node *node;
-	u64 cookie;
+	LIST_HEAD(answers);
+	u64 cookie = 0;
 
 	for (;;) {
 		mutex_lock(&bus->reply_lock);
@@ -344,11 +514,16 @@ void kdbus_reply_expire(struct kdbus_bus *bus, u64 now_ns)
 			mutex_unlock(&bus->reply_lock);
 			return;
 		}
-		requester = reply->requester;
-		cookie = reply->cookie;
-		reply_resolve(bus, reply);
+		conn = reply->requester;
+		requester = NULL;
+		if (reply->is_interrupted)
+			reply_abandon(bus, reply, &answers);
+		else
+			requester = reply_fail(bus, reply, -ETIMEDOUT, &cookie);
 		mutex_unlock(&bus->reply_lock);
 
-		kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_TIMEOUT, cookie);
+		release_answers(conn, &answers);
+		if (requester)
+			kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_TIMEOUT, cookie);
 	}
 }

@@ -13,8 +13,11 @@
 #include "kernel/core/os.h"
 
 struct kdbus_bus;
+struct kdbus_call;
 struct kdbus_conn;
+struct kdbus_message;
 struct kdbus_name_entry;
+struct kdbus_queue_entry;
 
 /* a deadline so far away is none: no timer is kept for it */
 #define KDBUS_REPLY_NEVER (1ULL << 62)
@@ -23,15 +26,22 @@ struct kdbus_name_entry;
  * struct kdbus_reply - an expected reply
  * @by_cookie: in requester.requests while pending
  * @owed_link: in replier.owed while pending, then in requester.unread
- * @by_deadline: in bus.deadlines while pending with a deadline
+ * @by_deadline: in bus.deadlines while @has_deadline: while pending, or interrupted
  * @requester: who waits; NULL when it has gone
  * @replier: who has to answer, while pending
  * @name: to which the request was addressed, or NULL; a reference
  * @cookie: of the request
  * @deadline_ns: when it is too late
+ * @call_link: in requester.calls, if the call is synchronous
+ * @call: who waits for it there; or NULL
+ * @answer: what has come for that; counted in the queue of the requester, but not in it
+ * @error: what the call ends with; 0 if that is not known, or there is an answer
+ * @is_sync: the call is synchronous
+ * @is_interrupted: nobody waits just now, but may come back until the deadline
+ * @is_answering: it is resolved, and the answer is on its way
  * @is_pending: not resolved
  * @is_queued: the request was not received yet
- * @has_deadline: there is a moment to wait for
+ * @has_deadline: there is a moment that is waited for
  */
 struct kdbus_reply {
 	struct rb_node by_cookie;
@@ -42,6 +52,13 @@ struct kdbus_reply {
 	struct kdbus_name_entry *name;
 	u64 cookie;
 	u64 deadline_ns;
+	struct list_head call_link;
+	struct kdbus_call *call;
+	struct kdbus_queue_entry *answer;
+	int error;
+	bool is_sync;
+	bool is_interrupted;
+	bool is_answering;
 	bool is_pending;
 	bool is_queued;
 	bool has_deadline;
@@ -52,17 +69,13 @@ void kdbus_reply_exit_cache(void);
 
 /**
  * kdbus_reply_new() - expect a reply, with the request counted as queued
- * @requester: who waits
+ * @msg: the request; its sender waits, with msg.call if there is one
  * @replier: who has to answer
- * @name: to which the request is addressed, or NULL
- * @cookie: of the request
- * @deadline_ns: absolute
  *
  * Return: 0, -EMLINK, -EEXIST (the same pair has the same cookie pending; not in
  * a strict domain) or -ENOMEM.
  */
-int kdbus_reply_new(struct kdbus_conn *requester, struct kdbus_conn *replier,
-		    struct kdbus_name_entry *name, u64 cookie, u64 deadline_ns,
+int kdbus_reply_new(const struct kdbus_message *msg, struct kdbus_conn *replier,
 		    struct kdbus_reply **reply_out);
 /* the request could not be queued, or nobody will get it; who waits is told by somebody else */
 void kdbus_reply_cancel(struct kdbus_bus *bus, struct kdbus_reply *reply);
@@ -74,10 +87,35 @@ bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply);
 
 /**
  * kdbus_reply_take() - @replier answers
+ * @sync_out: a reply that is waited for in a call, and wants kdbus_reply_answer(); or NULL
  *
  * Return: whether @requester waited for that; from now on it does not.
  */
-bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie);
+bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie,
+		      struct kdbus_reply **sync_out);
+
+/**
+ * kdbus_reply_answer() - what a call was waiting for
+ * @answer: from kdbus_queue_make(), or NULL
+ * @error: why there is none
+ *
+ * Return: whether somebody wants it; if not, the answer stays with the caller.
+ */
+bool kdbus_reply_answer(struct kdbus_bus *bus, struct kdbus_reply *reply,
+			struct kdbus_queue_entry *answer, int error);
+
+/* is there an interrupted call with that cookie; from now on @call waits for it */
+bool kdbus_reply_resume(struct kdbus_call *call, u64 cookie);
+
+/**
+ * kdbus_reply_leave() - @call waits no more
+ * @error: as to kdbus_call_end()
+ * @answer_out: with 0: what has come, to be released by kdbus_queue_release()
+ *
+ * Return: 0 or the errno of SEND.
+ */
+int kdbus_reply_leave(struct kdbus_bus *bus, struct kdbus_call *call, int error,
+		      struct kdbus_queue_entry **answer_out);
 
 /* the request has passed to @replier, who has to answer now; @reply may be NULL */
 void kdbus_reply_redirect(struct kdbus_bus *bus, struct kdbus_reply *reply,

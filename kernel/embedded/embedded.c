@@ -121,6 +121,9 @@ static void host_conn_emptied(struct kdbus_conn *conn)
 		container_of(conn->host, struct kdbus_embedded_handle, caller);
 	uint64_t count;
 
+	/* another process finds out by itself */
+	if (handle->fd < 0)
+		return;
 	/* the core says so once for each time that it said the opposite */
 	if (handle->fd >= 0 && read(handle->fd, &count, sizeof(count)) < 0)
 		return;
@@ -214,6 +217,8 @@ static const struct kdbus_host_ops embedded_ops = {
 	.meta_fake = embedded_meta_fake,
 	.meta_free = embedded_meta_free,
 	.meta_export = embedded_meta_export,
+	.cancel_get = embedded_cancel_get,
+	.cancel_put = embedded_cancel_put,
 	.uid_make = host_uid_make,
 	.gid_make = host_gid_make,
 	.clock = host_clock,
@@ -221,6 +226,7 @@ static const struct kdbus_host_ops embedded_ops = {
 	.conn_wake = host_conn_wake,
 	.conn_emptied = host_conn_emptied,
 	.conn_lost = host_conn_lost,
+	.call_wake = embedded_call_wake,
 	.deadline_changed = host_deadline_changed,
 	.taken = host_taken,
 };
@@ -469,18 +475,25 @@ struct kdbus_embedded_handle *kdbus_embedded_close(struct kdbus_embedded_handle 
 	return NULL;
 }
 
-int kdbus_embedded_command(struct kdbus_embedded_handle *handle, unsigned long nr, void *cmd)
-{
-	if (nr > UINT32_MAX)
-		return -ENOTTY;
-	return kdbus_handle_command(handle->handle, nr, (uintptr_t)cmd);
-}
 
 int embedded_command_at(struct kdbus_embedded_handle *handle, unsigned long nr, u64 address)
 {
 	if (nr > UINT32_MAX)
 		return -ENOTTY;
 	return kdbus_handle_command(handle->handle, nr, address);
+}
+
+int embedded_start_at(struct kdbus_embedded_handle *handle, unsigned long nr, u64 address,
+		      struct embedded_waiter *waiter, struct kdbus_call **call_out)
+{
+	if (nr > UINT32_MAX)
+		return -ENOTTY;
+	return kdbus_handle_start(handle->handle, nr, address, waiter, call_out);
+}
+
+int embedded_end(struct kdbus_embedded_handle *handle, struct kdbus_call *call, int error)
+{
+	return kdbus_handle_end(handle->handle, call, error);
 }
 
 struct kdbus_conn *embedded_handle_conn(struct kdbus_embedded_handle *handle)

@@ -110,6 +110,9 @@ struct kdbus_embedded_handle *kdbus_embedded_close(struct kdbus_embedded_handle 
  * @nr: KDBUS_CMD_*
  * @cmd: its struct in the memory of this process, written back as the ABI says
  *
+ * A synchronous SEND blocks the thread, until the reply comes from another one, or the call is
+ * over for another reason; -EINTR when a signal was handled.
+ *
  * Return: 0 or the negative errno of the ABI.
  */
 int kdbus_embedded_command(struct kdbus_embedded_handle *handle, unsigned long nr, void *cmd);

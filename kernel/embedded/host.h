@@ -5,6 +5,7 @@
 #include "kernel/core/domain.h"
 #include "kernel/embedded/embedded.h"
 
+struct kdbus_call;
 struct kdbus_embedded_handle;
 
 /**
@@ -62,6 +63,36 @@ int embedded_open_for(struct kdbus_embedded *embedded, const char *path,
 		      struct kdbus_embedded_handle **handle_out);
 /* a command at @address of the process that the handle works for */
 int embedded_command_at(struct kdbus_embedded_handle *handle, unsigned long nr, u64 address);
+
+/**
+ * struct embedded_waiter - somebody for whom a synchronous SEND waits
+ * @wake: it is over: embedded_end() is due.  Called at any time, with locks held, and takes note
+ *	only
+ */
+struct embedded_waiter {
+	void (*wake)(struct embedded_waiter *waiter);
+};
+
+/**
+ * embedded_start_at() - embedded_command_at() for one who can wait
+ * @waiter: who; outlives the call
+ * @call_out: with KDBUS_CALL_WAITS: a synchronous SEND is under way.  The handle may run other
+ *	commands meanwhile, and must not be closed before embedded_end()
+ *
+ * Return: 0, KDBUS_CALL_WAITS (kernel/core/call.h) or a negative errno.
+ */
+int embedded_start_at(struct kdbus_embedded_handle *handle, unsigned long nr, u64 address,
+		      struct embedded_waiter *waiter, struct kdbus_call **call_out);
+/**
+ * embedded_end() - what came of it, written to where the command is
+ * @error: 0 after wake(); -ECANCELED or -ETIMEDOUT; -EINTR leaves it open for one who comes back
+ *	with the same cookie
+ *
+ * Return: 0 or the negative errno of SEND.
+ */
+int embedded_end(struct kdbus_embedded_handle *handle, struct kdbus_call *call, int error);
+/* our copy of its CANCEL_FD, borrowed; or -1 */
+int embedded_call_cancel_fd(const struct kdbus_call *call);
 /* what the handle has become; for a connection, NULL if not */
 struct kdbus_conn *embedded_handle_conn(struct kdbus_embedded_handle *handle);
 struct kdbus_endpoint *embedded_handle_endpoint(struct kdbus_embedded_handle *handle);
@@ -85,6 +116,8 @@ int embedded_pool_fd(void *pool);
 int embedded_pool_map(void *pool, const void **address_out, size_t *size_out);
 
 /* payload.c */
+/* our descriptor for the caller's @number, borrowed; or -EBADF */
+int embedded_caller_fd(const struct embedded_caller *caller, int number);
 int embedded_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts,
 			    struct kdbus_payload **payload_out);
 struct kdbus_payload *embedded_payload_get(struct kdbus_payload *payload);
@@ -92,6 +125,11 @@ void embedded_payload_put(struct kdbus_payload *payload);
 int embedded_payload_copy(struct kdbus_payload *payload, void *pool, u64 offset);
 unsigned int embedded_payload_install(void *caller, struct kdbus_payload *payload, s32 *memfds_out,
 				      s32 *fds_out);
+
+/* call.c */
+int embedded_cancel_get(void *caller, s32 fd, void **cancel_out);
+void embedded_cancel_put(void *cancel);
+void embedded_call_wake(void *waiter);
 
 /* meta.c */
 int embedded_meta_capture(void *caller, u64 mask, struct kdbus_meta **meta_out);

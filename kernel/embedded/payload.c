@@ -70,7 +70,7 @@ static struct imported *to_imported(struct engine_payload *payload)
 }
 
 /* the descriptor that the caller calls @number; or -EBADF */
-static int caller_fd(const struct embedded_caller *caller, int number)
+int embedded_caller_fd(const struct embedded_caller *caller, int number)
 {
 	if (caller->process)
 		return caller->process->ops->get_fd(caller->process, number);
@@ -81,7 +81,7 @@ static int caller_fd(const struct embedded_caller *caller, int number)
 static int import_memfd(const struct embedded_caller *caller, const struct kdbus_part *part,
 			int *fd_out)
 {
-	int fd, seals, from = caller_fd(caller, part->fd);
+	int fd, seals, from = embedded_caller_fd(caller, part->fd);
 	struct statfs fs;
 	struct stat st;
 
@@ -129,7 +129,7 @@ static int import_fds(const struct embedded_caller *caller, const struct kdbus_p
 	if (!payload->fds)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < part->n_fds; i++) {
-		from = caller_fd(caller, part->fds[i]);
+		from = embedded_caller_fd(caller, part->fds[i]);
 		flags = from < 0 ? -1 : fcntl(from, F_GETFL);
 		if (flags < 0)
 			return -EBADF;

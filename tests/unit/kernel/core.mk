@@ -7,6 +7,7 @@ libkdbus_test_a_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
 core_tests = \
 	test-core-activator \
 	test-core-alloc \
+	test-core-call \
 	test-core-connection \
 	test-core-handle \
 	test-core-info \
@@ -30,6 +31,10 @@ test_core_activator_LDADD = $(core_test_ldadd)
 test_core_alloc_SOURCES = %D%/test-core-alloc.c
 test_core_alloc_CPPFLAGS = $(core_test_cppflags)
 test_core_alloc_LDADD = $(core_test_ldadd)
+
+test_core_call_SOURCES = %D%/test-core-call.c
+test_core_call_CPPFLAGS = $(core_test_cppflags)
+test_core_call_LDADD = $(core_test_ldadd)
 
 test_core_connection_SOURCES = %D%/test-core-connection.c
 test_core_connection_CPPFLAGS = $(core_test_cppflags)

@@ -27,7 +27,7 @@ static const struct {
 	{KDBUS_CMD_CONN_INFO, sizeof(struct kdbus_cmd_info), NULL, 0},
 	{KDBUS_CMD_BUS_CREATOR_INFO, sizeof(struct kdbus_cmd_info), NULL, 0},
 	{KDBUS_CMD_LIST, sizeof(struct kdbus_cmd_list), NULL, 0xf},
-	{KDBUS_CMD_SEND, sizeof(struct kdbus_cmd_send), NULL, 0},
+	{KDBUS_CMD_SEND, sizeof(struct kdbus_cmd_send), NULL, 1},
 	{KDBUS_CMD_RECV, sizeof(struct kdbus_cmd_recv), NULL, 7},
 	{KDBUS_CMD_NAME_ACQUIRE, sizeof(struct kdbus_cmd), NULL, 7},
 	{KDBUS_CMD_NAME_RELEASE, sizeof(struct kdbus_cmd), NULL, 0},

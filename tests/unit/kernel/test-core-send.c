@@ -814,7 +814,7 @@ TEST(negotiation)
 	cmd_init(&cmd, sizeof(cmd.send), KDBUS_FLAG_NEGOTIATE);
 	cmd.send.return_flags = 5;
 	expect_eq(peer_command(&s.a, KDBUS_CMD_SEND, &cmd), 0);
-	expect_eq(cmd.send.flags, 0);
+	expect_eq(cmd.send.flags, KDBUS_SEND_SYNC_REPLY);
 	expect_eq(cmd.send.return_flags, 0);
 
 	/* of both: nothing is sent */
