@@ -9,4 +9,3 @@ libbase_a_SOURCES = \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \
 	%D%/siphash.c %D%/siphash.h
-libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBSYSTEMD_CFLAGS)

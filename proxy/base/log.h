@@ -5,7 +5,9 @@
  * return what went wrong.  Nothing is allocated, so running out of memory can be
  * logged.  What a message contains may come from a client: characters that could
  * forge another line or move a terminal are escaped, and a line has an end (about
- * 2000 bytes).  Whatever a client can cause goes through a struct log_limit.
+ * 2000 bytes).  Whatever a client can cause goes through a struct log_limit.  Nothing
+ * waits for a reader: what a target does not take at once is lost and counted, and the
+ * count is logged when it takes something again.
  */
 #pragma once
 

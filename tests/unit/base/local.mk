@@ -24,5 +24,5 @@ TESTS += test-htable
 check_PROGRAMS += test-log
 test_log_SOURCES = %D%/test-log.c
 test_log_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
-test_log_LDADD = libbase.a $(LIBSYSTEMD_LIBS) libtap.a libfault.a
+test_log_LDADD = libbase.a libtap.a libfault.a
 TESTS += test-log
