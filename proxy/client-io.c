@@ -71,6 +71,12 @@ static void client_read_auth(struct client *client, struct inbound_chunk *chunk)
 		client_authenticated(client);
 }
 
+static void client_pause(struct client *client, bool is_paused)
+{
+	client->is_read_paused = is_paused;
+	client->account->is_waiting = is_paused;
+}
+
 /* Stops where the answers are more than the client may have; what is left is kept. */
 static void client_read_messages(struct client *client, struct inbound_chunk *chunk)
 {
@@ -93,9 +99,11 @@ static void client_read_messages(struct client *client, struct inbound_chunk *ch
 		/* what waits now came later */
 		if (message->payload.n_fds)
 			loop_timer_disarm(&client->fds_timer);
+		message_charge(message, client->account);
 		dispatch_message(client, message);
 		message_unref(message);
-		client->is_read_paused = client_is_overfull(client);
+		if (client->state != CLIENT_CLOSED)
+			client_pause(client, client_must_pause(client));
 	}
 	if (client->state == CLIENT_CLOSED)
 		return;
@@ -165,6 +173,7 @@ static void client_read(struct client *client)
 /* it is gone: what is for it goes nowhere, and all that it has sent is still to be read */
 static void client_hang_up(struct client *client)
 {
+	client->is_hung_up = true;
 	client->is_write_broken = true;
 	client->is_blocked = false;
 	list_move_tail(&client->ready_link, &client->daemon->ready);
@@ -281,12 +290,11 @@ static void client_check_answers(struct client *client)
 {
 	const struct daemon_limits *limits = &client->daemon->limits;
 
-	if (client->is_read_paused)
-		client->is_read_paused =
-			client->out.n_answer_bytes > limits->max_outgoing_bytes / 2 ||
-			client->out.n_answer_fds > limits->max_outgoing_fds / 2;
-	else
-		client->is_read_paused = client_is_overfull(client);
+	client_pause(client,
+		     client_must_pause(client) ||
+			     (client->is_read_paused &&
+			      (client->out.n_answer_bytes > limits->max_outgoing_bytes / 2 ||
+			       client->out.n_answer_fds > limits->max_outgoing_fds / 2)));
 	/* what has been read of it already is the next thing to do */
 	if (client->in.kept && !client->is_read_paused)
 		client_set_ready(client);

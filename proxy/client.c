@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/admission.h"
 #include "proxy/client-io.h"
 #include "proxy/daemon.h"
 #include "proxy/monitor.h"
@@ -35,11 +36,9 @@ void client_set_state(struct client *client, enum client_state state)
 	assert(client_next_states[old] & 1 << state);
 	client->state = state;
 	if (is_incomplete(old) && !is_incomplete(state)) {
-		list_del(&client->incomplete_link);
-		daemon->counts.n_incomplete--;
+		admission_leave(daemon, client);
 		if (state != CLIENT_CLOSED)
 			daemon->counts.n_active++;
-		daemon_resume_accept(daemon);
 	} else if (state == CLIENT_CLOSED) {
 		daemon->counts.n_active--;
 	}
@@ -61,6 +60,15 @@ static void client_fds_expired(struct loop_timer *timer)
 		client_close(client, "file descriptors were not claimed in time");
 }
 
+/* some of what it has sent has been received */
+static void client_relieved(struct message_account *account)
+{
+	struct client *client = account->owner;
+
+	if (!client_must_pause(client))
+		client_set_ready(client);
+}
+
 int client_new(struct daemon *daemon, int fd, const char *guid)
 {
 	struct client *client;
@@ -70,7 +78,7 @@ int client_new(struct daemon *daemon, int fd, const char *guid)
 	if (!client)
 		goto no_memory;
 	client->auth = calloc(1, sizeof(*client->auth));
-	if (!client->auth)
+	if (!client->auth || message_account_new(client, client_relieved, &client->account) < 0)
 		goto no_memory;
 	r = creds_init_socket(&client->creds, fd);
 	if (r < 0)
@@ -78,7 +86,9 @@ int client_new(struct daemon *daemon, int fd, const char *guid)
 	client->daemon = daemon;
 	client->source.fd = fd;
 	client->source.dispatch = client_dispatch;
-	r = loop_add(&daemon->loop, &client->source, EPOLLIN);
+	r = admission_has_place(daemon, &client->creds) ? 0 : -EUSERS;
+	if (!r)
+		r = loop_add(&daemon->loop, &client->source, EPOLLIN);
 	if (r < 0) {
 		creds_deinit(&client->creds);
 		goto failed;
@@ -91,18 +101,16 @@ int client_new(struct daemon *daemon, int fd, const char *guid)
 	loop_timer_init(&client->fds_timer, client_fds_expired);
 	INIT_LIST_HEAD(&client->ready_link);
 	list_add_tail(&client->link, &daemon->clients);
-	list_add_tail(&client->incomplete_link, &daemon->incomplete);
-	daemon->counts.n_incomplete++;
-	client->deadline_ns = loop_now_ns() + daemon->limits.auth_timeout_ns;
-	if (!loop_timer_is_armed(&daemon->auth_timer))
-		loop_timer_arm(&daemon->loop, &daemon->auth_timer, client->deadline_ns);
+	admission_enter(daemon, client);
 	return 0;
 
 no_memory:
 	r = -ENOMEM;
 failed:
-	if (client)
+	if (client) {
+		message_account_close(client->account);
 		free(client->auth);
+	}
 	free(client);
 	close(fd);
 	return r;
@@ -145,9 +153,9 @@ void client_close(struct client *client, const char *why)
 	loop_timer_disarm(&client->fds_timer);
 	inbound_deinit(&client->in);
 	outbound_deinit(&client->out);
+	client->account = message_account_close(client->account);
 	list_del(&client->ready_link);
 	list_move_tail(&client->link, &daemon->dead);
-	daemon_resume_accept(daemon);
 }
 
 void client_free(struct client *client)
@@ -172,6 +180,20 @@ bool client_is_overfull(const struct client *client)
 
 	return client->out.n_answer_bytes > limits->max_outgoing_bytes ||
 	       client->out.n_answer_fds > limits->max_outgoing_fds;
+}
+
+bool client_must_pause(const struct client *client)
+{
+	const struct daemon_limits *limits = &client->daemon->limits;
+	const struct message_account *account = client->account;
+
+	if (client_is_overfull(client))
+		return true;
+	/* of who is gone the rest is not much, and is to be heard; and a single message passes */
+	if (client->is_hung_up)
+		return false;
+	return (account->n_bytes && account->n_bytes >= limits->max_incoming_bytes) ||
+	       (account->n_fds && account->n_fds >= limits->max_incoming_fds);
 }
 
 /* position up to which the bus has queued to the client by now */
@@ -274,6 +296,8 @@ int client_hello(struct client *client)
 
 	if (daemon->counts.n_active >= daemon->limits.max_completed)
 		return DRIVER_HELLO_LIMIT;
+	if (daemon->limits.has_no_users)
+		return DRIVER_HELLO_USER_LIMIT;
 	r = access_identify(&daemon->access, client);
 	if (r < 0)
 		return r;

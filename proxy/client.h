@@ -45,8 +45,9 @@ enum client_state {
  * @identity: the rules that apply to it, from Hello on
  * @next_identity: while a reload is being prepared: those that will
  * @auth: the conversation, in AUTH only
- * @deadline_ns: when it must have said Hello
+ * @began_ns: when it came
  * @in, @out: bytes from and to the socket
+ * @account: its messages that others have not received yet
  * @fds_timer: descriptors that no message has claimed, or an unfinished message
  *	that has some, may stay until then
  * @caller: what the driver sees of it: its connection of the engine (from Hello on,
@@ -59,8 +60,9 @@ enum client_state {
  * @is_blocked: the socket is full
  * @is_write_broken: the other end does not read any more: what is left to be read
  *	from it is still taken
- * @is_read_paused: it does not read the answers that it asks for: so it is not read from,
- *	and what has been read already waits in in.kept
+ * @is_hung_up: nobody is at the other end
+ * @is_read_paused: it does not read the answers that it asks for, or has sent more than its
+ *	receivers read: so it is not read from, and what has been read already waits in in.kept
  * @n_dropped: copies that it could not take as a monitor or an eavesdropper
  */
 struct client {
@@ -73,9 +75,10 @@ struct client {
 	struct policy_identity *identity;
 	struct policy_identity *next_identity;
 	struct auth *auth;
-	uint64_t deadline_ns;
+	uint64_t began_ns;
 	struct inbound in;
 	struct outbound out;
+	struct message_account *account;
 	struct loop_timer fds_timer;
 	struct driver_caller caller;
 	uint64_t position;
@@ -87,6 +90,7 @@ struct client {
 	bool is_anonymous : 1;
 	bool is_blocked : 1;
 	bool is_write_broken : 1;
+	bool is_hung_up : 1;
 	bool is_read_paused : 1;
 	uint64_t n_dropped;
 };
@@ -96,7 +100,7 @@ struct client {
  * @fd: taken, also on failure
  * @guid: of the listening address; borrowed for the client's life
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno; -EUSERS: there is no place for it, as the log says.
  */
 int client_new(struct daemon *daemon, int fd, const char *guid);
 
@@ -119,6 +123,8 @@ void client_set_ready(struct client *client);
 
 /* more answers wait for it than it may have */
 bool client_is_overfull(const struct client *client);
+/* what it has sent and what it does not read are so much that it is not to be read from */
+bool client_must_pause(const struct client *client);
 
 /* writes a batch of what there is; called by the end of a turn */
 void client_flush(struct client *client);

@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "proxy/admission.h"
 #include "proxy/daemon-host.h"
 #include "proxy/listener.h"
 #include "proxy/monitor.h"
@@ -20,7 +21,7 @@ enum {
 	CHUNK_SIZE = 256 * 1024,
 	MAX_MESSAGE_FDS = 253,	 /* what one sendmsg() can carry */
 	MAX_OUTGOING_FDS = 1024, /* in answers, which nobody but the client is charged for */
-	ACCEPT_PAUSE_MS = 200,	 /* when there are no descriptors left */
+	UNSENT_BYTES = 1 << 20,	 /* more than a batch that a socket has not taken yet */
 	RETRY_MS = 20,		 /* when too many descriptors are in flight */
 	LOG_INTERVAL_MS = 10000, /* rate limit of lines that clients cause */
 	LOG_BURST = 20,
@@ -28,58 +29,7 @@ enum {
 
 #define NS_PER_MS UINT64_C(1000000)
 
-/* accepting */
-
-void daemon_pause_accept(struct daemon *daemon, bool for_want_of_fds)
-{
-	struct listener *listener;
-
-	if (!daemon->is_accept_paused)
-		list_for_each_entry(listener, &daemon->listeners, link)
-			loop_modify(&daemon->loop, &listener->source, 0);
-	daemon->is_accept_paused = true;
-	if (for_want_of_fds && !loop_timer_is_armed(&daemon->accept_timer)) {
-		if (log_limit_pass(&daemon->log_refused))
-			log_warning("No file descriptors left: new connections have to wait");
-		loop_timer_arm(&daemon->loop, &daemon->accept_timer,
-			       loop_now_ns() + ACCEPT_PAUSE_MS * NS_PER_MS);
-	}
-}
-
-void daemon_resume_accept(struct daemon *daemon)
-{
-	struct listener *listener;
-
-	if (!daemon->is_accept_paused || loop_timer_is_armed(&daemon->accept_timer) ||
-	    daemon->counts.n_incomplete >= daemon->limits.max_incomplete)
-		return;
-	daemon->is_accept_paused = false;
-	list_for_each_entry(listener, &daemon->listeners, link)
-		loop_modify(&daemon->loop, &listener->source, EPOLLIN);
-}
-
-static void daemon_accept_expired(struct loop_timer *timer)
-{
-	daemon_resume_accept(container_of(timer, struct daemon, accept_timer));
-}
-
 /* timers */
-
-static void daemon_auth_expired(struct loop_timer *timer)
-{
-	struct daemon *daemon = container_of(timer, struct daemon, auth_timer);
-	uint64_t now = loop_now_ns();
-	struct client *client;
-
-	while ((client = list_first_entry_or_null(&daemon->incomplete, struct client,
-						  incomplete_link))) {
-		if (client->deadline_ns > now) {
-			loop_timer_arm(&daemon->loop, timer, client->deadline_ns);
-			return;
-		}
-		client_close(client, "did not say Hello in time");
-	}
-}
 
 static void daemon_retry_expired(struct loop_timer *timer)
 {
@@ -191,10 +141,22 @@ void daemon_set_limits(struct daemon *daemon, const struct config *config)
 		limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_BYTES, UINT32_MAX);
 	limits->max_outgoing_fds =
 		limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_UNIX_FDS, MAX_OUTGOING_FDS);
+	limits->max_incoming_bytes =
+		limit_value(config, CONFIG_LIMIT_MAX_INCOMING_BYTES, UINT32_MAX);
+	limits->max_incoming_fds =
+		limit_value(config, CONFIG_LIMIT_MAX_INCOMING_UNIX_FDS, MAX_OUTGOING_FDS);
+	/* where both come to the same, whoever sends to one that does not read gets errors: that one
+	 * is not to stop it */
+	if (limits->max_incoming_bytes >= limits->max_outgoing_bytes)
+		limits->max_incoming_bytes += limits->inbound.max_message_size + UNSENT_BYTES;
+	if (limits->max_incoming_fds >= limits->max_outgoing_fds)
+		limits->max_incoming_fds += limits->inbound.max_message_fds + MAX_MESSAGE_FDS;
 	limits->max_incomplete =
 		limit_value(config, CONFIG_LIMIT_MAX_INCOMPLETE_CONNECTIONS, UINT32_MAX);
 	limits->max_completed =
 		limit_value(config, CONFIG_LIMIT_MAX_COMPLETED_CONNECTIONS, UINT32_MAX);
+	limits->has_no_replies = !config->limits[CONFIG_LIMIT_MAX_REPLIES_PER_CONNECTION].value;
+	limits->has_no_users = !config->limits[CONFIG_LIMIT_MAX_CONNECTIONS_PER_USER].value;
 	limits->driver.n_names =
 		limit_value(config, CONFIG_LIMIT_MAX_NAMES_PER_CONNECTION, UINT32_MAX);
 	limits->driver.n_matches =
@@ -204,17 +166,19 @@ void daemon_set_limits(struct daemon *daemon, const struct config *config)
 void daemon_get_engine_limits(const struct config *config, struct engine_limits *limits_out)
 {
 	uint64_t bytes = limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_BYTES, UINT32_MAX / 2);
+	uint32_t n_fds = limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_UNIX_FDS, UINT32_MAX);
 
 	*limits_out = (struct engine_limits){
 		/* a sender gets a third of half a pool: so much that it is max_outgoing_bytes */
-		.pool_size = (6 * bytes + 4095) & ~UINT64_C(4095),
+		.pool_size = (6 * bytes + 4096) & ~UINT64_C(4095),
 		.n_conns_user =
 			limit_value(config, CONFIG_LIMIT_MAX_CONNECTIONS_PER_USER, UINT32_MAX),
 		.n_names_conn =
 			limit_value(config, CONFIG_LIMIT_MAX_NAMES_PER_CONNECTION, UINT32_MAX),
 		.n_replies_conn =
 			limit_value(config, CONFIG_LIMIT_MAX_REPLIES_PER_CONNECTION, UINT32_MAX),
-		.n_fds_user = limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_UNIX_FDS, UINT32_MAX),
+		/* 0 would be the default */
+		.n_fds_user = n_fds ? n_fds : 1,
 		.n_fds_msg =
 			limit_value(config, CONFIG_LIMIT_MAX_MESSAGE_UNIX_FDS, MAX_MESSAGE_FDS),
 		/* the bytes are the limit */
@@ -291,12 +255,10 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 		return -ENOMEM;
 	INIT_LIST_HEAD(&daemon->listeners);
 	INIT_LIST_HEAD(&daemon->clients);
-	INIT_LIST_HEAD(&daemon->incomplete);
 	INIT_LIST_HEAD(&daemon->ready);
 	INIT_LIST_HEAD(&daemon->waiting);
 	INIT_LIST_HEAD(&daemon->dead);
-	loop_timer_init(&daemon->accept_timer, daemon_accept_expired);
-	loop_timer_init(&daemon->auth_timer, daemon_auth_expired);
+	admission_init(daemon);
 	loop_timer_init(&daemon->retry_timer, daemon_retry_expired);
 	loop_timer_init(&daemon->reply_timer, daemon_reply_expired);
 	log_limit_init(&daemon->log_refused, LOG_INTERVAL_MS, LOG_BURST);

@@ -38,10 +38,14 @@ struct daemon_limits {
 	uint64_t auth_timeout_ns;
 	uint64_t pending_fd_timeout_ns;
 	uint64_t reply_timeout_ns; /* 0: never */
+	uint64_t max_incoming_bytes;
+	uint32_t max_incoming_fds;
 	uint64_t max_outgoing_bytes;
 	uint32_t max_outgoing_fds;
 	uint32_t max_incomplete;
 	uint32_t max_completed;
+	bool has_no_replies;   /* max_replies_per_connection is 0, which the engine cannot say */
+	bool has_no_users;     /* max_connections_per_user is */
 	struct driver_limits driver;
 };
 
@@ -69,8 +73,10 @@ struct daemon {
 	struct match_registry *monitor_matches;
 
 	struct list_head listeners;
-	struct loop_timer accept_timer; /* while accept() is paused for want of descriptors */
+	struct loop_timer accept_timer; /* while accept() is paused: see admission.c */
 	bool is_accept_paused;
+	bool is_short_of_fds;
+	bool is_crowded;
 
 	struct list_head clients;
 	struct list_head incomplete;
@@ -140,7 +146,3 @@ void daemon_broadcast(struct daemon *daemon, struct message *message);
 
 /* the client is flushed again after a while */
 void daemon_retry_later(struct daemon *daemon, struct client *client);
-
-/* accept() is paused, or goes on, as limits and descriptors say */
-void daemon_pause_accept(struct daemon *daemon, bool for_want_of_fds);
-void daemon_resume_accept(struct daemon *daemon);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "proxy/address.h"
+#include "proxy/admission.h"
 #include "proxy/base/cleanup.h"
 #include "proxy/daemon.h"
 
@@ -39,20 +40,18 @@ static void listener_dispatch(struct loop_source *source, uint32_t events)
 	int fd, r;
 
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		if (daemon->counts.n_incomplete >= daemon->limits.max_incomplete) {
-			daemon_pause_accept(daemon, false);
+		if (!admission_may_accept(daemon))
 			return;
-		}
 		fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			    errno == ENOMEM)
-				daemon_pause_accept(daemon, true);
+				admission_pause(daemon);
 			/* all others are about the one connection that is gone */
 			return;
 		}
 		r = client_new(daemon, fd, listener->guid);
-		if (r < 0 && log_limit_pass(&daemon->log_refused))
+		if (r < 0 && r != -EUSERS && log_limit_pass(&daemon->log_refused))
 			log_warning("A connection could not be accepted: %s", strerror(-r));
 	}
 }

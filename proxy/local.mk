@@ -30,6 +30,7 @@ libwire_a_SOURCES = \
 noinst_LIBRARIES += libproxy.a
 libproxy_a_SOURCES = \
 	%D%/access.c %D%/access.h \
+	%D%/admission.c %D%/admission.h \
 	%D%/client-io.c %D%/client-io.h \
 	%D%/client.c %D%/client.h \
 	%D%/config-log.h \

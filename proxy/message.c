@@ -13,9 +13,60 @@
 #include <string.h>
 #include <unistd.h>
 
+static void message_account_unref(struct message_account *account)
+{
+	if (!--account->refcount)
+		free(account);
+}
+
+int message_account_new(void *owner, void (*relieved)(struct message_account *account),
+			struct message_account **account_out)
+{
+	struct message_account *account;
+
+	account = malloc(sizeof(*account));
+	if (!account)
+		return -ENOMEM;
+	*account = (struct message_account){.refcount = 1, .relieved = relieved, .owner = owner};
+	*account_out = account;
+	return 0;
+}
+
+struct message_account *message_account_close(struct message_account *account)
+{
+	if (account) {
+		account->owner = NULL;
+		account->is_waiting = false;
+		message_account_unref(account);
+	}
+	return NULL;
+}
+
+void message_charge(struct message *message, struct message_account *account)
+{
+	account->refcount++;
+	account->n_bytes += message->payload.size;
+	account->n_fds += message->payload.n_fds;
+	message->account = account;
+}
+
+static void message_discharge(struct message *message)
+{
+	struct message_account *account = message->account;
+
+	account->n_bytes -= message->payload.size;
+	account->n_fds -= message->payload.n_fds;
+	if (account->is_waiting)
+		account->relieved(account);
+	message_account_unref(account);
+}
+
 static void message_release(struct engine_payload *payload)
 {
 	struct message *message = message_from_payload(payload);
+
+	if (message->account)
+		message_discharge(message);
 
 	for (uint32_t i = 0; i < payload->n_fds; i++)
 		if (payload->fds[i] >= 0)

@@ -13,11 +13,34 @@
 #include "proxy/wire-writer.h"
 #include "proxy/wire.h"
 
+/**
+ * struct message_account - what there is of the messages of one sender
+ * @refcount: of the sender, and of each message
+ * @n_fds, @n_bytes: of messages that are not gone, wherever they wait
+ * @relieved: called while @is_waiting is set, when some are gone; may only take note
+ * @owner: for @relieved; NULL: the sender is gone
+ */
+struct message_account {
+	uint32_t refcount;
+	uint32_t n_fds;
+	uint64_t n_bytes;
+	void (*relieved)(struct message_account *account);
+	void *owner;
+	bool is_waiting;
+};
+
+/* a reference; 0 or -ENOMEM */
+int message_account_new(void *owner, void (*relieved)(struct message_account *account),
+			struct message_account **account_out);
+/* the sender is gone; NULL is fine */
+struct message_account *message_account_close(struct message_account *account);
+
 struct message {
 	struct engine_payload payload;
 	struct wire_header header; /* valid for payload.data */
 	uint8_t *bytes;		   /* == payload.data */
 	bool is_bytes_owned;	   /* in an allocation of their own */
+	struct message_account *account; /* or NULL */
 };
 
 /**
@@ -51,6 +74,9 @@ int message_new_finish(struct wire_writer *writer, struct message **message_out)
  */
 int message_new_renamed(const struct message *message, const char *sender, size_t sender_len,
 			struct message **message_out);
+
+/* counts the message in @account until it is gone; once */
+void message_charge(struct message *message, struct message_account *account);
 
 static inline struct message *message_ref(struct message *message)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "proxy/admission.h"
 #include "proxy/config-log.h"
 #include "proxy/daemon.h"
 
@@ -61,7 +62,7 @@ int daemon_reload(struct daemon *daemon, char **text_out)
 		config_free(daemon->config);
 		daemon->config = config;
 		learned_users_ask(daemon);
-		daemon_resume_accept(daemon);
+		admission_update(daemon);
 		log_info("Configuration was reloaded");
 	} else {
 		config_free(config);

@@ -105,6 +105,8 @@ int translate_send(struct client *client, struct message *message)
 		return -ENXIO;
 	}
 	if (header->type == WIRE_CALL && !(header->flags & WIRE_NO_REPLY_EXPECTED)) {
+		if (daemon->limits.has_no_replies)
+			return -EMLINK;
 		send.flags |= KDBUS_MSG_EXPECT_REPLY;
 		send.timeout_ns = ENGINE_NO_TIMEOUT;
 		if (daemon->limits.reply_timeout_ns)

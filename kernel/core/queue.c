@@ -131,6 +131,9 @@ static int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user, bool i
 		return r;
 	quota = &queue->quotas[index];
 
+	/* the limit may be smaller than a message: one of each user always has room */
+	if (!quota->n_msgs && kdbus_conn_is_direct(conn) && !kdbus_conn_is_strict(conn))
+		is_exempt = true;
 	if (!is_exempt) {
 		if (avail < queue->memory)
 			return -ENOBUFS;

@@ -14,6 +14,7 @@ conformance_programs = \
 	%D%/test-hello \
 	%D%/test-hostile \
 	%D%/test-large \
+	%D%/test-limits \
 	%D%/test-listen \
 	%D%/test-log \
 	%D%/test-malformed \
@@ -47,6 +48,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_hello_LDADD = $(conformance_ldadd)
 %C%_test_hostile_LDADD = $(conformance_ldadd)
 %C%_test_large_LDADD = $(conformance_ldadd)
+%C%_test_limits_LDADD = $(conformance_ldadd)
 %C%_test_listen_LDADD = $(conformance_ldadd)
 %C%_test_log_LDADD = $(conformance_ldadd)
 %C%_test_malformed_LDADD = $(conformance_ldadd)

@@ -143,19 +143,44 @@ struct conn *conn_new(const char *address)
 	return conn;
 }
 
-struct conn *conn_new_nobody(const char *address)
+/* what counts is who calls connect() */
+static struct conn *as_nobody(struct conn *(*connect)(const char *address), const char *address)
 {
 	enum { NOBODY = 65534 };
 	struct conn *conn;
 
 	if (getuid())
 		skip("needs to be run by root");
-	/* what counts is who calls connect() */
 	expect_eq(setresgid(NOBODY, NOBODY, 0), 0);
 	expect_eq(setresuid(NOBODY, NOBODY, 0), 0);
-	conn = conn_auth(address, true);
+	conn = connect(address);
 	expect_eq(setresuid(0, 0, 0), 0);
 	expect_eq(setresgid(0, 0, 0), 0);
+	return conn;
+}
+
+static struct conn *connect_nul(const char *address)
+{
+	struct conn *conn = conn_open(address);
+
+	conn_write(conn, "", 1);
+	return conn;
+}
+
+static struct conn *connect_auth(const char *address)
+{
+	return conn_auth(address, true);
+}
+
+struct conn *conn_open_nobody(const char *address)
+{
+	return as_nobody(connect_nul, address);
+}
+
+struct conn *conn_new_nobody(const char *address)
+{
+	struct conn *conn = as_nobody(connect_auth, address);
+
 	conn_hello(conn);
 	return conn;
 }

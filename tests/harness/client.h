@@ -43,8 +43,9 @@ struct conn *conn_take_fd(int fd);
 struct conn *conn_auth(const char *address, bool with_fds);
 /* connected, authenticated, descriptors negotiated, registered */
 struct conn *conn_new(const char *address);
-/* the same as the user nobody, whom the configuration must let in; skips the test unless root runs
- * it */
+/* As the user nobody, whom the configuration must let in; the test is skipped unless root runs it.
+ * Connected with the NUL sent; registered. */
+struct conn *conn_open_nobody(const char *address);
 struct conn *conn_new_nobody(const char *address);
 struct conn *conn_close(struct conn *conn);
 /* sends Hello, takes its reply and NameAcquired */

@@ -76,7 +76,8 @@ TEST(users_share_what_is_left)
 	}
 }
 
-/* what takes no room in a pool takes memory of a direct receiver, and counts for him */
+/* What takes no room in a pool takes memory of a direct receiver, and counts for him.  One message
+ * that is too much by itself has room with him, the next has not. */
 TEST(zeros_count_for_a_direct_receiver)
 {
 	struct kdbus_vec zeros = {.size = 2 * MiB};
@@ -93,8 +94,9 @@ TEST(zeros_count_for_a_direct_receiver)
 		cmd_add(&msg, KDBUS_ITEM_PAYLOAD_VEC, &zeros, sizeof(zeros));
 	expect_eq(peer_send_msg(&a, &msg), 0);
 	msg.msg.dst_id = direct.id;
+	expect_eq(peer_send_msg(&a, &msg), 0);
 	expect_eq(peer_send_msg(&a, &msg), -ENOBUFS);
-	expect_nothing(&direct);
+	expect_eq(peer_send_to(&a, direct.id, 9, 0), -ENOBUFS);
 	peer_deinit(&direct);
 	peer_deinit(&b);
 	peer_deinit(&a);
