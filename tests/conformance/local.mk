@@ -34,7 +34,8 @@ conformance_scripts = %D%/test-applications %D%/test-dbusmock %D%/test-libraries
 	%D%/test-tools
 dist_check_SCRIPTS += $(conformance_scripts)
 EXTRA_DIST += %D%/policy-rules.h %D%/run-subject %D%/session.sh %D%/subject.py \
-	%D%/app-gio.py %D%/peer-dbus.py %D%/peer-gio.py
+	%D%/app-gio.py %D%/peer-dbus.py %D%/peer-gio.py \
+	%D%/peer-next.py
 
 check_PROGRAMS += $(conformance_programs)
 conformance_ldadd = libharness.a libtap.a
@@ -72,6 +73,10 @@ check_PROGRAMS += %D%/peer-libdbus
 %C%_peer_libdbus_CFLAGS = $(AM_CFLAGS) $(DBUS_CFLAGS)
 %C%_peer_libdbus_LDADD = $(DBUS_LIBS)
 endif
+
+check_PROGRAMS += %D%/peer-sdbus
+%C%_peer_sdbus_CFLAGS = $(AM_CFLAGS) $(LIBSYSTEMD_CFLAGS)
+%C%_peer_sdbus_LDADD = $(LIBSYSTEMD_LIBS)
 
 TEST_EXTENSIONS += .bus
 BUS_LOG_DRIVER = $(LOG_DRIVER)
