@@ -30,6 +30,8 @@ INCLUDES = [
     # what a message consists of is the seam's word, and the host carries it
     ('kernel/embedded', r'kernel/(core|embedded)/|kernel/engine/engine\.h|' + BASE + '|' + UAPI),
     ('kernel/engine', r'kernel/|' + BASE),
+    # programs of their own, by the ABI alone
+    ('kernel/tools', r'kernel/(tools|engine)/|' + BASE + '|' + UAPI),
     ('proxy/base', BASE),
     ('policy-parser', r'policy-parser/|' + BASE),
     ('driver-emu', r'driver-emu/|kernel/engine/|policy-parser/|' + '|'.join([BASE, UAPI, WIRE])),

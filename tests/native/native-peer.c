@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A service that was written for kdbusfs
+ *
+ * Nothing but the ABI, below /sys/fs/kdbus: it takes the first bus that it finds, owns
+ * com.example.Native, and answers D-Bus calls.  Where there is no kdbusfs, kdbus-run makes it
+ * work all the same: test-native.c, which starts it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/include/uapi/linux/kdbus.h"
+#include "tests/harness/message.h"
+#include "tests/harness/tap.h"
+
+#define MOUNT	  "/sys/fs/kdbus"
+#define NAME	  "com.example.Native"
+#define POOL_SIZE (4u << 20)
+
+/**
+ * struct peer - this service
+ * @fd: its connection
+ * @id: on the bus
+ * @pool: mapped
+ * @bloom_size: of the filters on this bus
+ * @serial: of the last message sent
+ */
+struct peer {
+	int fd;
+	uint64_t id;
+	const uint8_t *pool;
+	uint64_t bloom_size;
+	uint32_t serial;
+};
+
+/* a command or message with items */
+struct command {
+	union {
+		uint64_t size;
+		struct kdbus_cmd cmd;
+		struct kdbus_cmd_hello hello;
+		struct kdbus_cmd_match match;
+		struct kdbus_msg msg;
+		uint64_t space[1024];
+	};
+};
+
+static struct kdbus_item *add_item(struct command *command, uint64_t type, const void *data,
+				   size_t size)
+{
+	struct kdbus_item *item = (void *)((uint8_t *)command + ((command->size + 7) & ~7ULL));
+
+	item->size = 16 + size;
+	item->type = type;
+	if (data)
+		memcpy(item->data, data, size);
+	command->size = (uint8_t *)item + item->size - (uint8_t *)command;
+	return item;
+}
+
+/* the first bus there is */
+static void find_endpoint(char path[512])
+{
+	DIR *dir = opendir(MOUNT);
+	struct dirent *entry;
+	struct stat st;
+
+	expect(dir != NULL);
+	*path = '\0';
+	while ((entry = readdir(dir)))
+		if (*entry->d_name >= '0' && *entry->d_name <= '9')
+			snprintf(path, 512, MOUNT "/%s/bus", entry->d_name);
+	closedir(dir);
+	expect(*path);
+	expect_eq(stat(path, &st), 0);
+	expect(S_ISREG(st.st_mode));
+	expect_eq(access(path, R_OK | W_OK), 0);
+	expect_eq(open(MOUNT "/none/bus", O_RDWR), -1);
+	expect_eq(errno, ENOENT);
+}
+
+static void peer_connect(struct peer *peer)
+{
+	struct command hello = {.hello = {.size = sizeof(hello.hello),
+					  .flags = KDBUS_HELLO_ACCEPT_FD,
+					  .attach_flags_send = _KDBUS_ATTACH_ANY,
+					  .attach_flags_recv = KDBUS_ATTACH_CREDS,
+					  .pool_size = POOL_SIZE}};
+	struct kdbus_cmd_free cmd_free = {.size = sizeof(cmd_free)};
+	struct pollfd pollfd = {.events = POLLIN | POLLOUT};
+	const struct kdbus_item *item;
+	char path[512], byte;
+	struct stat st;
+	int fd, copy;
+
+	find_endpoint(path);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	expect_ge(fd, 0);
+	expect_eq(fstat(fd, &st), 0);
+	expect(S_ISREG(st.st_mode));
+	expect_eq(ioctl(fd, KDBUS_CMD_LIST, &cmd_free), -1);
+	expect_eq(errno, EBADFD);
+	expect_eq(ioctl(fd, _IO('T', 1), NULL), -1);
+	expect_eq(errno, ENOTTY);
+	expect_eq(ioctl(fd, KDBUS_CMD_HELLO, NULL), -1);
+	expect_eq(errno, EFAULT);
+	pollfd.fd = fd;
+	expect_eq(poll(&pollfd, 1, -1), 1);
+	expect_eq(pollfd.revents, POLLERR | POLLHUP);
+
+	/* whichever descriptor: it is one open file */
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 100);
+	expect_ge(copy, 100);
+	expect_eq(ioctl(fd, KDBUS_CMD_HELLO, &hello), 0);
+	expect_eq(close(fd), 0);
+	expect_eq(ioctl(copy, KDBUS_CMD_HELLO, &hello), -1);
+	expect_eq(errno, EBADFD);
+	pollfd.fd = copy;
+	expect_eq(poll(&pollfd, 1, -1), 1);
+	expect_eq(pollfd.revents, POLLOUT);
+	expect_eq(read(copy, &byte, 1), -1);
+	expect_eq(errno, EINVAL);
+
+	peer->fd = copy;
+	peer->id = hello.hello.id;
+	expect(mmap(NULL, POOL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, copy, 0) == MAP_FAILED);
+	expect_eq(errno, EPERM);
+	peer->pool = mmap(NULL, POOL_SIZE, PROT_READ, MAP_SHARED, copy, 0);
+	expect(peer->pool != MAP_FAILED);
+	item = (const void *)(peer->pool + hello.hello.offset);
+	expect_eq((uint64_t)item->type, (uint64_t)KDBUS_ITEM_BLOOM_PARAMETER);
+	peer->bloom_size = item->bloom_parameter.size;
+	cmd_free.offset = hello.hello.offset;
+	expect_eq(ioctl(copy, KDBUS_CMD_FREE, &cmd_free), 0);
+}
+
+static void peer_acquire(struct peer *peer)
+{
+	struct command cmd = {.cmd = {.size = sizeof(cmd.cmd)}};
+
+	add_item(&cmd, KDBUS_ITEM_NAME, NAME, sizeof(NAME));
+	expect_eq(ioctl(peer->fd, KDBUS_CMD_NAME_ACQUIRE, &cmd), 0);
+	expect(cmd.cmd.return_flags & KDBUS_NAME_PRIMARY);
+}
+
+/* all signals */
+static void peer_match(struct peer *peer)
+{
+	struct command cmd = {.match = {.size = sizeof(cmd.match), .cookie = 1}};
+	uint64_t any = KDBUS_MATCH_ID_ANY;
+
+	add_item(&cmd, KDBUS_ITEM_ID, &any, sizeof(any));
+	expect_eq(ioctl(peer->fd, KDBUS_CMD_MATCH_ADD, &cmd), 0);
+}
+
+/* sending */
+
+enum { IN_MEMORY, IN_FILE };
+
+static int payload_file(const struct blob *bytes)
+{
+	int fd = memfd_create("payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	expect_ge(fd, 0);
+	expect_eq(write(fd, bytes->data, bytes->size), (ssize_t)bytes->size);
+	expect_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL),
+		  0);
+	return fd;
+}
+
+/* @msg is taken.  @dst_id: KDBUS_DST_ID_BROADCAST for a signal */
+static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, int where)
+{
+	bool is_call = msg->type == MSG_CALL && !(msg->flags & MSG_NO_REPLY);
+	struct command out = {.msg = {.size = sizeof(out.msg),
+				      .dst_id = dst_id,
+				      .payload_type = KDBUS_PAYLOAD_DBUS}};
+	struct kdbus_cmd_send cmd = {.size = sizeof(cmd), .msg_address = (uintptr_t)&out};
+	struct blob bytes = {0};
+	struct kdbus_item *item;
+	int fd = -1;
+
+	msg->serial = ++peer->serial;
+	msg_encode(msg, &bytes);
+	out.msg.cookie = msg->serial;
+	if (is_call) {
+		out.msg.flags = KDBUS_MSG_EXPECT_REPLY;
+		out.msg.timeout_ns = 1ULL << 62;
+	} else if (msg->type == MSG_SIGNAL) {
+		out.msg.flags = KDBUS_MSG_SIGNAL;
+		/* for everybody who wants anything at all */
+		item = add_item(&out, KDBUS_ITEM_BLOOM_FILTER, NULL, 8 + peer->bloom_size);
+		memset(item->bloom_filter.data, 0xff, peer->bloom_size);
+	} else {
+		out.msg.cookie_reply = msg->reply_serial;
+	}
+	if (where == IN_FILE) {
+		fd = payload_file(&bytes);
+		item = add_item(&out, KDBUS_ITEM_PAYLOAD_MEMFD, NULL, sizeof(item->memfd));
+		item->memfd = (struct kdbus_memfd){.size = bytes.size, .fd = fd};
+	} else {
+		item = add_item(&out, KDBUS_ITEM_PAYLOAD_VEC, NULL, sizeof(item->vec));
+		item->vec =
+			(struct kdbus_vec){.size = bytes.size, .address = (uintptr_t)bytes.data};
+	}
+	expect_eq(ioctl(peer->fd, KDBUS_CMD_SEND, &cmd), 0);
+	if (fd >= 0)
+		close(fd);
+	blob_free(&bytes);
+	msg_free(msg);
+	return peer->serial;
+}
+
+/* receiving */
+
+/* the next D-Bus message, whoever sent it */
+static struct msg *peer_receive_any(struct peer *peer, uint64_t *src_out)
+{
+	struct kdbus_cmd_recv cmd = {.size = sizeof(cmd)};
+	struct kdbus_cmd_free cmd_free = {.size = sizeof(cmd_free)};
+	struct pollfd pollfd = {.fd = peer->fd, .events = POLLIN};
+	const struct kdbus_item *item;
+	const struct kdbus_msg *in;
+	struct blob bytes = {0};
+	struct msg *msg = NULL;
+
+	while (ioctl(peer->fd, KDBUS_CMD_RECV, &cmd) < 0) {
+		expect_eq(errno, EAGAIN);
+		expect_eq(poll(&pollfd, 1, 10000), 1);
+		expect_eq(pollfd.revents, POLLIN);
+	}
+	in = (const void *)(peer->pool + cmd.msg.offset);
+	for (item = in->items; (const uint8_t *)item < (const uint8_t *)in + in->size;
+	     item = (const void *)((const uint8_t *)item + ((item->size + 7) & ~7ULL)))
+		if (item->type == KDBUS_ITEM_PAYLOAD_OFF)
+			blob_bytes(&bytes, (const uint8_t *)in + item->vec.offset, item->vec.size);
+	*src_out = in->src_id;
+	expect_str(msg_parse(bytes.data, bytes.size, &msg), NULL);
+	expect_eq((uint64_t)msg->serial, (uint64_t)in->cookie);
+	blob_free(&bytes);
+	cmd_free.offset = cmd.msg.offset;
+	expect_eq(ioctl(peer->fd, KDBUS_CMD_FREE, &cmd_free), 0);
+	return msg;
+}
+
+/* the next that is not its own: a broadcast reaches its sender as well */
+static struct msg *peer_receive(struct peer *peer, uint64_t *src_out)
+{
+	struct msg *msg;
+
+	while ((msg = peer_receive_any(peer, src_out)) && *src_out == peer->id)
+		msg_free(msg);
+	return msg;
+}
+
+/* methods */
+
+static void answer_echo(struct peer *peer, const struct msg *call, uint64_t src, int where)
+{
+	const char *text;
+
+	msg_read(call, "s", &text);
+	peer_send(peer, msg_append(msg_return(call), "s", text), src, where);
+}
+
+/* calls the caller back, and answers with what it says */
+static void answer_call_back(struct peer *peer, const struct msg *call, uint64_t src)
+{
+	struct msg *reply;
+	const char *text;
+	uint32_t serial;
+	uint64_t from;
+
+	serial = peer_send(peer, msg_call(NULL, "/", "com.example.Native", "Who"), src, IN_MEMORY);
+	reply = peer_receive(peer, &from);
+	expect_eq(reply->type, MSG_RETURN);
+	expect_eq(reply->reply_serial, serial);
+	expect_eq(from, src);
+	msg_read(reply, "s", &text);
+	peer_send(peer, msg_append(msg_return(call), "s", text), src, IN_MEMORY);
+	msg_free(reply);
+}
+
+/* a child answers, on what it has inherited; and its end is not the end of the connection */
+static void answer_from_child(struct peer *peer, const struct msg *call, uint64_t src)
+{
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	expect_ge(pid, 0);
+	if (!pid) {
+		answer_echo(peer, call, src, IN_MEMORY);
+		close(peer->fd);
+		_exit(0);
+	}
+	expect_eq(waitpid(pid, &status, 0), pid);
+	expect_eq(status, 0);
+	peer->serial++;
+}
+
+/* false: it is to end */
+static bool serve(struct peer *peer)
+{
+	struct msg *heard, *call;
+	bool goes_on = true;
+	uint64_t src, from;
+	const char *text;
+
+	call = peer_receive(peer, &src);
+	expect_eq(call->type, MSG_CALL);
+	if (!strcmp(call->member, "Echo")) {
+		answer_echo(peer, call, src, IN_MEMORY);
+	} else if (!strcmp(call->member, "EchoInFile")) {
+		answer_echo(peer, call, src, IN_FILE);
+	} else if (!strcmp(call->member, "EchoFromChild")) {
+		answer_from_child(peer, call, src);
+	} else if (!strcmp(call->member, "CallBack")) {
+		answer_call_back(peer, call, src);
+	} else if (!strcmp(call->member, "Signal")) {
+		msg_read(call, "s", &text);
+		peer_send(peer,
+			  msg_append(msg_signal("/", "com.example.Native", "Said"), "s", text),
+			  KDBUS_DST_ID_BROADCAST, IN_MEMORY);
+		peer_send(peer, msg_return(call), src, IN_MEMORY);
+	} else if (!strcmp(call->member, "Hear")) {
+		/* the next signal, which the caller sends behind this call */
+		heard = peer_receive(peer, &from);
+		expect_eq(heard->type, MSG_SIGNAL);
+		expect_eq(from, src);
+		peer_send(peer, msg_append(msg_return(call), "s", heard->member), src, IN_MEMORY);
+		msg_free(heard);
+	} else {
+		expect_str(call->member, "Quit");
+		peer_send(peer, msg_return(call), src, IN_MEMORY);
+		goes_on = false;
+	}
+	msg_free(call);
+	return goes_on;
+}
+
+TEST_TIMEOUT(serves, 60)
+{
+	struct peer peer = {0};
+	struct kdbus_cmd cmd = {.size = sizeof(cmd)};
+
+	peer_connect(&peer);
+	peer_match(&peer);
+	peer_acquire(&peer);
+	while (serve(&peer))
+		;
+	expect_eq(ioctl(peer.fd, KDBUS_CMD_BYEBYE, &cmd), 0);
+	expect_eq(ioctl(peer.fd, KDBUS_CMD_BYEBYE, &cmd), -1);
+	expect_eq(errno, ECONNRESET);
+	munmap((void *)peer.pool, POOL_SIZE);
+	close(peer.fd);
+}
