@@ -38,16 +38,6 @@ int driver_run_reload_config(struct driver_call *call)
 	return driver_reply_finish(call, &writer);
 }
 
-static int for_each_activatable(struct driver_call *call,
-				int (*fn)(void *userdata, const char *name), void *userdata)
-{
-	const struct driver *driver = call->driver;
-
-	if (!driver->ops->activatable)
-		return 0;
-	return driver->ops->activatable(driver->userdata, fn, userdata);
-}
-
 static int put_name(void *userdata, const char *name)
 {
 	wire_put_string(userdata, name);
@@ -56,37 +46,41 @@ static int put_name(void *userdata, const char *name)
 
 int driver_run_list_activatable_names(struct driver_call *call)
 {
+	const struct driver *driver = call->driver;
 	struct wire_writer writer;
 	size_t mark;
 
 	driver_reply_init(call, &writer);
 	mark = wire_put_array(&writer, 4);
 	wire_put_string(&writer, DRIVER_NAME);
-	for_each_activatable(call, put_name, &writer);
+	if (driver->ops->activatable)
+		driver->ops->activatable(driver->userdata, put_name, &writer);
 	wire_end_array(&writer, mark, 4);
 	return driver_reply_finish(call, &writer);
 }
 
-static int is_name(void *userdata, const char *name)
-{
-	return strcmp(userdata, name) == 0;
-}
-
 int driver_run_start_service(struct driver_call *call)
 {
-	__cleanup(driver_record_release) struct driver_record record = {0};
 	const char *name = wire_read_string(&call->args, NULL);
-	int r = DRIVER_NOT_FOUND;
+	const struct driver *driver = call->driver;
+	int r = DRIVER_START_UNKNOWN;
 
-	/* COMPAT: a name that runs, but could not be started, is unknown here */
-	if (for_each_activatable(call, is_name, (void *)name))
-		r = driver_look_up(call, name, 0, &record);
-	if (r < 0)
-		return r;
-	if (r == DRIVER_NOT_FOUND)
+	if (driver->ops->start_service)
+		r = driver->ops->start_service(driver->userdata, call->caller,
+					       call->message->header.serial, name);
+	switch (r) {
+	case DRIVER_START_RUNNING:
+		return driver_reply_u32(call, START_ALREADY_RUNNING);
+	case DRIVER_START_UNKNOWN:
+		/* COMPAT: so is a name that runs, but could not be started */
 		return driver_fail(call, DRIVER_ERROR_SERVICE_UNKNOWN,
 				   "The name %s was not provided by any .service files", name);
-	return driver_reply_u32(call, START_ALREADY_RUNNING);
+	case DRIVER_START_LIMIT:
+		return driver_fail(call, DRIVER_ERROR_LIMITS_EXCEEDED, DRIVER_TOO_MANY_STARTS, name,
+				   driver->limits.n_starts);
+	default:
+		return r;
+	}
 }
 
 int driver_run_update_environment(struct driver_call *call)
@@ -95,9 +89,9 @@ int driver_run_update_environment(struct driver_call *call)
 	uint32_t end;
 	int r;
 
-	if (!driver->ops->set_environment)
+	if (!driver->ops->set_environment || driver->flags & DRIVER_FIXED_ENVIRONMENT)
 		return driver_fail(call, DRIVER_ERROR_ACCESS_DENIED,
-				   "Cannot change the environment of what this bus starts");
+				   "Cannot change activation environment on a system bus.");
 	end = wire_read_array(&call->args, 8);
 	while (call->args.at < end && !call->args.failed) {
 		const char *name, *value;
@@ -106,6 +100,11 @@ int driver_run_update_environment(struct driver_call *call)
 		name = wire_read_string(&call->args, NULL);
 		value = wire_read_string(&call->args, NULL);
 		r = driver->ops->set_environment(driver->userdata, name, value);
+		if (r)
+			return r;
+	}
+	if (driver->ops->environment_changed) {
+		r = driver->ops->environment_changed(driver->userdata);
 		if (r)
 			return r;
 	}

@@ -12,6 +12,7 @@
 #include "driver-emu/driver.h"
 
 struct driver {
+	unsigned flags; /* DRIVER_* of its options */
 	struct engine *engine;
 	struct match_registry *matches;
 	const struct driver_ops *ops;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Properties of the driver: what this bus can do
  *
- * All are constant.  Features names only what is true: header fields that are not
- * known are removed before anybody sees them.
+ * All are constant.  Features names only what is true: when other names can be started
+ * there is a signal; header fields that are not known are removed before anybody sees
+ * them.
  *
  * See the specification, "org.freedesktop.DBus.Properties" and "Message Bus
  * Properties".
@@ -22,10 +23,13 @@ static void put_strings(struct wire_writer *writer, const char *const *strings, 
 
 void driver_put_features(struct driver *driver, struct wire_writer *writer)
 {
-	static const char *const features[] = {"HeaderFiltering"};
+	static const char *const features[] = {
+		"ActivatableServicesChanged", "HeaderFiltering",
+		"SystemdActivation", /* the last one */
+	};
+	bool has_systemd = driver->flags & DRIVER_SYSTEMD_ACTIVATION;
 
-	(void)driver;
-	put_strings(writer, features, sizeof(features) / sizeof(features[0]));
+	put_strings(writer, features, sizeof(features) / sizeof(features[0]) - !has_systemd);
 }
 
 void driver_put_interfaces(struct driver *driver, struct wire_writer *writer)

@@ -352,6 +352,7 @@ int driver_new(const struct driver_options *options, struct driver **driver_out)
 	driver = calloc(1, sizeof(*driver));
 	if (!driver)
 		return -ENOMEM;
+	driver->flags = options->flags;
 	driver->engine = options->engine;
 	driver->matches = options->matches;
 	driver->ops = options->ops;

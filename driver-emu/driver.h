@@ -49,10 +49,12 @@ struct driver_caller {
  * struct driver_limits - the configured limits that the driver itself enforces
  * @n_names: max_names_per_connection; the unique name and queued entries count
  * @n_matches: max_match_rules_per_connection
+ * @n_starts: max_pending_service_starts, which the proxy enforces
  */
 struct driver_limits {
 	uint32_t n_names;
 	uint32_t n_matches;
+	uint32_t n_starts;
 };
 
 /**
@@ -69,6 +71,18 @@ struct driver_stats {
 enum driver_hello {
 	DRIVER_HELLO_LIMIT = 1,	 /* max_completed_connections */
 	DRIVER_HELLO_USER_LIMIT, /* max_connections_per_user */
+};
+
+/* text of LimitsExceeded: the name, and the limit as uint32_t */
+#define DRIVER_TOO_MANY_STARTS                                                                     \
+	"The maximum number of pending activations has been reached, activation of %s failed "     \
+	"(max_pending_service_starts=%u)"
+
+/* what driver_ops.start_service() may answer besides */
+enum driver_start {
+	DRIVER_START_RUNNING = 1, /* somebody has the name */
+	DRIVER_START_UNKNOWN,	  /* no such name */
+	DRIVER_START_LIMIT,	  /* max_pending_service_starts */
 };
 
 #define DRIVER_MAX_RULE 512
@@ -96,6 +110,13 @@ struct driver_ops {
 	/* One variable of the environment of what gets started.  0 or -ENOMEM.
 	 * NULL: nobody may change it. */
 	int (*set_environment)(void *userdata, const char *name, const char *value);
+	/* The variables that one call sets are all set.  0 or -ENOMEM.  Optional. */
+	int (*environment_changed)(void *userdata);
+	/* Starts what has the name @name.  0: @caller will get its answer to the call
+	 * @serial later, from the proxy; enum driver_start; or -ENOMEM.  Optional: nothing
+	 * can be started. */
+	int (*start_service)(void *userdata, struct driver_caller *caller, uint32_t serial,
+			     const char *name);
 	/* Calls @fn for each activatable name until it returns non-zero, and returns
 	 * that.  Without the driver's own.  Optional: there are none. */
 	int (*activatable)(void *userdata, int (*fn)(void *fn_userdata, const char *name),
@@ -108,14 +129,19 @@ struct driver_ops {
 			   void *fn_userdata);
 };
 
+#define DRIVER_SYSTEMD_ACTIVATION (1u << 0) /* systemd starts services: a feature */
+#define DRIVER_FIXED_ENVIRONMENT  (1u << 1) /* nobody may change what services inherit */
+
 /**
  * struct driver_options - how to make a driver
+ * @flags: DRIVER_*
  * @engine: borrowed
  * @guid: of the bus, 32 hex digits; copied
  * @matches: registry of all callers' rules; borrowed
  * @ops, @userdata: borrowed
  */
 struct driver_options {
+	unsigned flags;
 	struct engine *engine;
 	const char *guid;
 	struct match_registry *matches;

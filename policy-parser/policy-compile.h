@@ -133,6 +133,19 @@ DEFINE_CLEANUP(struct policy_grants *, policy_grants_free);
 const struct policy_holder *policy_grants_find(const struct policy_grants *grants,
 					       const char *name);
 
+/**
+ * policy_grants_pin() - a database in which certain names have entries of their own
+ * @names: well-known names; in any order, some perhaps twice
+ * @grants_out: a copy of @grants, to be released with policy_grants_free()
+ *
+ * An entry that is added says what held before: what the wildcard above it grants, or
+ * else that everybody may see it, which grants nothing.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int policy_grants_pin(const struct policy_grants *grants, const char *const *names, size_t n_names,
+		      struct policy_grants **grants_out);
+
 /* UPLOAD */
 
 enum policy_step_kind {

@@ -132,7 +132,8 @@ int access_reload(struct daemon *daemon, const struct config *config)
 		r = access_prepare(&next, &daemon->clients);
 	/* behind it nothing can fail */
 	if (!r)
-		r = holders_load(daemon->holders, next.policy, daemon->owner_uid);
+		r = holders_load(daemon->holders, next.policy, daemon->owner_uid,
+				 &daemon->activation.held);
 	list_for_each_entry(client, &daemon->clients, link) {
 		if (!r && client->next_identity) {
 			policy_identity_unref(client->identity);
@@ -264,6 +265,18 @@ static void print_client(FILE *stream, const struct client *client)
 	fprintf(stream, "pid=%d comm=\"%s\")", (int)client->creds.pid, comm);
 }
 
+void access_print_peer(const struct client *client, char text[ACCESS_MAX_PEER])
+{
+	FILE *stream;
+
+	*text = '\0';
+	stream = client ? fmemopen(text, ACCESS_MAX_PEER, "w") : NULL;
+	if (!stream)
+		return;
+	print_client(stream, client);
+	fclose(stream);
+}
+
 void access_print_rule(const struct daemon *daemon, const struct policy_verdict *verdict,
 		       char *text, size_t size)
 {
@@ -366,6 +379,21 @@ int access_may_deliver(struct daemon *daemon, struct client *src, struct client 
 		access_log_allowed(daemon, &verdict, src, dst, message);
 	if (!policy_may_receive(dst->identity, facts, &sender, &verdict))
 		return access_refused(access, &verdict, true, dst);
+	return 0;
+}
+
+int access_may_wait(struct daemon *daemon, struct client *src, const struct message *message)
+{
+	struct access *access = &daemon->access;
+	struct policy_message *facts = access_facts(access, message);
+	struct policy_peer receiver = {.header_name = message_destination(message)};
+	struct policy_verdict verdict;
+
+	facts->flags &= POLICY_MESSAGE_REPLY;
+	if (!policy_may_send(src->identity, facts, &receiver, &verdict))
+		return access_refused(access, &verdict, false, NULL);
+	if (verdict.log)
+		access_log_allowed(daemon, &verdict, src, NULL, message);
 	return 0;
 }
 

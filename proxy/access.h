@@ -97,6 +97,15 @@ bool access_may_connect(const struct daemon *daemon, const struct client *client
 int access_may_deliver(struct daemon *daemon, struct client *src, struct client *dst,
 		       const struct message *message, unsigned flags);
 
+/**
+ * access_may_wait() - may @message wait for whoever will own its destination?
+ *
+ * The sender's rules, for an owner who has that name and no other.
+ *
+ * Return: 0, or -EACCES, and access_explain() knows why.
+ */
+int access_may_wait(struct daemon *daemon, struct client *src, const struct message *message);
+
 /* may @client say this to the driver?  0 or -EACCES */
 int access_may_call_driver(struct daemon *daemon, struct client *client,
 			   const struct message *message);
@@ -111,6 +120,11 @@ void access_end_message(struct access *access);
 /* " rule=FILE:LINE" of the rule that decided */
 void access_print_rule(const struct daemon *daemon, const struct policy_verdict *verdict,
 		       char *text, size_t size);
+
+#define ACCESS_MAX_PEER 96
+
+/* " (uid=0 pid=1 comm="...")"; "" for NULL, who is not known */
+void access_print_peer(const struct client *client, char text[ACCESS_MAX_PEER]);
 
 #define ACCESS_MAX_TEXT 2048
 

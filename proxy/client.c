@@ -100,6 +100,8 @@ int client_new(struct daemon *daemon, int fd, const char *guid)
 	client->caller.unique_name = NULL;
 	loop_timer_init(&client->fds_timer, client_fds_expired);
 	INIT_LIST_HEAD(&client->ready_link);
+	INIT_LIST_HEAD(&client->starts);
+	INIT_LIST_HEAD(&client->reasons);
 	list_add_tail(&client->link, &daemon->clients);
 	admission_enter(daemon, client);
 	return 0;
@@ -131,6 +133,7 @@ static void client_disconnect(struct client *client)
 {
 	struct daemon *daemon = client->daemon;
 
+	activation_forget_client(client);
 	match_registry_clear(client->state == CLIENT_MONITOR ? daemon->monitor_matches
 							     : daemon->matches,
 			     &client->caller.matches);
@@ -208,10 +211,34 @@ void client_answer(struct client *client, struct message *message)
 	    !access_may_hear_driver(client->daemon, client, message))
 		return;
 	if (outbound_answer(&client->out, message, client_queued(client)) < 0) {
-		client_close(client, "out of memory");
+		client_out_of_memory(client);
 		return;
 	}
 	client_set_ready(client);
+}
+
+void client_out_of_memory(struct client *client)
+{
+	struct daemon *daemon = client->daemon;
+
+	if (!daemon->is_in_engine) {
+		client_close(client, "out of memory");
+		return;
+	}
+	client->is_doomed = true;
+	daemon->has_doomed = true;
+}
+
+void client_close_doomed(struct daemon *daemon)
+{
+	struct client *client, *tmp;
+
+	if (!daemon->has_doomed)
+		return;
+	daemon->has_doomed = false;
+	list_for_each_entry_safe(client, tmp, &daemon->clients, link)
+		if (client->is_doomed)
+			client_close(client, "out of memory");
 }
 
 void client_signal(struct client *client, struct message *message)
@@ -345,6 +372,7 @@ int client_become_monitor(struct client *client, struct match_rule *const *rules
 	struct daemon *daemon = client->daemon;
 	int r;
 
+	activation_forget_client(client);
 	match_registry_clear(daemon->matches, &client->caller.matches);
 	r = client_drain(client);
 	if (r < 0)

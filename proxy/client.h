@@ -50,6 +50,8 @@ enum client_state {
  * @account: its messages that others have not received yet
  * @fds_timer: descriptors that no message has claimed, or an unfinished message
  *	that has some, may stay until then
+ * @starts: its calls of StartServiceByName that have no answer yet
+ * @reasons: why some of its calls will have none, see activation_take_reason()
  * @caller: what the driver sees of it: its connection of the engine (from Hello on,
  *	NULL again as a monitor), its name, and its match rules or monitor rules
  * @position: how far the connection's queue has been received
@@ -63,6 +65,7 @@ enum client_state {
  * @is_hung_up: nobody is at the other end
  * @is_read_paused: it does not read the answers that it asks for, or has sent more than its
  *	receivers read: so it is not read from, and what has been read already waits in in.kept
+ * @is_doomed: to be closed as soon as the engine has returned
  * @n_dropped: copies that it could not take as a monitor or an eavesdropper
  */
 struct client {
@@ -80,6 +83,8 @@ struct client {
 	struct outbound out;
 	struct message_account *account;
 	struct loop_timer fds_timer;
+	struct list_head starts;
+	struct list_head reasons;
 	struct driver_caller caller;
 	uint64_t position;
 	struct engine_received *held;
@@ -92,6 +97,7 @@ struct client {
 	bool is_write_broken : 1;
 	bool is_hung_up : 1;
 	bool is_read_paused : 1;
+	bool is_doomed : 1;
 	uint64_t n_dropped;
 };
 
@@ -137,6 +143,11 @@ void client_flush(struct client *client);
  * A client for which there is no memory is closed.
  */
 void client_answer(struct client *client, struct message *message);
+
+/* closes a client that an answer could not be made for; at once, or where the engine is at work,
+ * and does not want to be called, by client_close_doomed() */
+void client_out_of_memory(struct client *client);
+void client_close_doomed(struct daemon *daemon);
 
 /* a signal of the bus that the client's rules want: lost and counted without memory */
 void client_signal(struct client *client, struct message *message);

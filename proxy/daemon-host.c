@@ -5,6 +5,7 @@
 #include "proxy/daemon-host.h"
 
 #include "proxy/daemon.h"
+#include "proxy/dispatch.h"
 #include "proxy/monitor.h"
 #include "proxy/parties.h"
 #include "proxy/translate.h"
@@ -160,6 +161,36 @@ static void host_lost(void *userdata, struct engine_conn *conn, uint64_t src_id)
 		    (int)client->creds.uid, (int)client->creds.pid, sender);
 }
 
+static int host_may_wait(void *userdata, struct engine_conn *src, void *activator_userdata,
+			 const struct engine_send *send)
+{
+	return activation_may_wait(activator_userdata, client_of(src),
+				   message_from_payload(send->payload));
+}
+
+static void host_waits(void *userdata, void *activator_userdata)
+{
+	activation_note_waits(activator_userdata);
+}
+
+static void host_taken(void *userdata, void *activator_userdata)
+{
+	activation_note_taken(activator_userdata);
+}
+
+static void host_undelivered(void *userdata, struct engine_conn *src, struct engine_conn *dst,
+			     const struct engine_received *received, int error)
+{
+	struct daemon *daemon = userdata;
+
+	if (!received->is_shared)
+		return;
+	daemon->is_in_engine = true;
+	dispatch_refused(client_of(src), message_from_payload(received->payload), error);
+	daemon->is_in_engine = false;
+	access_end_message(&daemon->access);
+}
+
 static void host_deadline(void *userdata, uint64_t deadline_ns)
 {
 	struct daemon *daemon = userdata;
@@ -181,6 +212,10 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon)
 		.accepts = host_accepts,
 		.lost = host_lost,
 		.deadline = host_deadline,
+		.may_wait = host_may_wait,
+		.waits = host_waits,
+		.taken = host_taken,
+		.undelivered = host_undelivered,
 	};
 }
 
@@ -239,8 +274,37 @@ static int ops_reload(void *userdata, char **text_out)
 static int ops_set_environment(void *userdata, const char *name, const char *value)
 {
 	struct daemon *daemon = userdata;
+	int r;
 
-	return environment_set(&daemon->environment, name, value);
+	r = environment_set(&daemon->environment, name, value);
+	if (!r)
+		r = activation_tell_variable(&daemon->activation, name, value);
+	return r;
+}
+
+static int ops_environment_changed(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	return activation_tell_environment(&daemon->activation);
+}
+
+static int ops_start_service(void *userdata, struct driver_caller *caller, uint32_t serial,
+			     const char *name)
+{
+	struct daemon *daemon = userdata;
+
+	return activation_start_service(&daemon->activation, client_of_caller(caller), serial,
+					name);
+}
+
+static int ops_activatable(void *userdata, int (*fn)(void *fn_userdata, const char *name),
+			   void *fn_userdata)
+{
+	struct daemon *daemon = userdata;
+
+	activation_refresh(&daemon->activation);
+	return activation_list(&daemon->activation, fn, fn_userdata);
 }
 
 static void ops_stats(void *userdata, struct driver_stats *stats_out)
@@ -277,6 +341,9 @@ const struct driver_ops daemon_driver_ops = {
 	.pidfd = ops_pidfd,
 	.reload = ops_reload,
 	.set_environment = ops_set_environment,
+	.environment_changed = ops_environment_changed,
+	.start_service = ops_start_service,
+	.activatable = ops_activatable,
 	.stats = ops_stats,
 	.connections = ops_connections,
 };

@@ -137,6 +137,7 @@ void daemon_set_limits(struct daemon *daemon, const struct config *config)
 	limits->auth_timeout_ns = limit_ns(config, CONFIG_LIMIT_AUTH_TIMEOUT);
 	limits->pending_fd_timeout_ns = limit_ns(config, CONFIG_LIMIT_PENDING_FD_TIMEOUT);
 	limits->reply_timeout_ns = limit_ns(config, CONFIG_LIMIT_REPLY_TIMEOUT);
+	limits->start_timeout_ns = limit_ns(config, CONFIG_LIMIT_SERVICE_START_TIMEOUT);
 	limits->max_outgoing_bytes =
 		limit_value(config, CONFIG_LIMIT_MAX_OUTGOING_BYTES, UINT32_MAX);
 	limits->max_outgoing_fds =
@@ -161,6 +162,8 @@ void daemon_set_limits(struct daemon *daemon, const struct config *config)
 		limit_value(config, CONFIG_LIMIT_MAX_NAMES_PER_CONNECTION, UINT32_MAX);
 	limits->driver.n_matches =
 		limit_value(config, CONFIG_LIMIT_MAX_MATCH_RULES_PER_CONNECTION, UINT32_MAX);
+	limits->driver.n_starts =
+		limit_value(config, CONFIG_LIMIT_MAX_PENDING_SERVICE_STARTS, UINT32_MAX);
 }
 
 void daemon_get_engine_limits(const struct config *config, struct engine_limits *limits_out)
@@ -230,17 +233,41 @@ static int daemon_init_engine(struct daemon *daemon, const struct daemon_options
 	return loop_add(&daemon->loop, &daemon->engine_source, EPOLLIN);
 }
 
+static int daemon_init_environment(struct daemon *daemon)
+{
+	/* what the service manager says to the bus is not for what the bus starts */
+	static const char *const own[] = {
+		"LISTEN_FDNAMES", "LISTEN_FDS",	  "LISTEN_PID",	   "LISTEN_PIDFDID",
+		"NOTIFY_SOCKET",  "WATCHDOG_PID", "WATCHDOG_USEC",
+	};
+	int r;
+
+	r = environment_init(&daemon->environment, environ);
+	for (size_t i = 0; !r && i < sizeof(own) / sizeof(own[0]); i++)
+		environment_unset(&daemon->environment, own[i]);
+	return r;
+}
+
 static int daemon_init_holders(struct daemon *daemon)
 {
 	int r;
 
+	activation_make_directories(daemon->config);
 	r = holders_new(daemon->engine, &daemon->holders);
+	if (!r)
+		r = activation_prepare(&daemon->activation, daemon->config);
 	if (r < 0)
 		return r;
-	/* without it less is granted, to peers that need not even be there */
-	if (holders_load(daemon->holders, daemon->access.policy, daemon->owner_uid) < 0)
+	r = holders_load(daemon->holders, daemon->access.policy, daemon->owner_uid,
+			 &daemon->activation.held);
+	if (r < 0) {
+		/* less is granted, to peers that need not even be there */
 		log_warning("Peers without a proxy are granted nothing");
-	return 0;
+		r = holders_replace(daemon->holders, NULL, &daemon->activation.held);
+	}
+	if (!r)
+		activation_commit(&daemon->activation);
+	return r;
 }
 
 int daemon_new(struct config *config, const struct daemon_options *options,
@@ -286,7 +313,9 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	if (!r)
 		r = access_load(&daemon->access, config, &daemon->learned_users);
 	if (!r)
-		r = environment_init(&daemon->environment, environ);
+		activation_init(&daemon->activation, daemon, options->systemd_activation);
+	if (!r)
+		r = daemon_init_environment(daemon);
 	if (!r)
 		r = daemon_init_signals(daemon);
 	if (!r)
@@ -304,6 +333,10 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 		driver_options.ops = &daemon_driver_ops;
 		driver_options.userdata = daemon;
 		driver_options.limits = daemon->limits.driver;
+		if (options->systemd_activation)
+			driver_options.flags |= DRIVER_SYSTEMD_ACTIVATION;
+		if (config->servicehelper)
+			driver_options.flags |= DRIVER_FIXED_ENVIRONMENT;
 		r = driver_new(&driver_options, &daemon->driver);
 	}
 	if (r < 0) {
@@ -336,6 +369,7 @@ struct daemon *daemon_free(struct daemon *daemon)
 	if (daemon->engine_source.fd >= 0)
 		loop_remove(&daemon->loop, &daemon->engine_source);
 	holders_free(daemon->holders);
+	activation_deinit(&daemon->activation);
 	engine_close(daemon->engine);
 	match_registry_free(daemon->matches);
 	match_registry_free(daemon->monitor_matches);
@@ -374,6 +408,7 @@ static bool daemon_turn(void *userdata)
 	struct client *client;
 	LIST_HEAD(ready);
 
+	activation_turn(&daemon->activation);
 	/* what becomes ready while these are flushed has its turn next time */
 	list_splice_tail_init(&daemon->ready, &ready);
 	while ((client = list_first_entry_or_null(&ready, struct client, ready_link))) {

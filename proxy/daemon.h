@@ -16,6 +16,7 @@
 #include "kernel/engine/engine.h"
 #include "policy-parser/config.h"
 #include "proxy/access.h"
+#include "proxy/activation/activation.h"
 #include "proxy/base/log.h"
 #include "proxy/client.h"
 #include "proxy/environment.h"
@@ -40,6 +41,7 @@ struct daemon_limits {
 	uint64_t reply_timeout_ns; /* 0: never */
 	uint64_t max_incoming_bytes;
 	uint32_t max_incoming_fds;
+	uint64_t start_timeout_ns;
 	uint64_t max_outgoing_bytes;
 	uint32_t max_outgoing_fds;
 	uint32_t max_incomplete;
@@ -68,6 +70,7 @@ struct daemon {
 	struct access access;
 	struct holders *holders; /* what the engine knows of the policy */
 	struct learned_users learned_users;
+	struct activation activation;
 	struct driver *driver;
 	struct match_registry *matches;
 	struct match_registry *monitor_matches;
@@ -86,6 +89,9 @@ struct daemon {
 	struct loop_timer auth_timer;
 	struct loop_timer retry_timer;
 
+	bool is_in_engine; /* and must not call it: see client_out_of_memory() */
+	bool has_doomed;
+
 	struct message *hello;	    /* being dispatched: see monitor_await_hello() */
 	struct message *hello_news; /* what monitors get behind its reply */
 	struct loop_source signal_source;
@@ -101,10 +107,12 @@ struct daemon {
  * struct daemon_options - what the command line adds to the configuration
  * @engine: address of the engine
  * @engine_dir: where to serve it to other processes, or NULL
+ * @systemd_activation: systemd starts services
  */
 struct daemon_options {
 	const char *engine;
 	const char *engine_dir;
+	bool systemd_activation;
 };
 
 /**
@@ -128,7 +136,7 @@ int daemon_run(struct daemon *daemon);
  * daemon_reload() - read the configuration again
  * @text_out: why it is refused; to be freed by the caller
  *
- * What a reload applies: limits and rules.  What stays as it was at start: type,
+ * What a reload applies: limits, rules and service files.  What stays as it was at start: type,
  * user, fork, pidfile, listen addresses and authentication.
  *
  * Return: 0, CONFIG_REFUSED or a negative errno; then the old configuration is in

@@ -32,7 +32,7 @@ static void dispatch_error(struct client *client, const struct message *message,
 
 	if (synthetic_error(message->header.serial, client_sender(client, &len), error, text,
 			    &reply) < 0) {
-		client_close(client, "out of memory");
+		client_out_of_memory(client);
 		return;
 	}
 	monitor_feed_driver(client->daemon, client, reply);
@@ -79,6 +79,7 @@ static void dispatch_driver(struct client *client, struct message *message)
 		client_close(client, "out of memory");
 		return;
 	}
+	activation_settle(&daemon->activation, client);
 	for (unsigned i = 0; i < answer.n_messages; i++) {
 		if (is_addressed)
 			monitor_feed_driver(daemon, client, answer.messages[i]);
@@ -92,6 +93,22 @@ static void dispatch_driver(struct client *client, struct message *message)
 	if (answer.is_monitor && client->state != CLIENT_CLOSED &&
 	    client_become_monitor(client, answer.rules, answer.n_rules) < 0)
 		client_close(client, "out of memory");
+}
+
+/* The driver itself ignores signals.  Monitors see what it is told behind what follows from it. */
+static void dispatch_hint(struct client *client, struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	int r;
+
+	r = access_may_call_driver(daemon, client, message);
+	if (!r)
+		activation_hear(&daemon->activation, client, message);
+	monitor_feed(daemon, message);
+	if (r < 0)
+		dispatch_denied(client, message);
+	else
+		eavesdrop_feed_driver(daemon, client, message);
 }
 
 /* 0 if somebody has that name just now */
@@ -124,15 +141,21 @@ static int dispatch_resolve(struct client *client, const struct message *message
 	return r;
 }
 
-static void dispatch_refused(struct client *client, const struct message *message, int r)
+void dispatch_refused(struct client *client, const struct message *message, int r)
 {
 	bool no_auto_start = message->header.flags & WIRE_NO_AUTO_START;
 	enum driver_error error = driver_error_from_send(r, no_auto_start);
 	const char *destination = message_destination(message);
-	char text[WIRE_MAX_NAME + 64];
+	char text[WIRE_MAX_NAME + sizeof(DRIVER_TOO_MANY_STARTS) + 16];
 
 	if (r == -EACCES) {
 		dispatch_denied(client, message);
+		return;
+	}
+	if (r == ACTIVATION_LIMIT) {
+		snprintf(text, sizeof(text), DRIVER_TOO_MANY_STARTS, destination,
+			 client->daemon->limits.driver.n_starts);
+		dispatch_error(client, message, DRIVER_ERROR_LIMITS_EXCEEDED, text);
 		return;
 	}
 	switch (error) {
@@ -158,10 +181,51 @@ static bool is_known_type(const struct message *message)
 	return message->header.type >= WIRE_CALL && message->header.type <= WIRE_SIGNAL;
 }
 
+/* of a type that nobody knows: refused, if there is anybody to refuse it for */
+static void dispatch_unknown(struct client *client, const struct message *message)
+{
+	const char *destination = message_destination(message);
+
+	if (!dispatch_resolve(client, message) ||
+	    activation_find(&client->daemon->activation, destination))
+		dispatch_error(client, message, DRIVER_ERROR_ACCESS_DENIED,
+			       "Message type is unknown");
+	else
+		dispatch_refused(client, message, *destination == ':' ? -ENXIO : -ESRCH);
+}
+
+/* a service file may have come that nobody has told us of yet */
+static bool dispatch_finds_service(struct client *client, const struct message *message)
+{
+	struct activation *activation = &client->daemon->activation;
+	const char *destination = message_destination(message);
+
+	return destination && *destination != ':' && activation_refresh(activation) &&
+	       activation_find(activation, destination);
+}
+
+static void dispatch_to_peers(struct client *client, struct message *message)
+{
+	struct activation *activation = &client->daemon->activation;
+	/* monitors see what the bus says to have something started in front of its cause */
+	bool is_late = activation_comes_first(activation, message);
+	int r;
+
+	if (!is_late)
+		monitor_feed(client->daemon, message);
+	r = translate_send(client, message);
+	if (r == -ESRCH && dispatch_finds_service(client, message))
+		r = translate_send(client, message);
+	activation_settle(activation, client);
+	if (is_late)
+		monitor_feed(client->daemon, message);
+	if (r < 0)
+		dispatch_refused(client, message, r);
+}
+
 void dispatch_message(struct client *client, struct message *message)
 {
 	const char *destination = message_destination(message);
-	int r;
 
 	if (client->state == CLIENT_MONITOR) {
 		client_close(client, "a monitor must not send messages");
@@ -172,25 +236,20 @@ void dispatch_message(struct client *client, struct message *message)
 		return;
 	}
 	if (destination && !strcmp(destination, DRIVER_NAME)) {
-		dispatch_driver(client, message);
+		if (message->header.type == WIRE_SIGNAL && client->state == CLIENT_ACTIVE)
+			dispatch_hint(client, message);
+		else
+			dispatch_driver(client, message);
 		return;
 	}
 	if (client->state == CLIENT_HELLO) {
 		client_close(client, "sent a message to others before Hello");
 		return;
 	}
-	monitor_feed(client->daemon, message);
-	if (!is_known_type(message)) {
-		r = dispatch_resolve(client, message);
-		if (!r) {
-			dispatch_error(client, message, DRIVER_ERROR_ACCESS_DENIED,
-				       "Message type is unknown");
-			return;
-		}
-		r = *destination == ':' ? -ENXIO : -ESRCH;
-	} else {
-		r = translate_send(client, message);
+	if (is_known_type(message)) {
+		dispatch_to_peers(client, message);
+		return;
 	}
-	if (r < 0)
-		dispatch_refused(client, message, r);
+	monitor_feed(client->daemon, message);
+	dispatch_unknown(client, message);
 }

@@ -13,3 +13,9 @@
  * client may have been closed.
  */
 void dispatch_message(struct client *client, struct message *message);
+
+/**
+ * dispatch_refused() - tell the sender of a message that it will not be delivered
+ * @r: what engine_send() returned, or would have
+ */
+void dispatch_refused(struct client *client, const struct message *message, int r);

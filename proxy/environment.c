@@ -39,10 +39,8 @@ void environment_deinit(struct environment *environment)
 	*environment = (struct environment){0};
 }
 
-static char **environment_find(const struct environment *environment, const char *name)
+static char **environment_find(const struct environment *environment, const char *name, size_t len)
 {
-	size_t len = strlen(name);
-
 	for (size_t i = 0; i < environment->n_variables; i++) {
 		char **variable = &environment->variables[i];
 
@@ -52,15 +50,12 @@ static char **environment_find(const struct environment *environment, const char
 	return NULL;
 }
 
-int environment_set(struct environment *environment, const char *name, const char *value)
+/* takes @variable, whatever comes of it */
+static int environment_take(struct environment *environment, char *taken_variable, size_t name_len)
 {
-	char **place = environment_find(environment, name), **more;
-	__cleanup(freep) char *variable = NULL;
+	__cleanup(freep) char *variable = taken_variable;
+	char **place = environment_find(environment, variable, name_len), **more;
 
-	if (asprintf(&variable, "%s=%s", name, value) < 0) {
-		variable = NULL;
-		return -ENOMEM;
-	}
 	if (place) {
 		free(*place);
 		*place = steal(variable);
@@ -75,9 +70,38 @@ int environment_set(struct environment *environment, const char *name, const cha
 	return 0;
 }
 
+int environment_set(struct environment *environment, const char *name, const char *value)
+{
+	char *variable;
+
+	if (asprintf(&variable, "%s=%s", name, value) < 0)
+		return -ENOMEM;
+	return environment_take(environment, variable, strlen(name));
+}
+
+int environment_put(struct environment *environment, const char *assignment)
+{
+	char *variable = strdup(assignment);
+
+	if (!variable)
+		return -ENOMEM;
+	return environment_take(environment, variable, strcspn(variable, "="));
+}
+
+void environment_unset(struct environment *environment, const char *name)
+{
+	char **place = environment_find(environment, name, strlen(name));
+
+	if (!place)
+		return;
+	free(*place);
+	*place = environment->variables[--environment->n_variables];
+	environment->variables[environment->n_variables] = NULL;
+}
+
 const char *environment_get(const struct environment *environment, const char *name)
 {
-	char **variable = environment_find(environment, name);
+	char **variable = environment_find(environment, name, strlen(name));
 
 	return variable ? *variable + strlen(name) + 1 : NULL;
 }

@@ -18,5 +18,9 @@ int environment_init(struct environment *environment, char *const *variables);
 void environment_deinit(struct environment *environment); /* idempotent */
 /* sets or replaces one; 0 or -ENOMEM: then nothing has changed */
 int environment_set(struct environment *environment, const char *name, const char *value);
+/* the same with "NAME=value" */
+int environment_put(struct environment *environment, const char *assignment);
+/* forgets one; it need not be there */
+void environment_unset(struct environment *environment, const char *name);
 /* its value, or NULL */
 const char *environment_get(const struct environment *environment, const char *name);

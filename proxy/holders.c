@@ -6,6 +6,10 @@
  * half way is walked back the way it came, through states that were fine the first time.
  * If there is no way back either, all entries go: wildcards first, that none shows
  * through where a name was.
+ *
+ * A name with an activator always has an entry of its own, which says the same as the
+ * policy without it would.  So the plan knows nothing of activators; which entries are
+ * some is settled behind it, and makes no difference to what is granted.
  */
 #include "proxy/holders.h"
 
@@ -24,7 +28,8 @@
 /**
  * struct holder - an entry that the engine has
  * @node: in holders.entries
- * @policy: the engine's, owned
+ * @policy: the engine's, owned; NULL: it is the activator of
+ * @activated: this name
  * @grants: what it holds
  * @is_wildcard: it is one
  * @name: as the engine knows it, with ".*" behind a wildcard's
@@ -33,6 +38,7 @@
 struct holder {
 	struct htable_node node;
 	struct engine_policy *policy;
+	struct holders_name *activated;
 	struct policy_grant *grants;
 	size_t n_grants;
 	bool is_wildcard;
@@ -44,11 +50,13 @@ struct holder {
  * struct holders - all of them
  * @engine: borrowed
  * @entries: struct holder by name
- * @grants: what they come from; NULL: nothing
+ * @compiled: what the policy grants; NULL: nothing
+ * @grants: the same, with the names that have activators; what @entries are
  */
 struct holders {
 	struct engine *engine;
 	struct htable entries;
+	struct policy_grants *compiled;
 	struct policy_grants *grants;
 };
 
@@ -67,6 +75,9 @@ int holders_new(struct engine *engine, struct holders **holders_out)
 static void holder_free(struct holder *holder)
 {
 	engine_policy_remove(holder->policy);
+	if (holder->activated)
+		holder->activated->activator =
+			engine_activator_remove(holder->activated->activator);
 	free(holder->grants);
 	free(holder);
 }
@@ -90,6 +101,7 @@ static void holders_close_all(struct holders *holders)
 	holders_close(holders, true);
 	holders_close(holders, false);
 	holders->grants = policy_grants_free(holders->grants);
+	holders->compiled = policy_grants_free(holders->compiled);
 }
 
 struct holders *holders_free(struct holders *holders)
@@ -104,30 +116,30 @@ struct holders *holders_free(struct holders *holders)
 
 /* STEPS */
 
-static struct holder *holders_find(struct holders *holders, const struct policy_plan_step *step)
+static struct holder *holders_find(struct holders *holders, const char *name, bool is_wildcard)
 {
-	size_t len = strlen(step->name);
-	uint64_t hash = htable_hash(step->name, len);
+	size_t len = strlen(name);
+	uint64_t hash = htable_hash(name, len);
 	struct holder *holder;
 
 	htable_for_each_match(holder, &holders->entries, node, hash)
-		if (holder->is_wildcard == step->is_wildcard && holder->len == len &&
-		    !memcmp(holder->name, step->name, len))
+		if (holder->is_wildcard == is_wildcard && holder->len == len &&
+		    !memcmp(holder->name, name, len))
 			return holder;
 	return NULL;
 }
 
-/* the grants of a step as the engine wants them; to be freed */
-static struct kdbus_policy_access *step_grants(const struct policy_plan_step *step)
+/* grants as the engine wants them; to be freed */
+static struct kdbus_policy_access *records_of(const struct policy_grant *grants, size_t n_grants)
 {
-	struct kdbus_policy_access *records = calloc(step->n_grants + 1, sizeof(*records));
+	struct kdbus_policy_access *records = calloc(n_grants + 1, sizeof(*records));
 
-	for (size_t i = 0; records && i < step->n_grants; i++) {
+	for (size_t i = 0; records && i < n_grants; i++) {
 		/* the numbers are the same */
 		records[i] = (struct kdbus_policy_access){
-			.type = step->grants[i].principal.kind,
-			.access = step->grants[i].access,
-			.id = step->grants[i].principal.id,
+			.type = grants[i].principal.kind,
+			.access = grants[i].access,
+			.id = grants[i].principal.id,
 		};
 	}
 	return records;
@@ -171,10 +183,13 @@ static int holders_create(struct holders *holders, struct policy_plan_step *step
 static int holders_update(struct holders *holders, struct policy_plan_step *step,
 			  const struct kdbus_policy_access *records)
 {
-	struct holder *holder = holders_find(holders, step);
+	struct holder *holder = holders_find(holders, step->name, step->is_wildcard);
 	int r;
 
-	r = engine_policy_replace(holder->policy, records, step->n_grants);
+	if (holder->activated)
+		r = engine_activator_replace(holder->activated->activator, records, step->n_grants);
+	else
+		r = engine_policy_replace(holder->policy, records, step->n_grants);
 	if (r < 0)
 		return r;
 	holder_exchange(holder, step);
@@ -183,7 +198,7 @@ static int holders_update(struct holders *holders, struct policy_plan_step *step
 
 static void holders_remove(struct holders *holders, struct policy_plan_step *step)
 {
-	struct holder *holder = holders_find(holders, step);
+	struct holder *holder = holders_find(holders, step->name, step->is_wildcard);
 
 	holder_exchange(holder, step);
 	htable_remove(&holders->entries, &holder->node);
@@ -199,7 +214,7 @@ static int holders_run(struct holders *holders, struct policy_plan_step *step,
 		holders_remove(holders, step);
 		return 0;
 	}
-	records = step_grants(step);
+	records = records_of(step->grants, step->n_grants);
 	if (!records)
 		return -ENOMEM;
 	if (kind == POLICY_STEP_CREATE)
@@ -223,44 +238,194 @@ int holders_take_back(struct holders *holders, struct policy_plan_step *step)
 	return holders_run(holders, step, inverse[step->kind]);
 }
 
+/* ACTIVATORS */
+
+/* the entry of @name becomes its activator */
+static int holders_activate(struct holders *holders, struct holders_name *name)
+{
+	struct holder *holder = holders_find(holders, name->name, false);
+	__cleanup(freep) struct kdbus_policy_access *records = NULL;
+	int r;
+
+	records = records_of(holder->grants, holder->n_grants);
+	if (!records)
+		return -ENOMEM;
+	r = engine_activator_add(holders->engine, name->name, records, holder->n_grants,
+				 name->userdata, &name->activator);
+	if (r < 0)
+		return r;
+	holder->policy = engine_policy_remove(holder->policy);
+	holder->activated = name;
+	return 0;
+}
+
+/* the entry stays, its activator goes */
+static int holder_deactivate(struct holders *holders, struct holder *holder)
+{
+	__cleanup(freep) struct kdbus_policy_access *records = NULL;
+	int r;
+
+	records = records_of(holder->grants, holder->n_grants);
+	if (!records)
+		return -ENOMEM;
+	r = engine_policy_add(holders->engine, holder->name, records, holder->n_grants,
+			      &holder->policy);
+	if (r < 0)
+		return r;
+	holder->activated->activator = engine_activator_remove(holder->activated->activator);
+	holder->activated = NULL;
+	return 0;
+}
+
+/* entries with activators for which @is_meant holds */
+static int holders_deactivate(struct holders *holders,
+			      bool (*is_meant)(const struct holders_name *name))
+{
+	struct holder *holder;
+	struct hlist_node *tmp;
+	int r = 0;
+	size_t i;
+
+	htable_for_each_safe(holder, tmp, i, &holders->entries, node)
+		if (!r && holder->activated && is_meant(holder->activated))
+			r = holder_deactivate(holders, holder);
+	return r;
+}
+
+static bool is_unwanted(const struct holders_name *name)
+{
+	return !name->is_wanted;
+}
+
+static bool is_new(const struct holders_name *name)
+{
+	return name->is_new;
+}
+
+static void holders_mark(struct holders *holders, struct list_head *names)
+{
+	struct holders_name *name;
+	struct holder *holder;
+	struct hlist_node *tmp;
+	size_t i;
+
+	htable_for_each_safe(holder, tmp, i, &holders->entries, node) {
+		if (holder->activated) {
+			holder->activated->is_wanted = false;
+			holder->activated->is_new = false;
+		}
+	}
+	list_for_each_entry(name, names, link) {
+		name->is_wanted = true;
+		name->is_new = !name->activator;
+	}
+}
+
+static int holders_settle(struct holders *holders, struct list_head *names)
+{
+	struct holders_name *name;
+	int r;
+
+	list_for_each_entry(name, names, link) {
+		if (name->activator)
+			continue;
+		r = holders_activate(holders, name);
+		if (r < 0) {
+			log_error("Messages for %s cannot wait for it to be started: %s",
+				  name->name, strerror(-r));
+			return r;
+		}
+	}
+	return holders_deactivate(holders, is_unwanted);
+}
+
 /* ALL OF IT */
 
 static void holders_walk_back(struct holders *holders, struct policy_plan *plan, size_t n_taken)
 {
-	while (n_taken--) {
-		if (!holders_take_back(holders, &plan->steps[n_taken]))
-			continue;
-		holders_close_all(holders);
-		log_error("Nor can the old one: peers without a proxy are granted nothing");
+	int r = holders_deactivate(holders, is_new);
+
+	while (!r && n_taken--)
+		r = holders_take_back(holders, &plan->steps[n_taken]);
+	if (!r)
 		return;
-	}
+	holders_close_all(holders);
+	log_error("Nor can the old one: peers without a proxy are granted nothing");
 }
 
-int holders_replace(struct holders *holders, struct policy_grants *grants)
+/* what the grants are for these names */
+static int holders_pin(const struct policy_grants *compiled, struct list_head *names,
+		       struct policy_grants **grants_out)
 {
+	static const struct policy_grants none = {NULL, 0};
+	__cleanup(freep) const char **array = NULL;
+	struct holders_name *name;
+	size_t n = 0;
+
+	list_for_each_entry(name, names, link)
+		n++;
+	array = calloc(n + 1, sizeof(*array));
+	if (!array)
+		return -ENOMEM;
+	n = 0;
+	list_for_each_entry(name, names, link)
+		array[n++] = name->name;
+	return policy_grants_pin(compiled ?: &none, array, n, grants_out);
+}
+
+static int holders_apply(struct holders *holders, const struct policy_grants *compiled,
+			 struct list_head *names)
+{
+	__cleanup(policy_grants_freep) struct policy_grants *grants = NULL;
 	__cleanup(policy_plan_freep) struct policy_plan *plan = NULL;
+	size_t n_taken;
 	int r;
 
-	r = policy_plan_new(holders->grants, grants, &plan);
+	r = holders_pin(compiled, names, &grants);
+	if (!r)
+		r = policy_plan_new(holders->grants, grants, &plan);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		const struct policy_plan_step *step = &plan->steps[i];
+	holders_mark(holders, names);
+	for (n_taken = 0; n_taken < plan->n_steps && !r; n_taken++) {
+		const struct policy_plan_step *step = &plan->steps[n_taken];
 
-		r = holders_take(holders, &plan->steps[i]);
+		r = holders_take(holders, &plan->steps[n_taken]);
 		if (r < 0) {
 			log_error("The policy for %s%s cannot be put into the engine: %s",
 				  step->name, step->is_wildcard ? ".*" : "", strerror(-r));
-			holders_walk_back(holders, plan, i);
+			holders_walk_back(holders, plan, n_taken);
 			return r;
 		}
 	}
+	r = holders_settle(holders, names);
+	if (r < 0) {
+		holders_walk_back(holders, plan, n_taken);
+		return r;
+	}
 	policy_grants_free(holders->grants);
-	holders->grants = grants;
+	holders->grants = steal(grants);
 	return 0;
 }
 
-int holders_load(struct holders *holders, struct policy *policy, uint32_t owner_uid)
+int holders_replace(struct holders *holders, struct policy_grants *grants, struct list_head *names)
+{
+	int r = holders_apply(holders, grants, names);
+
+	if (r < 0)
+		return r;
+	policy_grants_free(holders->compiled);
+	holders->compiled = grants;
+	return 0;
+}
+
+int holders_rename(struct holders *holders, struct list_head *names)
+{
+	return holders_apply(holders, holders->compiled, names);
+}
+
+int holders_load(struct holders *holders, struct policy *policy, uint32_t owner_uid,
+		 struct list_head *names)
 {
 	__cleanup(policy_grants_freep) struct policy_grants *grants = NULL;
 	int r;
@@ -268,13 +433,12 @@ int holders_load(struct holders *holders, struct policy *policy, uint32_t owner_
 	if (policy_get_rules(policy)->n_rules > MAX_RULES) {
 		log_warning("More than %d rules: peers without a proxy are granted nothing",
 			    MAX_RULES);
-		holders_close_all(holders);
-		return 0;
+		return holders_replace(holders, NULL, names);
 	}
 	/* nobody keeps peers here from owning names side by side that rules tell apart */
 	r = policy_compile(policy, owner_uid, POLICY_COMPILE_STRICT, &grants);
 	if (!r)
-		r = holders_replace(holders, grants);
+		r = holders_replace(holders, grants, names);
 	if (!r)
 		steal(grants);
 	return r;

@@ -31,6 +31,12 @@ noinst_LIBRARIES += libproxy.a
 libproxy_a_SOURCES = \
 	%D%/access.c %D%/access.h \
 	%D%/admission.c %D%/admission.h \
+	%D%/activation/activation-internal.h \
+	%D%/activation/activation-names.c \
+	%D%/activation/activation-start.c \
+	%D%/activation/activation.c %D%/activation/activation.h \
+	%D%/activation/spawn.c %D%/activation/spawn.h \
+	%D%/activation/systemd.c %D%/activation/systemd.h \
 	%D%/client-io.c %D%/client-io.h \
 	%D%/client.c %D%/client.h \
 	%D%/config-log.h \
@@ -56,6 +62,6 @@ libproxy_a_SOURCES = \
 
 bin_PROGRAMS += bus-proxyd
 bus_proxyd_SOURCES = %D%/main.c
-bus_proxyd_LDADD = libproxy.a libdriver.a libkdbus.a libpolicy.a libwire.a libbase.a \
+bus_proxyd_LDADD = libproxy.a libservice.a libdriver.a libkdbus.a libpolicy.a libwire.a libbase.a \
 	$(EXPAT_LIBS) $(LIBSYSTEMD_LIBS) $(LIBCAP_LIBS)
 dist_man_MANS += %D%/bus-proxyd.8

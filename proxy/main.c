@@ -135,7 +135,10 @@ static int serve(const struct options *options, struct config *taken_config, con
 		 struct list_head *listeners, int *ready_fd)
 {
 	__cleanup(config_freep) struct config *config = taken_config;
-	struct daemon_options daemon_options = {.engine = options->bus};
+	struct daemon_options daemon_options = {
+		.engine = options->bus,
+		.systemd_activation = options->systemd_activation,
+	};
 	__cleanup(freep) char *engine_dir = NULL;
 	__cleanup(daemon_freep) struct daemon *daemon = NULL;
 	int r;

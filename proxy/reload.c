@@ -43,7 +43,6 @@ static int reload_load(struct daemon *daemon, struct config **config_out,
 int daemon_reload(struct daemon *daemon, char **text_out)
 {
 	__cleanup(config_messages_deinit) struct config_messages messages = CONFIG_MESSAGES_NULL;
-	struct message *changed;
 	struct engine_limits limits;
 	struct config *config = NULL;
 	int r;
@@ -53,8 +52,14 @@ int daemon_reload(struct daemon *daemon, char **text_out)
 	r = reload_load(daemon, &config, &messages);
 	config_log(&messages);
 	if (!r)
-		r = access_reload(daemon, config);
+		r = activation_prepare(&daemon->activation, config);
 	if (!r) {
+		r = access_reload(daemon, config);
+		if (r < 0)
+			activation_abort(&daemon->activation);
+	}
+	if (!r) {
+		activation_commit(&daemon->activation);
 		daemon_set_limits(daemon, config);
 		driver_set_limits(daemon->driver, &daemon->limits.driver);
 		daemon_get_engine_limits(config, &limits);
@@ -71,9 +76,6 @@ int daemon_reload(struct daemon *daemon, char **text_out)
 	}
 	sd_notify(0, "READY=1");
 	/* dbus-daemon says so after a failed reload, too */
-	if (!synthetic_activatable_services_changed(&changed)) {
-		daemon_broadcast(daemon, changed);
-		message_unref(changed);
-	}
+	activation_tell_changed(&daemon->activation);
 	return r;
 }

@@ -49,6 +49,26 @@ static int translate_broadcast(struct client *client, struct engine_send *send,
 	return engine_send(client->caller.conn, send);
 }
 
+/* on a bus that does not ask: may it wait for an owner of the name, if it has to? */
+static int translate_may_wait(struct client *client, const struct engine_send *send,
+			      const struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	struct activatable *activatable;
+	int r;
+
+	if (!send->dst_name || send->flags & KDBUS_MSG_NO_AUTO_START)
+		return 0;
+	activatable = activation_find(&daemon->activation, send->dst_name);
+	if (!activatable)
+		return 0;
+	r = activation_may_wait(activatable, client, message);
+	if (!r)
+		activation_note_waits(activatable);
+	access_end_message(&daemon->access);
+	return r;
+}
+
 /* On a bus that does not ask, the policy is applied to whoever has the destination now, and
  * SEND verifies that it is still the same. */
 static int translate_checked(struct client *client, struct engine_send *send,
@@ -71,6 +91,10 @@ static int translate_checked(struct client *client, struct engine_send *send,
 			if (r < 0)
 				return r;
 			send->dst_id = engine_conn_id(conn);
+		} else {
+			r = translate_may_wait(client, send, message);
+			if (r < 0)
+				return r;
 		}
 		r = engine_send(client->caller.conn, send);
 		if (r != -EREMCHG)
@@ -197,10 +221,14 @@ static int translate_no_reply(struct client *client, const struct engine_notific
 	enum driver_error error = notification->type == KDBUS_ITEM_REPLY_DEAD ?
 					  DRIVER_ERROR_PEER_GONE :
 					  DRIVER_ERROR_TIMED_OUT;
-	struct message *message;
-	int r;
+	struct message *message = NULL;
+	int r = 0;
 
-	r = synthetic_error(notification->cookie_reply, client->unique_name, error, NULL, &message);
+	if (notification->type == KDBUS_ITEM_REPLY_DEAD)
+		message = activation_take_reason(client, notification->cookie_reply);
+	if (!message)
+		r = synthetic_error(notification->cookie_reply, client->unique_name, error, NULL,
+				    &message);
 	if (r < 0)
 		return r;
 	monitor_feed(client->daemon, message);

@@ -23,8 +23,8 @@ libfaultslab_a_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS) -DCACHE_KEEP_MAX=0
 %C%_bus_proxyd_SOURCES = proxy/main.c %D%/inject.c %D%/inject.h
 # the symbol is wanted before libkdbus.a offers another one
 %C%_bus_proxyd_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags) $(fault_call_ldflags) -Wl,-u,kmalloc
-%C%_bus_proxyd_LDADD = libproxy.a libdriver.a libfaultslab.a libkdbus.a libpolicy.a libwire.a \
-	libbase.a libfault.a $(EXPAT_LIBS) $(LIBSYSTEMD_LIBS) $(LIBCAP_LIBS)
+%C%_bus_proxyd_LDADD = libproxy.a libservice.a libdriver.a libfaultslab.a libkdbus.a libpolicy.a \
+	libwire.a libbase.a libfault.a $(EXPAT_LIBS) $(LIBSYSTEMD_LIBS) $(LIBCAP_LIBS)
 %C%_test_fault_SOURCES = %D%/inject.h %D%/scene.c %D%/scene.h %D%/test-fault.c
 %C%_test_fault_LDADD = libharness.a libtap.a
 TESTS += %D%/test-fault

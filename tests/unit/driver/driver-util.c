@@ -75,6 +75,22 @@ static int ops_activatable(void *userdata, int (*fn)(void *fn_userdata, const ch
 	return 0;
 }
 
+/* names beginning with "s.": what they are called is how they are */
+static int ops_start_service(void *userdata, struct driver_caller *caller, uint32_t serial,
+			     const char *name)
+{
+	struct bus *bus = userdata;
+
+	if (!strcmp(name, "s.running"))
+		return DRIVER_START_RUNNING;
+	if (!strcmp(name, "s.full"))
+		return DRIVER_START_LIMIT;
+	if (strcmp(name, "s.idle"))
+		return DRIVER_START_UNKNOWN;
+	bus->start_serial = serial;
+	return 0;
+}
+
 static void ops_stats(void *userdata, struct driver_stats *stats_out)
 {
 	(void)userdata;
@@ -102,6 +118,7 @@ static const struct driver_ops ops = {
 	.reload = ops_reload,
 	.set_environment = ops_set_environment,
 	.activatable = ops_activatable,
+	.start_service = ops_start_service,
 	.stats = ops_stats,
 	.connections = ops_connections,
 };
@@ -137,7 +154,7 @@ static struct bus *new_bus(const char *address, const struct driver_limits *limi
 		.matches = bus->matches,
 		.ops = &ops,
 		.userdata = bus,
-		.limits = limits ? *limits : (struct driver_limits){512, 512},
+		.limits = limits ? *limits : (struct driver_limits){512, 512, 9},
 	};
 	expect_eq(driver_new(&driver_options, &bus->driver), 0);
 	for (int i = 0; i < BUS_CALLERS; i++) {

@@ -31,6 +31,7 @@ struct bus {
 	int pidfd;
 	char environment[256];
 	const char *const *activatable; /* up to NULL */
+	uint32_t start_serial;		/* of the call that has something started */
 	unsigned n_reloads;
 };
 

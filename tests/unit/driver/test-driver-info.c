@@ -179,7 +179,7 @@ CARRIER_TEST(credentials_of_the_bus)
 
 /* properties */
 
-#define FEATURES   "as [\"HeaderFiltering\"]"
+#define FEATURES   "as [\"ActivatableServicesChanged\", \"HeaderFiltering\"]"
 #define INTERFACES "as [\"org.freedesktop.DBus.Monitoring\", \"org.freedesktop.DBus.Debug.Stats\"]"
 
 CARRIER_TEST(properties)

@@ -736,8 +736,7 @@ CARRIER_TEST(environment)
 CARRIER_TEST(start_service)
 {
 	static const char *const activatable[] = {"s.running", "s.idle", NULL};
-	static const char *const unknown[] = {"",    "no.such", ":1.999", DRIVER_NAME,
-					      "a.b", "s.idle",	NULL};
+	static const char *const unknown[] = {"", "no.such", ":1.999", DRIVER_NAME, "a.b", NULL};
 	struct bus *bus = bus_new(address, NULL);
 	struct member *a = &bus->members[0];
 	char expected[256];
@@ -757,5 +756,12 @@ CARRIER_TEST(start_service)
 		expect_answer(bus, a, "StartServiceByName", "su", expected, unknown[i], 77);
 	}
 	expect_answer(bus, a, "StartServiceByName", "su", "return u 2", "s.running", 77);
+	expect_answer(bus, a, "StartServiceByName", "su",
+		      "error LimitsExceeded \"The maximum number of pending activations has been "
+		      "reached, activation of s.full failed (max_pending_service_starts=9)\"",
+		      "s.full", 0);
+	/* who starts it is answered later, by the proxy */
+	expect_answer(bus, a, "StartServiceByName", "su", "", "s.idle", 0);
+	expect_ne(bus->start_serial, 0u);
 	bus_free(bus);
 }

@@ -36,6 +36,8 @@ static const struct {
 	{"com.a", false}, {"com.a", true}, {"com.a.b", false}, {"com.a.c", false}, {"com.b", true},
 };
 
+static LIST_HEAD(no_names);
+
 /* BUS */
 
 /* the domain of the engine that was opened last; an engine does not tell */
@@ -305,7 +307,7 @@ TEST(no_window_between_the_steps)
 			n_steps += plan->n_steps;
 			policy_plan_free(plan);
 			/* the databases belong to the holders from then on */
-			expect_eq(holders_replace(f.holders, to), 0);
+			expect_eq(holders_replace(f.holders, to, &no_names), 0);
 			expect_state(&f, to);
 			from = to;
 		}
@@ -329,13 +331,14 @@ TEST(rules)
 		struct fixture f;
 
 		fixture_open(&f, carriers[i]);
-		expect_eq(holders_load(f.holders, fixture_load(body), 0), 0);
+		expect_eq(holders_load(f.holders, fixture_load(body), 0, &no_names), 0);
 		expect_eq(probe(&f, 0, 1), TALK);
 		expect_eq(probe(&f, 1, 1), TALK);
 		expect_eq(probe(&f, 0, 2), OWN);
 		expect_eq(probe(&f, 1, 2), NONE);
 		expect_eq(probe(&f, 0, 0), NONE);
-		expect_eq(holders_load(f.holders, fixture_load("<policy context=\"default\"/>"), 0),
+		expect_eq(holders_load(f.holders, fixture_load("<policy context=\"default\"/>"), 0,
+				       &no_names),
 			  0);
 		expect_state(&f, NULL);
 		fixture_reset();
@@ -356,12 +359,12 @@ TEST(too_many_rules)
 	for (unsigned i = 0; i < 3998; i++)
 		end = stpcpy(end, rule);
 	expect_gt(asprintf(&body, frame, rules), 0);
-	expect_eq(holders_load(f.holders, fixture_load(body), 0), 0);
+	expect_eq(holders_load(f.holders, fixture_load(body), 0, &no_names), 0);
 	expect_eq(probe(&f, 0, 1), TALK);
 	free(body);
 	stpcpy(end, rule);
 	expect_gt(asprintf(&body, frame, rules), 0);
-	expect_eq(holders_load(f.holders, fixture_load(body), 0), 0);
+	expect_eq(holders_load(f.holders, fixture_load(body), 0, &no_names), 0);
 	expect_state(&f, NULL);
 	free(body);
 	free(rules);
@@ -379,19 +382,19 @@ TEST(failures_leave_the_old_policy)
 		struct fixture f;
 
 		fixture_open(&f, carriers[i]);
-		expect_eq(holders_replace(f.holders, from), 0);
+		expect_eq(holders_replace(f.holders, from, &no_names), 0);
 		/* 7.3: more than a command can carry */
 		to = grants_repeated("com.a.b", 1001, 900);
-		expect_eq(holders_replace(f.holders, to), -EMSGSIZE);
+		expect_eq(holders_replace(f.holders, to, &no_names), -EMSGSIZE);
 		policy_grants_free(to);
 		expect_state(&f, from);
 		/* somebody else has the entry */
 		expect_eq(engine_policy_add(f.engine, "com.a.b", NULL, 0, &obstacle), 0);
 		to = grants_repeated("com.a.b", 1001, 700);
-		expect_eq(holders_replace(f.holders, to), -EEXIST);
+		expect_eq(holders_replace(f.holders, to, &no_names), -EEXIST);
 		expect_state(&f, from);
 		engine_policy_remove(obstacle);
-		expect_eq(holders_replace(f.holders, to), 0);
+		expect_eq(holders_replace(f.holders, to, &no_names), 0);
 		expect_state(&f, to);
 		fixture_close(&f);
 	}
@@ -418,9 +421,9 @@ TEST(each_allocation_fails)
 
 			fixture_open(&f, carriers[i]);
 			grants_pair(&from, &to);
-			expect_eq(holders_replace(f.holders, from), 0);
+			expect_eq(holders_replace(f.holders, from, &no_names), 0);
 			fault_at(n);
-			r = holders_replace(f.holders, to);
+			r = holders_replace(f.holders, to, &no_names);
 			if (!fault_disarm()) {
 				expect_eq(r, 0);
 				expect_state(&f, to);
@@ -456,12 +459,12 @@ TEST(failures_on_the_way_back_grant_nothing)
 		int r;
 
 		fixture_open(&f, "embedded");
-		expect_eq(holders_replace(f.holders, from), 0);
+		expect_eq(holders_replace(f.holders, from, &no_names), 0);
 		/* com.a.b goes, and then there is no room for com.b.x */
 		expect_eq(engine_policy_add(f.engine, "com.b.x", NULL, 0, &obstacle), 0);
 		to = grants_repeated("com.b.x", 1002, 1);
 		fault_at(n);
-		r = holders_replace(f.holders, to);
+		r = holders_replace(f.holders, to, &no_names);
 		is_done = !fault_disarm();
 		expect(r == -EEXIST || (r == -ENOMEM && !is_done));
 		if (probe(&f, 0, 1) == OWN) {
@@ -472,7 +475,7 @@ TEST(failures_on_the_way_back_grant_nothing)
 		}
 		/* and it can be tried again */
 		engine_policy_remove(obstacle);
-		expect_eq(holders_replace(f.holders, to), 0);
+		expect_eq(holders_replace(f.holders, to, &no_names), 0);
 		expect_state(&f, to);
 		fixture_close(&f);
 	}
