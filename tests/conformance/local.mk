@@ -4,6 +4,8 @@
 # subject: "test-x.SUBJECT.bus" is a link to it, and run-subject turns the name
 # of the link into the environment.
 conformance_programs = \
+	%D%/test-activation \
+	%D%/test-activation-systemd \
 	%D%/test-auth \
 	%D%/test-driver \
 	%D%/test-eavesdrop \
@@ -33,12 +35,14 @@ conformance_programs = \
 conformance_scripts = %D%/test-applications %D%/test-dbusmock %D%/test-libraries \
 	%D%/test-tools
 dist_check_SCRIPTS += $(conformance_scripts)
-EXTRA_DIST += %D%/policy-rules.h %D%/run-subject %D%/session.sh %D%/subject.py \
+EXTRA_DIST += %D%/activation.h %D%/policy-rules.h %D%/run-subject %D%/session.sh %D%/subject.py \
 	%D%/app-gio.py %D%/peer-dbus.py %D%/peer-gio.py \
 	%D%/peer-next.py
 
 check_PROGRAMS += $(conformance_programs)
 conformance_ldadd = libharness.a libtap.a
+%C%_test_activation_LDADD = $(conformance_ldadd)
+%C%_test_activation_systemd_LDADD = $(conformance_ldadd)
 %C%_test_auth_LDADD = $(conformance_ldadd)
 %C%_test_driver_LDADD = $(conformance_ldadd)
 %C%_test_eavesdrop_LDADD = $(conformance_ldadd)
