@@ -18,6 +18,7 @@ include tests/unit/base/local.mk
 include tests/unit/policy/local.mk
 include tests/policy/local.mk
 include tests/unit/kernel/local.mk
+include tests/abi/local.mk
 include tests/unit/driver/local.mk
 include tests/unit/proxy/local.mk
 include tests/unit/activation/local.mk

@@ -222,7 +222,7 @@ int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_c
 	r = host->meta_capture(caller, KDBUS_ATTACH_TASK, &bus->meta);
 	if (r < 0)
 		goto exit_bus;
-	r = kdbus_endpoint_new(bus, "bus", args.flags, false, &ep);
+	r = kdbus_endpoint_new(bus, "bus", args.flags, &cred, false, &ep);
 	if (r < 0)
 		goto exit_bus;
 	r = kdbus_bus_link(bus);

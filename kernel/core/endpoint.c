@@ -11,7 +11,8 @@
 #include "kernel/core/connection.h"
 #include "kernel/core/endpoint.h"
 
-int kdbus_endpoint_new(struct kdbus_bus *bus, const char *name, u64 flags, bool is_custom,
+int kdbus_endpoint_new(struct kdbus_bus *bus, const char *name, u64 flags,
+		       const struct kdbus_cred *cred, bool is_custom,
 		       struct kdbus_endpoint **ep_out)
 {
 	struct kdbus_endpoint *ep;
@@ -24,6 +25,8 @@ int kdbus_endpoint_new(struct kdbus_bus *bus, const char *name, u64 flags, bool 
 	ep->bus = kdbus_bus_ref(bus);
 	INIT_LIST_HEAD(&ep->bus_link);
 	ep->flags = flags;
+	ep->owner_uid = cred->euid;
+	ep->owner_gid = cred->egid;
 	ep->is_custom = is_custom;
 
 	r = -ENOMEM;
@@ -166,7 +169,7 @@ int kdbus_cmd_endpoint_make(struct kdbus_endpoint *ep, void *caller, struct kdbu
 	if (!kdbus_sysname_has_uid(args.found[0]->str, __kuid_val(cred.euid)))
 		return -EINVAL;
 
-	r = kdbus_endpoint_new(bus, args.found[0]->str, args.flags, true, &made);
+	r = kdbus_endpoint_new(bus, args.found[0]->str, args.flags, &cred, true, &made);
 	if (r < 0)
 		return r;
 	r = kdbus_endpoint_link(made);

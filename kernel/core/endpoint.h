@@ -12,6 +12,7 @@
  * @bus_link: in bus.endpoints, under bus.registry
  * @name: of its file
  * @flags: KDBUS_MAKE_*
+ * @owner_uid, @owner_gid: of its file
  * @user: to whom everything that comes through it is accounted; NULL on the
  *	default endpoint, where everybody has his own
  * @policy: of a custom endpoint, under bus.registry
@@ -24,6 +25,8 @@ struct kdbus_endpoint {
 	struct list_head bus_link;
 	char *name;
 	u64 flags;
+	kuid_t owner_uid;
+	kgid_t owner_gid;
 	struct kdbus_user *user;
 	struct kdbus_policy_db policy;
 	bool is_custom;
@@ -35,11 +38,13 @@ struct kdbus_endpoint {
  * @bus: its bus
  * @name: copied
  * @flags: KDBUS_MAKE_*
+ * @cred: who makes it, and owns its file
  * @is_custom: it filters
  *
  * Return: 0 or -ENOMEM.
  */
-int kdbus_endpoint_new(struct kdbus_bus *bus, const char *name, u64 flags, bool is_custom,
+int kdbus_endpoint_new(struct kdbus_bus *bus, const char *name, u64 flags,
+		       const struct kdbus_cred *cred, bool is_custom,
 		       struct kdbus_endpoint **ep_out);
 struct kdbus_endpoint *kdbus_endpoint_ref(struct kdbus_endpoint *ep);
 struct kdbus_endpoint *kdbus_endpoint_unref(struct kdbus_endpoint *ep);

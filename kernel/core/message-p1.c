@@ -17,8 +17,8 @@ int kdbus_message_parse_p1(struct kdbus_msg *msg, struct kdbus_args *args_out)
 {
 	u64 items_size = msg->size - sizeof(*msg);
 
-	if (msg->flags & ~(u64)(KDBUS_MSG_EXPECT_REPLY | KDBUS_MSG_NO_AUTO_START |
-				KDBUS_MSG_SIGNAL))
+	if (msg->flags &
+	    ~(u64)(KDBUS_MSG_EXPECT_REPLY | KDBUS_MSG_NO_AUTO_START | KDBUS_MSG_SIGNAL))
 		return -EINVAL;
 	if (kdbus_items_check(msg->items, items_size) < 0)
 		return -EINVAL;

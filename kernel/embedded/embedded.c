@@ -393,6 +393,17 @@ static int find_endpoint(struct kdbus_embedded *embedded, const char *path,
 	return 0;
 }
 
+/* what the modes of the files say (reference 1.3) */
+static bool may_open(const struct kdbus_endpoint *ep, const struct kdbus_cred *cred)
+{
+	if (!ep || cred->privileged || uid_eq(cred->euid, ep->owner_uid))
+		return true;
+	if (ep->flags & KDBUS_MAKE_ACCESS_WORLD)
+		return true;
+	return (ep->flags & KDBUS_MAKE_ACCESS_GROUP) &&
+	       (gid_eq(cred->egid, ep->owner_gid) || host_cred_in_group(cred, ep->owner_gid));
+}
+
 static int handle_set_cred(struct kdbus_embedded_handle *handle,
 			   const struct kdbus_embedded_cred *cred)
 {
@@ -430,6 +441,10 @@ int embedded_open_for(struct kdbus_embedded *embedded, const char *path,
 	r = handle_set_cred(handle, cred ?: &embedded->self_more);
 	if (r < 0)
 		goto exit_handle;
+	if (!may_open(ep, &handle->cred)) {
+		r = -EACCES;
+		goto exit_groups;
+	}
 	handle->fd = process ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (handle->fd < 0 && !process) {
 		r = -errno;
@@ -474,7 +489,6 @@ struct kdbus_embedded_handle *kdbus_embedded_close(struct kdbus_embedded_handle 
 	kfree(handle);
 	return NULL;
 }
-
 
 int embedded_command_at(struct kdbus_embedded_handle *handle, unsigned long nr, u64 address)
 {

@@ -97,7 +97,7 @@ struct kdbus_domain *kdbus_embedded_domain(struct kdbus_embedded *embedded);
  * @path: "control", or "<uid>-<bus>/<endpoint>"
  * @cred: who opens, and who calls later on; NULL: this process, which is privileged
  *
- * Return: 0, -ENOENT, -ESHUTDOWN, -ENOMEM, or the errno of eventfd().
+ * Return: 0, -ENOENT, -EACCES, -ESHUTDOWN, -ENOMEM, or the errno of eventfd().
  */
 int kdbus_embedded_open(struct kdbus_embedded *embedded, const char *path,
 			const struct kdbus_embedded_cred *cred,

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The rows of the ABI's contract and the tests that name them.
+
+    rows.py lint                       rows without a test, names without a row
+    rows.py check [-v] [--carrier C]... [--profile P]... PROGRAM...
+                                       runs the test programs, prints a table of the rows
+
+A test says "# row ID" before it checks that row.  A row has passed if it was said in a test
+and no failure followed before the next one; it is skipped if the test ended there as skipped.
+"""
+import argparse
+import collections
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROW_ID = re.compile(r'"((?:\d+\.[0-9A-Za-z.-]+)|(?:[BC]\d+)|(?:D\.[a-z-]+))"')
+PROFILES = ("P2", "P1")
+TIMEOUT_S = 120
+
+Row = collections.namedtuple("Row", "id command state input expected profile")
+
+
+def read_rows():
+    rows = {}
+    for number, line in enumerate((HERE / "rows").read_text().splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        fields = line.split(" | ")
+        if len(fields) != len(Row._fields) or fields[-1] not in PROFILES + ("both",):
+            sys.exit(f"rows:{number}: not a row")
+        row = Row(*fields)
+        if row.id in rows:
+            sys.exit(f"rows:{number}: {row.id} again")
+        rows[row.id] = row
+    return rows
+
+
+def named_rows():
+    named = set()
+    for path in HERE.glob("test-abi-*.c"):
+        named.update(ROW_ID.findall(path.read_text()))
+    return named
+
+
+def lint():
+    rows, named = read_rows(), named_rows()
+    for row in rows:
+        if row not in named:
+            print(f"rows: {row} has no test")
+    for row in sorted(named - set(rows)):
+        print(f"{row} is named by a test and not in rows")
+    missing = len(set(rows) ^ named)
+    print(f"# {len(rows)} rows, {missing} without a test or a row")
+    return missing > 0
+
+
+def parse(output, results, failures):
+    """Results of one program: a worse one replaces a better one."""
+    rank = {"pass": 1, "skip": 0, "fail": 2}
+    seen, lines = [], []
+
+    def note(row, result):
+        if rank[result] >= rank.get(results.get(row), -1):
+            results[row] = result
+
+    for line in output.splitlines():
+        if line.startswith("# row "):
+            seen.append(line[6:])
+        elif line.startswith("# "):
+            lines.append(line[2:])
+        elif line.startswith(("ok ", "not ok ")):
+            has_failed = line.startswith("not ok")
+            last = "fail" if has_failed else "skip" if line.endswith("# SKIP") else "pass"
+            for row in seen[:-1]:
+                note(row, "pass")
+            if seen:
+                note(seen[-1], last)
+            if has_failed:
+                failures.append((seen[-1] if seen else "-", line[7:], lines))
+            seen, lines = [], []
+
+
+def run(program, carrier, profile):
+    env = dict(os.environ, ABI_CARRIER=carrier, ABI_PROFILE=profile)
+    try:
+        done = subprocess.run([program], env=env, stdout=subprocess.PIPE, timeout=TIMEOUT_S,
+                              stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    except subprocess.TimeoutExpired as error:
+        return (error.stdout or b"").decode(errors="replace") + "not ok - took too long\n"
+    return done.stdout + ("" if "1.." in done.stdout else f"not ok - {program} did not run\n")
+
+
+def section(row):
+    return re.match(r"11|9|\d+\.\d+|[A-Z]", row)[0]
+
+
+def check(args):
+    rows = read_rows()
+    runs = [(c, p) for c in args.carrier or ["embedded"] for p in args.profile or PROFILES]
+    tables, has_failed = {}, False
+    for carrier, profile in runs:
+        results, failures = {}, []
+        for program in args.programs:
+            parse(run(program, carrier, profile), results, failures)
+        for row in rows.values():
+            if row.profile in (profile, "both"):
+                results.setdefault(row.id, "missing")
+        tables[carrier, profile] = results
+        for row, test, lines in failures:
+            has_failed = True
+            print(f"{carrier} {profile} {row}: {test}")
+            print("".join(f"    {line}\n" for line in lines), end="")
+
+    print("section" + "".join(f" {c:>10} {p:<10}" for c, p in runs))
+    total = collections.defaultdict(collections.Counter)
+    for name in dict.fromkeys(section(row) for row in rows):
+        text = f"{name:7}"
+        for key in runs:
+            wanted = [r.id for r in rows.values()
+                      if section(r.id) == name and r.profile in (key[1], "both")]
+            count = collections.Counter(tables[key][row] for row in wanted)
+            total[key].update(count)
+            bad = count["fail"] + count["missing"]
+            text += f" {count['pass']:>10}/{len(wanted):<4}{f'!{bad}' if bad else '':<5}"
+        print(text)
+    text = "all    "
+    for key in runs:
+        text += f" {total[key]['pass']:>10}/{sum(total[key].values()):<9}"
+    print(text)
+    for key in runs:
+        for result in ("fail", "missing", "skip"):
+            which = [r for r in rows if tables[key].get(r) == result]
+            if which and (result != "skip" or args.verbose):
+                print(f"{key[0]} {key[1]} {result}: {' '.join(which)}")
+                has_failed = has_failed or result != "skip"
+        print(f"{key[0]} {key[1]}: {total[key]['pass']} rows passed, {total[key]['skip']} skipped, "
+              f"{total[key]['fail'] + total[key]['missing']} failed")
+    return has_failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("lint")
+    sub = commands.add_parser("check")
+    sub.add_argument("-v", "--verbose", action="store_true", help="name the skipped rows")
+    sub.add_argument("--carrier", action="append")
+    sub.add_argument("--profile", action="append", choices=PROFILES)
+    sub.add_argument("programs", nargs="+")
+    args = parser.parse_args()
+    sys.exit(lint() if args.command == "lint" else check(args))
+
+
+if __name__ == "__main__":
+    main()
