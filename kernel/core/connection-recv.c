@@ -188,8 +188,8 @@ int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 
 /* installs the descriptors of @entry and writes their numbers to its slice; @with_memfds: those of
  * memory files even if the peer takes no descriptors */
-static int recv_install(struct kdbus_conn *conn, struct kdbus_queue_entry *entry,
-			bool with_memfds, u64 *return_flags_out)
+static int recv_install(struct kdbus_conn *conn, struct kdbus_queue_entry *entry, bool with_memfds,
+			u64 *return_flags_out)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
 	bool accepts_fds = conn->flags & KDBUS_HELLO_ACCEPT_FD;

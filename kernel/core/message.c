@@ -675,8 +675,7 @@ static int send_call(struct kdbus_conn *conn, struct kdbus_message *msg, struct 
 
 /* what a SEND needs besides the message: somebody to wait, and what may end that */
 static int send_make_call(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd,
-			  const struct kdbus_args *args, void *waiter,
-			  struct kdbus_call **call_out)
+			  const struct kdbus_args *args, void *waiter, struct kdbus_call **call_out)
 {
 	const struct kdbus_item *cancel = args->found[0];
 	struct kdbus_call *call;

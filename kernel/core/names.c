@@ -467,8 +467,7 @@ int kdbus_cmd_name_acquire(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 	down_write(&conn->bus->registry);
 	if (!conn->is_connected)
 		r = -ECONNRESET;
-	else if (kdbus_conn_is_p1(conn) &&
-		 conn->n_names >= conn->bus->domain->limits.n_names_conn)
+	else if (kdbus_conn_is_p1(conn) && conn->n_names >= conn->bus->domain->limits.n_names_conn)
 		r = -E2BIG;
 	else if (!kdbus_conn_may_own(conn, &cred, name))
 		r = -EPERM;
