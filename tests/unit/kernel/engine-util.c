@@ -123,11 +123,8 @@ static void host_undelivered(void *userdata, struct engine_conn *src, struct eng
 
 /* bus */
 
-void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits)
+static void bus_init(struct bus *bus, const char *address)
 {
-	struct engine_options options = { .bus_name = "test", .host = &bus->host };
-	char remote[sizeof("kernel:path=") + sizeof(bus->server.dir)];
-
 	*bus = (struct bus){
 		.is_direct = !strcmp(address, "embedded"),
 		.is_remote = !strcmp(address, "remote"),
@@ -146,6 +143,14 @@ void bus_open(struct bus *bus, const char *address, const struct engine_limits *
 			.deadline = host_deadline,
 		},
 	};
+}
+
+void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits)
+{
+	struct engine_options options = { .bus_name = "test", .host = &bus->host };
+	char remote[sizeof("kernel:path=") + sizeof(bus->server.dir)];
+
+	bus_init(bus, address);
 	if (limits)
 		options.limits = *limits;
 	if (bus->is_remote) {
@@ -156,6 +161,18 @@ void bus_open(struct bus *bus, const char *address, const struct engine_limits *
 	expect_eq(engine_open(address, &options, &bus->engine), 0);
 }
 
+void bus_open_served(struct bus *bus)
+{
+	struct engine_options options = { .bus_name = "test", .host = &bus->host };
+
+	bus_init(bus, "embedded");
+	bus->is_served = true;
+	snprintf(bus->server.dir, sizeof(bus->server.dir), "/tmp/test-engine-XXXXXX");
+	expect(mkdtemp(bus->server.dir) != NULL);
+	options.serve_dir = bus->server.dir;
+	expect_eq(engine_open("embedded", &options, &bus->engine), 0);
+}
+
 void bus_close(struct bus *bus)
 {
 	for (unsigned i = 0; i < bus->n_peers; i++)
@@ -164,6 +181,8 @@ void bus_close(struct bus *bus)
 	expect_eq(payloads_alive(), 0u);
 	if (bus->is_remote)
 		remote_server_stop(&bus->server);
+	if (bus->is_served)
+		expect_eq(rmdir(bus->server.dir), 0);
 }
 
 void bus_dispatch(struct bus *bus)

@@ -59,6 +59,7 @@ struct startable {
  * @engine: the engine
  * @is_direct: payload travels by reference
  * @is_remote: it is in another process, of this test's making
+ * @is_served: other processes find it in server.dir
  * @deadline_ns: what the host was told last
  * @deny: errno of may_deliver() from @deny_src to @deny_dst
  * @deny_wait: errno of may_wait()
@@ -69,6 +70,7 @@ struct bus {
 	struct engine *engine;
 	bool is_direct;
 	bool is_remote;
+	bool is_served;
 	struct remote_server server;
 	struct engine_host host;
 	uint64_t deadline_ns;
@@ -82,6 +84,8 @@ struct bus {
 
 /* @address: of an engine, or "remote" */
 void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits);
+/* "embedded", and served to other processes */
+void bus_open_served(struct bus *bus);
 /* closes all peers as well */
 void bus_close(struct bus *bus);
 /* has wake() called for all peers that became readable */

@@ -42,6 +42,13 @@ test_engine_activator_SOURCES = \
 test_engine_activator_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine-activator
 
+check_PROGRAMS += test-engine-native
+test_engine_native_SOURCES = \
+	%D%/test-engine-native.c \
+	$(engine_util_sources)
+test_engine_native_LDADD = $(kernel_test_ldadd)
+TESTS += test-engine-native
+
 check_PROGRAMS += test-engine-soak
 test_engine_soak_SOURCES = %D%/test-engine-soak.c $(engine_util_sources)
 test_engine_soak_LDADD = $(kernel_test_ldadd)
