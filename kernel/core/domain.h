@@ -16,6 +16,7 @@
  *	      match		which broadcasts it wants
  *	      name owner	its place in the queue of one name
  *	    reply		tracks one message that expects an answer
+ *	      call		somebody who does nothing but wait for it
  *	handle			an open file, on which the commands arrive
  *
  * Every object is reached from the one above it, and holds a reference upwards:
