@@ -25,6 +25,7 @@ struct driver {
 	uint32_t uid;
 	pid_t pid;
 	uint32_t n_groups;
+	uint32_t peak_names; /* the most that one caller had */
 	uint32_t *groups; /* sorted */
 };
 

@@ -237,6 +237,21 @@ static bool has_all_names(struct driver_call *call)
 	return n >= max;
 }
 
+/* for those who are curious */
+static void note_names(struct driver_call *call)
+{
+	void *position = NULL;
+	uint32_t n = 1;
+	bool queued;
+
+	while (engine_conn_next_name(call->caller->conn, &position, &queued))
+		n++;
+	if (n > call->caller->peak_names)
+		call->caller->peak_names = n;
+	if (n > call->driver->peak_names)
+		call->driver->peak_names = n;
+}
+
 static int fail_limit(struct driver_call *call)
 {
 	return driver_fail(call, DRIVER_ERROR_LIMITS_EXCEEDED,
@@ -322,6 +337,7 @@ int driver_run_request_name(struct driver_call *call)
 		return r;
 	}
 
+	note_names(call);
 	if (command.cmd.return_flags & KDBUS_NAME_IN_QUEUE)
 		return driver_reply_u32(call, REQUEST_IN_QUEUE);
 	if (!(command.cmd.return_flags & KDBUS_NAME_PRIMARY))

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Debug.Stats: counters
  *
- * The standard keys that somebody here knows, and three of the engine: how many
- * messages between clients passed SEND and RECV, and how many broadcasts a receiver
- * could not take.  Keys whose value is not known are left out.
+ * The standard keys, and some of ours: how many messages between clients passed SEND
+ * and RECV, how many broadcasts a receiver could not take; and of a connection, how
+ * many messages the engine holds for it, and how many copies it lost by not reading.
+ * Keys whose value is not known are left out.
  *
  * See the specification, "org.freedesktop.DBus.Debug.Stats".
  */
@@ -23,6 +24,41 @@ static void put_u64(struct wire_writer *writer, const char *key, uint64_t value)
 {
 	driver_put_key(writer, key, "t");
 	wire_put_u64(writer, value);
+}
+
+static void put_clamped(struct wire_writer *writer, const char *key, uint64_t value)
+{
+	put_u32(writer, key, value < UINT32_MAX ? value : UINT32_MAX);
+}
+
+static void put_traffic(struct wire_writer *writer, const char *const keys[5],
+			const struct driver_traffic *traffic)
+{
+	put_u32(writer, keys[0], traffic->n_messages);
+	put_clamped(writer, keys[1], traffic->n_bytes);
+	put_u32(writer, keys[2], traffic->n_fds);
+	put_clamped(writer, keys[3], traffic->peak_bytes);
+	put_u32(writer, keys[4], traffic->peak_fds);
+}
+
+static void put_connection(struct driver_call *call, struct wire_writer *writer,
+			   const struct driver_caller *caller)
+{
+	static const char *const incoming[] = {"IncomingMessages", "IncomingBytes", "IncomingFDs",
+					       "PeakIncomingBytes", "PeakIncomingFDs"};
+	static const char *const outgoing[] = {"OutgoingMessages", "OutgoingBytes", "OutgoingFDs",
+					       "PeakOutgoingBytes", "PeakOutgoingFDs"};
+	const struct driver *driver = call->driver;
+	struct driver_connection_stats stats = {.n_queued = 0};
+
+	put_u32(writer, "PeakBusNames", caller->peak_names ? caller->peak_names : 1);
+	put_u32(writer, "MatchRules", caller->matches.n_rules);
+	put_u32(writer, "PeakMatchRules", caller->matches.peak_rules);
+	driver->ops->connection_stats(driver->userdata, caller, &stats);
+	put_traffic(writer, incoming, &stats.incoming);
+	put_traffic(writer, outgoing, &stats.outgoing);
+	put_u32(writer, OUR_KEY("Queued"), stats.n_queued);
+	put_u64(writer, OUR_KEY("Dropped"), stats.n_dropped);
 }
 
 int driver_run_get_stats(struct driver_call *call)
@@ -51,6 +87,9 @@ int driver_run_get_stats(struct driver_call *call)
 	put_u32(&writer, "PeakMatchRules", matches.peak_rules);
 	put_u32(&writer, "PeakMatchRulesPerConnection", matches.peak_rules_owner);
 	put_u32(&writer, "BusNames", n_names);
+	if (stats.peak_names)
+		put_u32(&writer, "PeakBusNames", stats.peak_names);
+	put_u32(&writer, "PeakBusNamesPerConnection", driver->peak_names ? driver->peak_names : 1);
 	put_u64(&writer, OUR_KEY("Sends"), engine.n_sends);
 	put_u64(&writer, OUR_KEY("Receives"), engine.n_recvs);
 	put_u64(&writer, OUR_KEY("Lost"), engine.n_lost);
@@ -107,10 +146,8 @@ int driver_run_get_connection_stats(struct driver_call *call)
 	put_u32(&writer, "BusNames", n_names);
 	search = (struct caller_search){.id = record.id};
 	driver->ops->connections(driver->userdata, is_caller, &search);
-	if (search.found) {
-		put_u32(&writer, "MatchRules", search.found->matches.n_rules);
-		put_u32(&writer, "PeakMatchRules", search.found->matches.peak_rules);
-	}
+	if (search.found)
+		put_connection(call, &writer, search.found);
 	wire_end_array(&writer, mark, 8);
 	return driver_reply_finish(call, &writer);
 }

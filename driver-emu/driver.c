@@ -131,11 +131,15 @@ int driver_fail(struct driver_call *call, enum driver_error error, const char *f
 int driver_refuse(struct driver_call *call)
 {
 	const struct driver_caller *caller = call->caller;
+	const struct creds *creds = caller->creds;
+	char comm[CREDS_MAX_COMM];
 
+	creds_read_comm(creds, comm);
 	return driver_fail(call, DRIVER_ERROR_ACCESS_DENIED,
-			   "rejected attempt to call %s by connection %s (uid=%d pid=%d)",
-			   call->method->name, driver_caller_name(caller), (int)caller->creds->uid,
-			   (int)caller->creds->pid);
+			   "rejected attempt to call %s by connection %s (uid=%d pid=%d "
+			   "comm=\"%s\") with uid %d",
+			   call->method->name, driver_caller_name(caller), (int)creds->uid,
+			   (int)creds->pid, comm, (int)creds->uid);
 }
 
 void driver_put_key(struct wire_writer *writer, const char *key, const char *signature)

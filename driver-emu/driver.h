@@ -36,6 +36,7 @@ struct driver;
  * @flags: DRIVER_CALLER_*
  * @matches: its rules, in the registry that the driver was given; the driver
  *	subscribes @conn to what they need
+ * @peak_names: the most names that it ever had or waited for
  */
 struct driver_caller {
 	struct engine_conn *conn;
@@ -43,6 +44,7 @@ struct driver_caller {
 	const struct creds *creds;
 	unsigned flags;
 	struct match_owner matches;
+	uint32_t peak_names;
 };
 
 /**
@@ -61,10 +63,39 @@ struct driver_limits {
  * struct driver_stats - counters of the proxy, for Debug.Stats
  * @n_active: connections after Hello, monitors included
  * @n_incomplete: before it
+ * @peak_names: the most names that there ever were; 0: not known
  */
 struct driver_stats {
 	uint32_t n_active;
 	uint32_t n_incomplete;
+	uint32_t peak_names;
+};
+
+/**
+ * struct driver_traffic - messages of one connection on their way
+ * @n_messages, @n_bytes, @n_fds: now
+ * @peak_bytes, @peak_fds: the most there ever were
+ */
+struct driver_traffic {
+	uint32_t n_messages;
+	uint64_t n_bytes;
+	uint32_t n_fds;
+	uint64_t peak_bytes;
+	uint32_t peak_fds;
+};
+
+/**
+ * struct driver_connection_stats - the same of one connection
+ * @incoming: from it, and not received by all whom they are for
+ * @outgoing: for it, and not written to its socket
+ * @n_queued: of those, messages that the engine holds
+ * @n_dropped: copies that it could not take as an eavesdropper
+ */
+struct driver_connection_stats {
+	struct driver_traffic incoming;
+	struct driver_traffic outgoing;
+	uint32_t n_queued;
+	uint64_t n_dropped;
 };
 
 /* what driver_ops.hello() may answer, besides 0 and a negative errno */
@@ -122,6 +153,8 @@ struct driver_ops {
 	int (*activatable)(void *userdata, int (*fn)(void *fn_userdata, const char *name),
 			   void *fn_userdata);
 	void (*stats)(void *userdata, struct driver_stats *stats_out);
+	void (*connection_stats)(void *userdata, const struct driver_caller *caller,
+				 struct driver_connection_stats *stats_out);
 	/* Calls @fn for each client that has a unique name, until it returns non-zero,
 	 * and returns that. */
 	int (*connections)(void *userdata,

@@ -228,37 +228,16 @@ void access_end_message(struct access *access)
 
 /* explaining */
 
-/* what the process calls itself; of who is gone, or for who may not know, nothing */
-static void read_comm(pid_t pid, char *comm, size_t size)
-{
-	char path[32];
-	FILE *file;
-
-	*comm = '\0';
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return;
-	if (!fgets(comm, size, file))
-		*comm = '\0';
-	comm[strcspn(comm, "\n")] = '\0';
-	fclose(file);
-	/* any bytes may be in it: neither a message nor a log may have them */
-	for (char *c = comm; *c; c++)
-		if (*c < ' ' || *c > '~' || *c == '"')
-			*c = '?';
-}
-
 /* " (uid=0 pid=1 comm="...")" */
 static void print_client(FILE *stream, const struct client *client)
 {
-	char comm[32];
+	char comm[CREDS_MAX_COMM];
 
 	if (!client) {
 		fputs(" (bus)", stream);
 		return;
 	}
-	read_comm(client->creds.pid, comm, sizeof(comm));
+	creds_read_comm(&client->creds, comm);
 	fprintf(stream, " (");
 	if (client->creds.uid != CREDS_UNKNOWN)
 		fprintf(stream, "uid=%u ", client->creds.uid);

@@ -118,14 +118,18 @@ failed:
 	return r;
 }
 
-/* the line that says who was closed, and why */
+/* the line that says who was closed, why, and what it had not read */
 static void client_log_closed(struct client *client, const char *why)
 {
+	struct driver_connection_stats stats;
+
 	if (!log_limit_pass(&client->daemon->log_refused))
 		return;
-	log_notice("Disconnected %s (uid=%d pid=%d): %s",
+	client_get_stats(client, &stats);
+	log_notice("Disconnected %s (uid=%d pid=%d, %llu bytes queued): %s",
 		   *client->unique_name ? client->unique_name : "a client without a name",
-		   (int)client->creds.uid, (int)client->creds.pid, why);
+		   (int)client->creds.uid, (int)client->creds.pid,
+		   (unsigned long long)stats.outgoing.n_bytes, why);
 }
 
 /* leaves the engine: names are released and calls answered; nothing of it is delivered any more */
@@ -389,4 +393,42 @@ int client_become_monitor(struct client *client, struct match_rule *const *rules
 int client_pidfd(struct client *client)
 {
 	return creds_get_pidfd(&client->creds, client->source.fd);
+}
+
+static uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void client_get_stats(const struct client *client, struct driver_connection_stats *stats_out)
+{
+	const struct message_account *account = client->account;
+	struct driver_traffic *in = &stats_out->incoming, *out = &stats_out->outgoing;
+	struct engine_queue queue;
+
+	*stats_out = (struct driver_connection_stats){.n_dropped = client->n_dropped};
+	/* what is unfinished is no message yet */
+	*in = (struct driver_traffic){
+		.n_messages = account->n_messages,
+		.n_bytes = account->n_bytes + inbound_n_bytes(&client->in),
+		.n_fds = account->n_fds + client->in.n_fds,
+		.peak_bytes = account->peak_bytes,
+		.peak_fds = account->peak_fds,
+	};
+	outbound_count(&client->out, &out->n_messages, &out->n_bytes, &out->n_fds);
+	out->peak_bytes = client->out.peak_bytes;
+	out->peak_fds = client->out.peak_fds;
+	if (client->caller.conn && engine_conn_get_queue(client->caller.conn, &queue)) {
+		stats_out->n_queued = queue.n_msgs;
+		out->n_messages += queue.n_msgs;
+		out->n_bytes += queue.n_bytes;
+		out->n_fds += queue.n_fds;
+		/* the two had their peaks at different times perhaps: at least so much it was */
+		out->peak_bytes = max_u64(out->peak_bytes, queue.peak_bytes);
+		out->peak_fds = max_u64(out->peak_fds, queue.peak_fds);
+	}
+	out->peak_bytes = max_u64(out->peak_bytes, out->n_bytes);
+	out->peak_fds = max_u64(out->peak_fds, out->n_fds);
+	in->peak_bytes = max_u64(in->peak_bytes, in->n_bytes);
+	in->peak_fds = max_u64(in->peak_fds, in->n_fds);
 }

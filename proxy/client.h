@@ -167,5 +167,8 @@ int client_hello(struct client *client);
 /* BecomeMonitor: @rules are borrowed; 0 or a negative errno: to be closed, if it is not yet */
 int client_become_monitor(struct client *client, struct match_rule *const *rules, size_t n_rules);
 
+/* what is under way from it and to it */
+void client_get_stats(const struct client *client, struct driver_connection_stats *stats_out);
+
 /* its process, as a descriptor that stays the client's; -1: not known */
 int client_pidfd(struct client *client);

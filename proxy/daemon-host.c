@@ -51,6 +51,16 @@ static void host_hit(void *userdata, struct match_owner *owner)
 				      TRANSLATE_TAG_MATCHED);
 }
 
+static void host_count_names(struct daemon *daemon, const struct synthetic_change *change)
+{
+	struct daemon_counts *counts = &daemon->counts;
+
+	counts->n_names += !*change->old_owner;
+	counts->n_names -= !*change->new_owner;
+	if (counts->n_names > counts->peak_names)
+		counts->peak_names = counts->n_names;
+}
+
 static void host_notification_candidates(struct daemon *daemon,
 					 const struct engine_notification *notification,
 					 struct engine_candidates *candidates)
@@ -60,6 +70,7 @@ static void host_notification_candidates(struct daemon *daemon,
 
 	if (!synthetic_change_init(&change, notification, daemon->id_offset))
 		return;
+	host_count_names(daemon, &change);
 	monitor_feed_notification(daemon, notification);
 	match_subject_init_change(&subject, change.name, change.old_owner, change.new_owner);
 	match_registry_find(daemon->matches, &subject, host_hit,
@@ -314,7 +325,14 @@ static void ops_stats(void *userdata, struct driver_stats *stats_out)
 	*stats_out = (struct driver_stats){
 		.n_active = daemon->counts.n_active,
 		.n_incomplete = daemon->counts.n_incomplete,
+		.peak_names = daemon->counts.peak_names,
 	};
+}
+
+static void ops_connection_stats(void *userdata, const struct driver_caller *caller,
+				 struct driver_connection_stats *stats_out)
+{
+	client_get_stats(container_of(caller, struct client, caller), stats_out);
 }
 
 static int ops_connections(void *userdata,
@@ -345,5 +363,6 @@ const struct driver_ops daemon_driver_ops = {
 	.start_service = ops_start_service,
 	.activatable = ops_activatable,
 	.stats = ops_stats,
+	.connection_stats = ops_connection_stats,
 	.connections = ops_connections,
 };

@@ -32,6 +32,8 @@ struct daemon_counts {
 	uint32_t n_incomplete; /* AUTH and HELLO */
 	uint32_t n_active;     /* ACTIVE and MONITOR */
 	uint64_t n_lost;       /* broadcasts that did not reach a receiver */
+	uint32_t n_names;      /* unique ones as well; where the engine reports their news */
+	uint32_t peak_names;
 };
 
 struct daemon_limits {

@@ -85,6 +85,11 @@ int inbound_keep(struct inbound *in, struct inbound_chunk *chunk)
 	return 0;
 }
 
+size_t inbound_n_bytes(const struct inbound *in)
+{
+	return in->n_raw + in->n_filled + (in->kept ? in->kept->end - in->kept->at : 0);
+}
+
 int inbound_prepare(struct inbound *in, struct inbound_chunk *chunk, struct iovec iov[2])
 {
 	int n = 0;

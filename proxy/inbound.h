@@ -64,6 +64,9 @@ static inline bool inbound_is_partial(const struct inbound *in)
 	return in->raw || in->message;
 }
 
+/* bytes that are there of what is not complete, or not to be looked at yet */
+size_t inbound_n_bytes(const struct inbound *in);
+
 /* resets @chunk; returns how many of @iov to read into, in order */
 int inbound_prepare(struct inbound *in, struct inbound_chunk *chunk, struct iovec iov[2]);
 /* @size bytes were read as prepared */

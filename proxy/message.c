@@ -45,8 +45,13 @@ struct message_account *message_account_close(struct message_account *account)
 void message_charge(struct message *message, struct message_account *account)
 {
 	account->refcount++;
+	account->n_messages++;
 	account->n_bytes += message->payload.size;
 	account->n_fds += message->payload.n_fds;
+	if (account->n_bytes > account->peak_bytes)
+		account->peak_bytes = account->n_bytes;
+	if (account->n_fds > account->peak_fds)
+		account->peak_fds = account->n_fds;
 	message->account = account;
 }
 
@@ -54,6 +59,7 @@ static void message_discharge(struct message *message)
 {
 	struct message_account *account = message->account;
 
+	account->n_messages--;
 	account->n_bytes -= message->payload.size;
 	account->n_fds -= message->payload.n_fds;
 	if (account->is_waiting)

@@ -54,8 +54,13 @@ static struct answer *answer_new(struct outbound *out, struct message *message, 
 		return NULL;
 	answer->position = position;
 	answer->message = message_ref(message);
+	out->n_answers++;
 	out->n_answer_bytes += message->payload.size;
 	out->n_answer_fds += message->payload.n_fds;
+	if (out->n_answer_bytes > out->peak_bytes)
+		out->peak_bytes = out->n_answer_bytes;
+	if (out->n_answer_fds > out->peak_fds)
+		out->peak_fds = out->n_answer_fds;
 	return answer;
 }
 
@@ -82,8 +87,10 @@ int outbound_answer_first(struct outbound *out, struct message *message)
 void outbound_move_answers(struct outbound *out, struct outbound *from)
 {
 	list_splice_tail_init(&from->answers, &out->answers);
+	out->n_answers += from->n_answers;
 	out->n_answer_bytes += from->n_answer_bytes;
 	out->n_answer_fds += from->n_answer_fds;
+	from->n_answers = 0;
 	from->n_answer_bytes = 0;
 	from->n_answer_fds = 0;
 }
@@ -98,10 +105,25 @@ struct message *outbound_take_answer(struct outbound *out, uint64_t position)
 		return NULL;
 	list_del(&answer->link);
 	message = answer->message;
+	out->n_answers--;
 	out->n_answer_bytes -= message->payload.size;
 	out->n_answer_fds -= message->payload.n_fds;
 	free(answer);
 	return message;
+}
+
+void outbound_count(const struct outbound *out, uint32_t *n_messages_out, uint64_t *n_bytes_out,
+		    uint32_t *n_fds_out)
+{
+	*n_messages_out = out->n_answers + out->n_unsent;
+	*n_bytes_out = out->n_answer_bytes - out->n_sent;
+	*n_fds_out = out->n_answer_fds;
+	for (uint32_t i = 0; i < out->n_unsent; i++) {
+		*n_bytes_out += out->unsent[i]->payload.size;
+		/* those of the first are gone with its first byte */
+		if (i || !out->n_sent)
+			*n_fds_out += out->unsent[i]->payload.n_fds;
+	}
 }
 
 uint32_t outbound_take_unsent(struct outbound *out, struct message **batch, size_t *n_sent_out)

@@ -22,6 +22,9 @@ struct outbound {
 	struct list_head answers;
 	size_t n_answer_bytes;
 	uint32_t n_answer_fds;
+	uint32_t n_answers;
+	uint32_t peak_fds; /* of answers */
+	size_t peak_bytes;
 	struct message **unsent; /* owned, with their references */
 	uint32_t n_unsent;
 	size_t n_sent; /* bytes of unsent[0] that are gone */
@@ -48,10 +51,9 @@ void outbound_move_answers(struct outbound *out, struct outbound *from);
 /* the next answer if it is due once @position was received; its reference is the caller's */
 struct message *outbound_take_answer(struct outbound *out, uint64_t position);
 
-static inline bool outbound_has_answer(const struct outbound *out)
-{
-	return !list_empty(&out->answers);
-}
+/* what there is besides what the engine has: messages, bytes and descriptors */
+void outbound_count(const struct outbound *out, uint32_t *n_messages_out, uint64_t *n_bytes_out,
+		    uint32_t *n_fds_out);
 
 /* hands over what is unsent, at most one batch; @batch has room for it */
 uint32_t outbound_take_unsent(struct outbound *out, struct message **batch, size_t *n_sent_out);

@@ -151,6 +151,9 @@ static int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user, bool i
 	quota->n_msgs++;
 	quota->n_fds += n_fds;
 	queue->memory += size;
+	queue->n_fds += n_fds;
+	queue->peak_memory = max_t(u64, queue->peak_memory, queue->memory);
+	queue->peak_fds = max_t(u32, queue->peak_fds, queue->n_fds);
 	entry->quota = index;
 	entry->memory = size;
 	entry->n_fds = n_fds;
@@ -167,6 +170,7 @@ static void queue_uncharge(struct kdbus_queue *queue, struct kdbus_queue_entry *
 	quota->n_msgs--;
 	quota->n_fds -= entry->n_fds;
 	queue->memory -= entry->memory;
+	queue->n_fds -= entry->n_fds;
 }
 
 static void queue_insert_priority(struct kdbus_queue *queue, struct kdbus_queue_entry *entry)

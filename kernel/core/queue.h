@@ -112,7 +112,9 @@ struct kdbus_queue_entry {
  * @entries: oldest first
  * @by_priority: the same, unless the connection is direct
  * @n_entries: number of them
+ * @n_fds: descriptors they count together
  * @memory: bytes they count together
+ * @peak_fds, @peak_memory: the most there ever were
  * @last_position: of the entry added last
  * @n_lost: broadcasts that went missing since RECV told last
  * @is_armed: the host has to be told when there is something
@@ -124,7 +126,10 @@ struct kdbus_queue {
 	struct rb_root by_priority;
 	u32 n_entries;
 	u32 n_quotas;
+	u32 n_fds;
+	u32 peak_fds;
 	u64 memory;
+	u64 peak_memory;
 	u64 last_position;
 	u64 n_lost;
 	bool is_armed;

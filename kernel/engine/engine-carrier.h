@@ -69,6 +69,8 @@ struct engine_carrier {
 
 	int (*send)(struct engine_conn *conn, const struct engine_send *send);
 	uint64_t (*position)(struct engine_conn *conn);
+	/* optional */
+	void (*get_queue)(const struct engine_conn *conn, struct engine_queue *queue_out);
 	int (*recv)(struct engine_conn *conn, struct engine_received *received_out);
 	void (*received_release)(struct engine_received *received);
 	void (*candidates_add)(struct engine_candidates *candidates, struct engine_conn *conn,

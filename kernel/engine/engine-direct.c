@@ -501,6 +501,20 @@ static uint64_t direct_position(struct engine_conn *conn)
 	return to_direct_conn(conn)->conn->queue.last_position;
 }
 
+static void direct_get_queue(const struct engine_conn *base, struct engine_queue *queue_out)
+{
+	const struct direct_conn *conn = container_of(base, struct direct_conn, base);
+	const struct kdbus_queue *queue = &conn->conn->queue;
+
+	*queue_out = (struct engine_queue){
+		.n_msgs = queue->n_entries,
+		.n_fds = queue->n_fds,
+		.n_bytes = queue->memory,
+		.peak_fds = queue->peak_fds,
+		.peak_bytes = queue->peak_memory,
+	};
+}
+
 /* what @entry says; what it refers to lives as long */
 static void received_set(struct engine_received *received_out,
 			 const struct kdbus_queue_entry *entry, struct engine_payload *payload,
@@ -730,6 +744,7 @@ static const struct engine_carrier direct_carrier = {
 	.activator_drop = direct_activator_drop,
 	.send = direct_send,
 	.position = direct_position,
+	.get_queue = direct_get_queue,
 	.recv = direct_recv,
 	.received_release = direct_received_release,
 	.candidates_add = direct_candidates_add,

@@ -223,6 +223,16 @@ int engine_send(struct engine_conn *conn, const struct engine_send *send)
 	return 0;
 }
 
+bool engine_conn_get_queue(const struct engine_conn *conn, struct engine_queue *queue_out)
+{
+	const struct engine_carrier *carrier = conn->engine->carrier;
+
+	if (!carrier->get_queue)
+		return false;
+	carrier->get_queue(conn, queue_out);
+	return true;
+}
+
 uint64_t engine_conn_position(struct engine_conn *conn)
 {
 	return conn->engine->carrier->position(conn);

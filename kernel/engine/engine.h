@@ -505,6 +505,23 @@ int engine_send(struct engine_conn *conn, const struct engine_send *send);
 uint64_t engine_conn_position(struct engine_conn *conn);
 
 /**
+ * struct engine_queue - what has been queued to a connection and not been received
+ * @n_msgs: messages and notifications
+ * @n_fds, @n_bytes: what they count
+ * @peak_fds, @peak_bytes: the most there ever were
+ */
+struct engine_queue {
+	uint32_t n_msgs;
+	uint32_t n_fds;
+	uint64_t n_bytes;
+	uint32_t peak_fds;
+	uint64_t peak_bytes;
+};
+
+/* false: the bus of this carrier does not tell */
+bool engine_conn_get_queue(const struct engine_conn *conn, struct engine_queue *queue_out);
+
+/**
  * engine_recv() - RECV
  * @received_out: to be released by engine_received_release()
  *

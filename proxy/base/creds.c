@@ -7,6 +7,7 @@
 #include "proxy/base/creds.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -145,4 +146,24 @@ bool creds_has_group(const struct creds *creds, uint32_t gid)
 {
 	return creds->n_groups &&
 	       bsearch(&gid, creds->groups, creds->n_groups, sizeof(gid), compare_gids);
+}
+
+void creds_read_comm(const struct creds *creds, char comm_out[CREDS_MAX_COMM])
+{
+	char path[32];
+	FILE *file;
+
+	*comm_out = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)creds->pid);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	if (!fgets(comm_out, CREDS_MAX_COMM, file))
+		*comm_out = '\0';
+	comm_out[strcspn(comm_out, "\n")] = '\0';
+	fclose(file);
+	/* any bytes may be in it: neither a message nor a log may have them */
+	for (char *c = comm_out; *c; c++)
+		if (*c < ' ' || *c > '~' || *c == '"')
+			*c = '?';
 }

@@ -51,6 +51,11 @@ int creds_init_socket(struct creds *creds, int fd);
  * Return: the descriptor, which stays the creds'; -1 when the kernel cannot tell.
  */
 int creds_get_pidfd(struct creds *creds, int fd);
+#define CREDS_MAX_COMM 32
+
+/* what the process calls itself, in printable characters; "" of one that is gone, or that this
+ * process may not look at */
+void creds_read_comm(const struct creds *creds, char comm_out[CREDS_MAX_COMM]);
 /* idempotent */
 void creds_deinit(struct creds *creds);
 /* the order that creds_has_group() needs */

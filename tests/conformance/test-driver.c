@@ -15,6 +15,7 @@
 #define INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
 #define PROPERTIES     "org.freedesktop.DBus.Properties"
 #define MONITORING     "org.freedesktop.DBus.Monitoring"
+#define STATS	       "org.freedesktop.DBus.Debug.Stats"
 #define N_OF(array)    (sizeof(array) / sizeof((array)[0]))
 
 struct fixture {
@@ -838,5 +839,153 @@ TEST(what_is_no_call_is_ignored)
 	conn_send(f.conn, msg_error(&fake, "a.b.C"));
 	expect_quiet(f.conn);
 	expect_quiet(f.other);
+	fixture_stop(&f);
+}
+
+/* Privileges: root's and the owner's of the bus */
+
+TEST(unprivileged_callers)
+{
+	static const struct {
+		const char *interface, *member, *signature, *error;
+	} calls[] = {
+		{DRIVER_NAME, "UpdateActivationEnvironment", "a{ss}", "AccessDenied"},
+		{MONITORING, "BecomeMonitor", "asu", "AccessDenied"},
+		/* whoever wants may */
+		{DRIVER_NAME, "ReloadConfig", "", NULL},
+		{STATS, "GetStats", "", NULL},
+		{STATS, "GetAllMatchRules", "", NULL},
+	};
+	struct subject *subject =
+		subject_start("<policy context=\"default\"><allow user=\"*\"/></policy>");
+	struct conn *conn = conn_new_nobody(subject->address);
+	char want[128];
+	const char *text;
+
+	for (size_t i = 0; i < N_OF(calls); i++) {
+		struct msg *call =
+			msg_call(DRIVER_NAME, DRIVER_PATH, calls[i].interface, calls[i].member);
+		struct msg *reply;
+
+		if (!strcmp(calls[i].signature, "asu"))
+			msg_append(call, "asu", 0, 0);
+		else if (*calls[i].signature)
+			msg_append(call, calls[i].signature, 0);
+		reply = conn_call(conn, call);
+		if (!calls[i].error) {
+			expect_return(reply);
+			continue;
+		}
+		msg_read(reply, "s", &text);
+		sprintf(want, "rejected attempt to call %s by connection :1.0 (uid=65534 pid=%d comm=",
+			calls[i].member, getpid());
+		if (strcmp(calls[i].member, "UpdateActivationEnvironment"))
+			expect(!strncmp(text, want, strlen(want)));
+		expect_error(reply, calls[i].error);
+	}
+	conn_close(conn);
+	subject_stop(subject);
+}
+
+/* Statistics */
+
+static uint32_t stat_of(struct msg *reply, const char *key)
+{
+	const char *signature;
+	struct reader r;
+
+	expect_eq(reply->type, MSG_RETURN);
+	if (!msg_find(reply, key, &signature, &r))
+		fail("there is no %s", key);
+	expect_str(signature, "u");
+	return read_u32(&r);
+}
+
+static struct msg *connection_stats(struct conn *conn, const char *name)
+{
+	return conn_call(conn, msg_append(msg_call(DRIVER_NAME, DRIVER_PATH, STATS,
+						   "GetConnectionStats"),
+					  "s", name));
+}
+
+TEST(statistics_of_the_bus)
+{
+	struct fixture f = fixture_start();
+	struct conn *silent = conn_auth(f.subject->address, false);
+	struct msg *reply;
+
+	expect_eq(request_name(f.other, "a.b", 0), 1);
+	expect_eq(request_name(f.other, "a.c", 0), 1);
+	expect_eq(release_name(f.other, "a.c"), 1);
+	add_match(f.other, "member='A'");
+	add_match(f.other, "member='B'");
+	add_match(f.conn, "member='C'");
+	remove_match(f.conn, "member='C'");
+	conn_text(silent, "");
+	reply = call_on(f.conn, DRIVER_PATH, STATS, "GetStats");
+	stat_of(reply, "Serial");
+	expect_eq(stat_of(reply, "ActiveConnections"), 2);
+	expect_le(stat_of(reply, "IncompleteConnections"), 1);
+	expect_eq(stat_of(reply, "MatchRules"), 2);
+	expect_eq(stat_of(reply, "PeakMatchRules"), 3);
+	expect_eq(stat_of(reply, "PeakMatchRulesPerConnection"), 2);
+	expect_eq(stat_of(reply, "BusNames"), 3);
+	/* pooled connections have no news of names */
+	if (strcmp(subject_name(), "pool"))
+		expect_eq(stat_of(reply, "PeakBusNames"), 4);
+	expect_eq(stat_of(reply, "PeakBusNamesPerConnection"), 3);
+	msg_free(reply);
+	conn_close(silent);
+	fixture_stop(&f);
+}
+
+TEST(statistics_of_a_connection)
+{
+	static const char *const keys[] = {
+		"Serial",	   "MatchRules",	 "PeakMatchRules",    "BusNames",
+		"PeakBusNames",	   "IncomingMessages",	 "IncomingBytes",     "IncomingFDs",
+		"PeakIncomingFDs", "PeakIncomingBytes",	 "OutgoingMessages",  "OutgoingBytes",
+		"OutgoingFDs",	   "PeakOutgoingBytes",	 "PeakOutgoingFDs",
+	};
+	struct fixture f = fixture_start();
+	struct msg *reply;
+	char *text = calloc(1, 100001);
+
+	expect_eq(request_name(f.other, "a.b", 0), 1);
+	add_match(f.other, "member='A'");
+	reply = connection_stats(f.conn, "a.b");
+	for (size_t i = 0; i < N_OF(keys); i++)
+		stat_of(reply, keys[i]);
+	expect_eq(stat_of(reply, "MatchRules"), 1);
+	expect_eq(stat_of(reply, "BusNames"), 2);
+	expect_eq(stat_of(reply, "PeakBusNames"), 2);
+	expect_eq(stat_of(reply, "OutgoingMessages"), 0);
+	expect_eq(stat_of(reply, "OutgoingBytes"), 0);
+	expect_gt(stat_of(reply, "PeakIncomingBytes"), 0);
+	expect_gt(stat_of(reply, "PeakOutgoingBytes"), 0);
+	msg_free(reply);
+	/* one that does not read */
+	memset(text, 'x', 100000);
+	for (int i = 0; i < 20; i++)
+		conn_send(f.conn, msg_append(msg_flags(msg_call("a.b", "/", "a.b", "M"),
+						       MSG_NO_REPLY),
+					     "s", text));
+	reply = connection_stats(f.conn, f.other->unique);
+	if (strcmp(subject_name(), "pool")) {
+		expect_gt(stat_of(reply, "OutgoingMessages"), 10);
+		expect_gt(stat_of(reply, "OutgoingBytes"), 1000000);
+	}
+	expect_ge(stat_of(reply, "PeakOutgoingBytes"), stat_of(reply, "OutgoingBytes"));
+	msg_free(reply);
+	/* what waits for others is the sender's */
+	reply = connection_stats(f.conn, f.conn->unique);
+	if (strcmp(subject_name(), "pool")) {
+		expect_gt(stat_of(reply, "IncomingBytes"), 1000000);
+		expect_gt(stat_of(reply, "PeakIncomingBytes"), 1000000);
+	}
+	msg_free(reply);
+	expect_error(connection_stats(f.conn, "no.such"), "NameHasNoOwner");
+	expect_error(connection_stats(f.conn, DRIVER_NAME), "InvalidArgs");
+	free(text);
 	fixture_stop(&f);
 }

@@ -59,7 +59,7 @@ TEST(bad_message_names_process_user_and_reason)
 	send_bad_message(subject);
 	expect_eq(count_lines(subject,
 			      (const char *[]){piece("pid=%u", getpid()), piece("uid=%u", getuid()),
-					       ":1.0", "type", NULL}),
+					       ":1.0", "bytes queued", "type", NULL}),
 		  1);
 	subject_stop(subject);
 }

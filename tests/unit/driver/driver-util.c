@@ -94,7 +94,20 @@ static int ops_start_service(void *userdata, struct driver_caller *caller, uint3
 static void ops_stats(void *userdata, struct driver_stats *stats_out)
 {
 	(void)userdata;
-	*stats_out = (struct driver_stats){.n_active = 42, .n_incomplete = 7};
+	*stats_out = (struct driver_stats){.n_active = 42, .n_incomplete = 7, .peak_names = 9};
+}
+
+static void ops_connection_stats(void *userdata, const struct driver_caller *caller,
+				 struct driver_connection_stats *stats_out)
+{
+	(void)userdata;
+	(void)caller;
+	*stats_out = (struct driver_connection_stats){
+		.incoming = {1, 2, 3, 4, 5},
+		.outgoing = {6, UINT64_C(1) << 40, 8, 9, 10},
+		.n_queued = 11,
+		.n_dropped = 12,
+	};
 }
 
 static int ops_connections(void *userdata,
@@ -120,6 +133,7 @@ static const struct driver_ops ops = {
 	.activatable = ops_activatable,
 	.start_service = ops_start_service,
 	.stats = ops_stats,
+	.connection_stats = ops_connection_stats,
 	.connections = ops_connections,
 };
 

@@ -303,7 +303,7 @@ CARRIER_TEST(stats)
 {
 	struct bus *bus = bus_new(address, NULL);
 	struct member *a = &bus->members[0], *b = &bus->members[1];
-	char expected[512];
+	char expected[1024];
 
 	bus_hello(bus, 2);
 	expect_answer(bus, a, "RequestName", "su", "return u 1", "a.b", 0);
@@ -317,13 +317,19 @@ CARRIER_TEST(stats)
 		"return a{sv} [\"Serial\": u 4294967295, \"ActiveConnections\": u 42, "
 		"\"IncompleteConnections\": u 7, \"MatchRules\": u 2, \"PeakMatchRules\": u 3, "
 		"\"PeakMatchRulesPerConnection\": u 3, \"BusNames\": u 3, "
+		"\"PeakBusNames\": u 9, \"PeakBusNamesPerConnection\": u 2, "
 		"\"org.bus_proxyd.Sends\": t 0, \"org.bus_proxyd.Receives\": t 0, "
 		"\"org.bus_proxyd.Lost\": t 0]",
 		STATS, .member = "GetStats");
 	snprintf(
 		expected, sizeof(expected),
 		"return a{sv} [\"Serial\": u 4294967295, \"UniqueName\": s \"%s\", \"BusNames\": u "
-		"2, \"MatchRules\": u 2, \"PeakMatchRules\": u 3]",
+		"2, \"PeakBusNames\": u 2, \"MatchRules\": u 2, \"PeakMatchRules\": u 3, "
+		"\"IncomingMessages\": u 1, \"IncomingBytes\": u 2, \"IncomingFDs\": u 3, "
+		"\"PeakIncomingBytes\": u 4, \"PeakIncomingFDs\": u 5, "
+		"\"OutgoingMessages\": u 6, \"OutgoingBytes\": u 4294967295, "
+		"\"OutgoingFDs\": u 8, \"PeakOutgoingBytes\": u 9, \"PeakOutgoingFDs\": u 10, "
+		"\"org.bus_proxyd.Queued\": u 11, \"org.bus_proxyd.Dropped\": t 12]",
 		a->unique_name);
 	expect_asked(bus, b, expected, STATS, .member = "GetConnectionStats", .signature = "s",
 		     .args = {{.text = "a.b"}});

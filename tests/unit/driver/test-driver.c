@@ -620,7 +620,7 @@ CARRIER_TEST(eavesdropping_is_a_privilege)
 	b->caller.flags |= DRIVER_CALLER_PRIVILEGED;
 	snprintf(expected, sizeof(expected),
 		 "error AccessDenied \"rejected attempt to call AddMatch by connection %s "
-		 "(uid=1000 pid=4000)\"",
+		 "(uid=1000 pid=4000 comm=...",
 		 a->unique_name);
 	expect_answer(bus, a, "AddMatch", "s", expected, "eavesdrop='true'");
 	expect_answer(bus, a, "AddMatch", "s", "return", "eavesdrop='false'");
@@ -655,7 +655,7 @@ CARRIER_TEST(become_monitor)
 	bus_hello(bus, 1);
 	snprintf(expected, sizeof(expected),
 		 "error AccessDenied \"rejected attempt to call BecomeMonitor by connection %s "
-		 "(uid=1000 pid=4000)\"",
+		 "(uid=1000 pid=4000 comm=...",
 		 a->unique_name);
 	expect_request(bus, a, &(struct request){.member = "BecomeMonitor", MONITORING}, expected,
 		       __FILE__, __LINE__);
