@@ -2,6 +2,8 @@
 # bus-proxyd in the place of dbus-daemon; and as the system bus, with services that
 # people know
 EXTRA_DIST += %D%/system-bus.sh
+dist_check_SCRIPTS += %D%/test-system-activation.sh
+TESTS += %D%/test-system-activation.sh
 dist_check_SCRIPTS += %D%/test-launch-helper.sh
 TESTS += %D%/test-launch-helper.sh
 dist_check_SCRIPTS += %D%/test-in-place.sh %D%/test-system-services.sh
