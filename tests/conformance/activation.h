@@ -36,7 +36,7 @@ static inline void service_write(struct subject *subject, const char *file, cons
 static inline void service_add(struct subject *subject, const char *name, const char *exec,
 			       const char *lines)
 {
-	char text[1024];
+	char text[2048];
 
 	snprintf(text, sizeof(text), "[D-BUS Service]\nName=%s\nExec=%s\n%s", name, exec,
 		 lines ?: "");

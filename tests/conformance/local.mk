@@ -5,6 +5,8 @@
 # of the link into the environment.
 conformance_programs = \
 	%D%/test-activation \
+	%D%/test-activation-child \
+	%D%/test-activation-policy \
 	%D%/test-activation-systemd \
 	%D%/test-auth \
 	%D%/test-driver \
@@ -42,6 +44,8 @@ EXTRA_DIST += %D%/activation.h %D%/policy-rules.h %D%/run-subject %D%/session.sh
 check_PROGRAMS += $(conformance_programs)
 conformance_ldadd = libharness.a libtap.a
 %C%_test_activation_LDADD = $(conformance_ldadd)
+%C%_test_activation_child_LDADD = $(conformance_ldadd)
+%C%_test_activation_policy_LDADD = $(conformance_ldadd)
 %C%_test_activation_systemd_LDADD = $(conformance_ldadd)
 %C%_test_auth_LDADD = $(conformance_ldadd)
 %C%_test_driver_LDADD = $(conformance_ldadd)

@@ -215,8 +215,8 @@ TEST(monitors_see_the_request_before_its_cause)
 {
 	static const char *const expected[] = {"ActivationRequest", "First", "Second"};
 	struct activation_fixture f = systemd_start(NULL);
-	struct msg *become = msg_call(DRIVER_NAME, DRIVER_PATH, DRIVER_NAME ".Monitoring",
-				      "BecomeMonitor");
+	struct msg *become =
+		msg_call(DRIVER_NAME, DRIVER_PATH, DRIVER_NAME ".Monitoring", "BecomeMonitor");
 	struct conn *monitor = conn_new(f.subject->address);
 	unsigned n_seen = 0;
 
@@ -273,8 +273,8 @@ static struct msg *update_environment(struct conn *conn, const char *name, const
 {
 	struct msg *msg = driver_msg("UpdateActivationEnvironment");
 
-	return conn_call(conn, name ? msg_append(msg, "a{ss}", 1u, name, value) :
-				      msg_append(msg, "a{ss}", 0u));
+	return conn_call(conn, name ? msg_append(msg, "a{ss}", 1u, name, value)
+				    : msg_append(msg, "a{ss}", 0u));
 }
 
 TEST(systemd_hears_of_the_environment)

@@ -76,8 +76,8 @@ TEST(everybody_hears_of_a_time_out)
 {
 	static const char text[] = "Failed to activate service '" NAME "': timed out "
 				   "(service_start_timeout=300ms)";
-	struct activation_fixture f = activation_start(
-		"<limit name=\"service_start_timeout\">300</limit>", NULL);
+	struct activation_fixture f =
+		activation_start("<limit name=\"service_start_timeout\">300</limit>", NULL);
 	uint32_t serials[4];
 
 	/* to go away is no failure: it may be somewhere in the background */
@@ -101,8 +101,8 @@ TEST(everybody_hears_of_a_time_out)
 
 TEST(who_does_not_come_in_time_is_killed)
 {
-	struct activation_fixture f = activation_start(
-		"<limit name=\"service_start_timeout\">500</limit>", NULL);
+	struct activation_fixture f =
+		activation_start("<limit name=\"service_start_timeout\">500</limit>", NULL);
 	char exec[512], *text;
 	int64_t deadline;
 
@@ -331,8 +331,8 @@ TEST(one_process_for_all)
 	service_add(f.subject, NAME, exec, NULL);
 	services_reload(&f);
 	for (int i = 0; i < 10; i++)
-		serials[i] = conn_send(i % 2 ? f.a : f.b, i % 3 ? start_msg(NAME) :
-								  msg_call(NAME, "/", "a.b", "M"));
+		serials[i] = conn_send(i % 2 ? f.a : f.b,
+				       i % 3 ? start_msg(NAME) : msg_call(NAME, "/", "a.b", "M"));
 	conn_sync(f.a);
 	conn_sync(f.b);
 	file_await(f.subject, "log", 1);
@@ -399,7 +399,7 @@ TEST(who_is_gone_leaves_nothing_behind)
 	conn_send(f.a, msg_call(NAME, "/", "a.b", "OfWhoStays"));
 	conn_sync(f.a);
 	conn_close(gone);
-	conn_find_signal(f.c, "NameOwnerChanged")->next = NULL;
+	msg_free(conn_find_signal(f.c, "NameOwnerChanged"));
 	expect_eq(request_name(f.b, NAME, 0), 1u);
 	expect_next(f.b, MSG_SIGNAL, "NameAcquired");
 	expect_next(f.b, MSG_CALL, "OfWhoStays");
