@@ -27,6 +27,7 @@ conformance_programs = \
 	%D%/test-names \
 	%D%/test-order \
 	%D%/test-order-speed \
+	%D%/test-order-start \
 	%D%/test-policy \
 	%D%/test-policy-users \
 	%D%/test-pressure \
@@ -66,6 +67,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_names_LDADD = $(conformance_ldadd)
 %C%_test_order_LDADD = $(conformance_ldadd)
 %C%_test_order_speed_LDADD = $(conformance_ldadd)
+%C%_test_order_start_LDADD = $(conformance_ldadd)
 %C%_test_policy_LDADD = $(conformance_ldadd)
 %C%_test_policy_users_LDADD = $(conformance_ldadd)
 %C%_test_pressure_LDADD = $(conformance_ldadd)

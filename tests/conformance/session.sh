@@ -80,9 +80,9 @@ start_session() {
     printf '#!/bin/sh\nexec %s "$@"\n' "$command" >"$dir/daemon"
     chmod +x "$dir/daemon"
     mkdir -m 700 "$dir/home" "$dir/run"
-    HOME=$dir/home XDG_RUNTIME_DIR=$dir/run
-    export HOME XDG_RUNTIME_DIR
-    unset XDG_DATA_HOME XDG_CONFIG_HOME XDG_CACHE_HOME
+    HOME=$dir/home XDG_DATA_HOME=$dir/home/.local/share XDG_RUNTIME_DIR=$dir/run
+    export HOME XDG_DATA_HOME XDG_RUNTIME_DIR
+    unset XDG_CONFIG_HOME XDG_CACHE_HOME
     timeout 120 dbus-run-session --dbus-daemon="$dir/daemon" -- "$1" inside "$dir"
     exit
 }
