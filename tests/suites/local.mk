@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Tests that others wrote, from Debian's packages: see run-suite.py.  Not part of
-# "make check": they take packages that it can do without, and are run once, on the
-# release.
+# "make check": run-tests runs them once, on the release.
 EXTRA_DIST += %D%/run-suite.py
 SUITE_DAEMON = $(abs_builddir)/bus-proxyd$(EXEEXT)
 # of all of them together
