@@ -19,4 +19,4 @@ check-long: check check-asan check-fuzz check-fault check-suites
 .PHONY: check-asan check-fuzz check-long
 
 distclean-local:
-	-rm -rf asan fuzz
+	-rm -rf asan fuzz suites

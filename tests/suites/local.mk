@@ -5,7 +5,8 @@ EXTRA_DIST += %D%/run-suite.py
 SUITE_DAEMON = $(abs_builddir)/bus-proxyd$(EXEEXT)
 # of all of them together
 SUITE_SECONDS = 300
-run_suite = $(PYTHON3) $(srcdir)/%D%/run-suite.py $(SUITE_DAEMON) --limit=$(SUITE_SECONDS)
+run_suite = $(PYTHON3) $(srcdir)/%D%/run-suite.py $(SUITE_DAEMON) --limit=$(SUITE_SECONDS) \
+	--results=suites
 
 check-suites: $(bin_PROGRAMS)
 	$(AM_V_at)$(run_suite) dbus dbusmock glib || test $$? = 77
