@@ -6,6 +6,10 @@
  * learning that there is nothing.  Descriptors end a read (the kernel does not
  * read past them), so those that came with a chunk belong to its last message.
  *
+ * Nobody has to wait until all that somebody sent is done: where others are ready too,
+ * a client gets so much work out of the daemon and is then put behind them; the rest of
+ * what it sent is kept.  Alone it goes on, in the larger batches that this makes.
+ *
  * Writing: what the engine queued and what the bus answered are put in order
  * here (client_next()) and go out in batches.  While the socket is full nothing
  * is taken out of the engine's queue: its quota then answers the senders.
@@ -26,6 +30,9 @@ enum {
 	BATCH_FDS = 253,
 	FLUSH_BATCHES = 4, /* per client and turn */
 	CONTROL_FDS = 253, /* SCM_MAX_FD: more cannot come at once */
+	SLICE_WORK = 32,   /* what a client gets before it is the turn of others */
+	SLICE_BYTES = 64 * 1024,
+	GREEDY_BYTES = 16 * 1024,
 };
 
 /* descriptors of a recvmsg(); false: some did not fit or there is no memory */
@@ -77,10 +84,28 @@ static void client_pause(struct client *client, bool is_paused)
 	client->account->is_waiting = is_paused;
 }
 
-/* Stops where the answers are more than the client may have; what is left is kept. */
+/* has this list anybody but the client? */
+static bool has_others(const struct list_head *ready, const struct client *client)
+{
+	return !list_empty(ready) &&
+	       (ready->next != &client->ready_link || ready->prev != &client->ready_link);
+}
+
+/* does anybody wait for the end of the turn? */
+static bool client_is_awaited(const struct client *client)
+{
+	return has_others(&client->daemon->ready, client) ||
+	       has_others(&client->daemon->flushing, client);
+}
+
+/* Stops where the answers are more than the client may have, and where it is the turn of others;
+ * what is left is kept. */
 static void client_read_messages(struct client *client, struct inbound_chunk *chunk)
 {
 	struct daemon *daemon = client->daemon;
+	/* whom its own messages wake has to wait for as many of them as there are */
+	bool is_awaited = client_is_awaited(client);
+	uint64_t start = daemon->work;
 	struct message *message;
 	const char *sender;
 	size_t sender_len;
@@ -102,11 +127,18 @@ static void client_read_messages(struct client *client, struct inbound_chunk *ch
 		message_charge(message, client->account);
 		dispatch_message(client, message);
 		message_unref(message);
-		if (client->state != CLIENT_CLOSED)
-			client_pause(client, client_must_pause(client));
+		if (client->state == CLIENT_CLOSED)
+			return;
+		client_pause(client, client_must_pause(client));
+		if (daemon->work - start < SLICE_WORK || chunk->at == chunk->end)
+			continue;
+		if (is_awaited || loop_has_others(&daemon->loop, &client->source))
+			break;
+		start = daemon->work;
 	}
 	if (client->state == CLIENT_CLOSED)
 		return;
+	client->is_greedy = chunk->at != chunk->end;
 	if (inbound_keep(&client->in, chunk) < 0) {
 		client_close(client, "out of memory");
 		return;
@@ -116,6 +148,8 @@ static void client_read_messages(struct client *client, struct inbound_chunk *ch
 		client_close(client, inbound_outcome_text(INBOUND_TOO_MANY_FDS));
 		return;
 	}
+	if (client->in.kept && !client->is_read_paused)
+		client_set_ready(client);
 	client_watch_fds(client);
 	client_update_events(client);
 }
@@ -133,6 +167,22 @@ void client_watch_fds(struct client *client)
 			       loop_now_ns() + daemon->limits.pending_fd_timeout_ns);
 }
 
+/* as much as there is, unless that keeps others waiting */
+static void client_limit_read(const struct client *client, struct msghdr *header)
+{
+	size_t left = SIZE_MAX;
+
+	if (client->is_greedy)
+		left = GREEDY_BYTES;
+	else if (client->daemon->loop.n_batch > 1 || client_is_awaited(client))
+		left = SLICE_BYTES;
+	for (size_t i = 0; i < header->msg_iovlen; i++) {
+		if (header->msg_iov[i].iov_len > left)
+			header->msg_iov[i].iov_len = left;
+		left -= header->msg_iov[i].iov_len;
+	}
+}
+
 static void client_read(struct client *client)
 {
 	struct inbound_chunk *chunk = &client->daemon->chunk;
@@ -146,6 +196,7 @@ static void client_read(struct client *client)
 	ssize_t size;
 
 	header.msg_iovlen = inbound_prepare(&client->in, chunk, iov);
+	client_limit_read(client, &header);
 	size = recvmsg(client->source.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (size < 0) {
 		if (errno != EAGAIN && errno != EINTR)
@@ -361,10 +412,11 @@ static bool client_write_batch(struct client *client)
 
 void client_flush(struct client *client)
 {
-	bool has_more = true;
+	bool has_more;
 
 	if (client->in.kept && !client->is_read_paused)
 		client_read_messages(client, client->in.kept);
+	has_more = !client->is_blocked;
 	for (int i = 0; i < FLUSH_BATCHES && has_more && client->state != CLIENT_CLOSED; i++)
 		has_more = client_write_batch(client);
 	if (client->state == CLIENT_CLOSED)

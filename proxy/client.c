@@ -54,7 +54,7 @@ static void client_fds_expired(struct loop_timer *timer)
 	struct client *client = container_of(timer, struct client, fds_timer);
 
 	/* not its fault: the rest may have been sent, and was not read */
-	if (client->is_read_paused)
+	if (client->is_read_paused || client->in.kept)
 		client_watch_fds(client);
 	else
 		client_close(client, "file descriptors were not claimed in time");
@@ -176,9 +176,12 @@ void client_free(struct client *client)
 
 void client_set_ready(struct client *client)
 {
-	if (client->state != CLIENT_CLOSED && !client->is_blocked &&
-	    list_empty(&client->ready_link))
-		list_add_tail(&client->ready_link, &client->daemon->ready);
+	if (client->state == CLIENT_CLOSED || !list_empty(&client->ready_link))
+		return;
+	/* a full socket keeps nobody from sending: who writes before reading would wait for us */
+	if (client->is_blocked && !client->is_read_paused && !client->in.kept)
+		return;
+	list_add_tail(&client->ready_link, &client->daemon->ready);
 }
 
 bool client_is_overfull(const struct client *client)
@@ -257,7 +260,8 @@ void client_signal(struct client *client, struct message *message)
 
 void client_copy(struct client *client, struct message *message)
 {
-	if (client_is_overfull(client) || outbound_answer(&client->out, message, client_queued(client)) < 0) {
+	if (client_is_overfull(client) ||
+	    outbound_answer(&client->out, message, client_queued(client)) < 0) {
 		client->n_dropped++;
 		client->daemon->counts.n_lost++;
 		if (log_limit_pass(&client->daemon->log_lost))

@@ -64,7 +64,9 @@ enum client_state {
  *	from it is still taken
  * @is_hung_up: nobody is at the other end
  * @is_read_paused: it does not read the answers that it asks for, or has sent more than its
- *	receivers read: so it is not read from, and what has been read already waits in in.kept
+ *	receivers read: so it is not read from, and what has been read already waits in in.kept;
+ *	so it does while others have their turn
+ * @is_greedy: others had to wait for it lately: so it is read from in small pieces
  * @is_doomed: to be closed as soon as the engine has returned
  * @n_dropped: copies that it could not take as a monitor or an eavesdropper
  */
@@ -98,6 +100,7 @@ struct client {
 	bool is_hung_up : 1;
 	bool is_read_paused : 1;
 	bool is_doomed : 1;
+	bool is_greedy : 1;
 	uint64_t n_dropped;
 };
 
@@ -123,8 +126,8 @@ static inline struct client *client_from_matches(struct match_owner *matches)
 	return container_of(matches, struct client, caller.matches);
 }
 
-/* there may be something to write to it: looked at at the end of the turn, or once its socket
- * takes something again */
+/* there may be something to write to it, or to read that is there already: looked at at the end of
+ * the turn, or once its socket takes something again */
 void client_set_ready(struct client *client);
 
 /* more answers wait for it than it may have */

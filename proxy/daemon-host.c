@@ -26,8 +26,10 @@ static int host_may_deliver(void *userdata, struct engine_conn *src, struct engi
 			    const struct engine_send *send, bool is_reply)
 {
 	const struct message *message = message_from_payload(send->payload);
+	struct daemon *daemon = userdata;
 	int r;
 
+	daemon->work++;
 	r = access_may_deliver(userdata, client_of(src), client_of(dst), message,
 			       is_reply ? POLICY_MESSAGE_REQUESTED : 0);
 	if (r < 0 && send->dst_id == KDBUS_DST_ID_BROADCAST)

@@ -283,6 +283,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	INIT_LIST_HEAD(&daemon->listeners);
 	INIT_LIST_HEAD(&daemon->clients);
 	INIT_LIST_HEAD(&daemon->ready);
+	INIT_LIST_HEAD(&daemon->flushing);
 	INIT_LIST_HEAD(&daemon->waiting);
 	INIT_LIST_HEAD(&daemon->dead);
 	admission_init(daemon);
@@ -406,12 +407,11 @@ static bool daemon_turn(void *userdata)
 {
 	struct daemon *daemon = userdata;
 	struct client *client;
-	LIST_HEAD(ready);
 
 	activation_turn(&daemon->activation);
 	/* what becomes ready while these are flushed has its turn next time */
-	list_splice_tail_init(&daemon->ready, &ready);
-	while ((client = list_first_entry_or_null(&ready, struct client, ready_link))) {
+	list_splice_tail_init(&daemon->ready, &daemon->flushing);
+	while ((client = list_first_entry_or_null(&daemon->flushing, struct client, ready_link))) {
 		list_del(&client->ready_link);
 		client_flush(client);
 	}

@@ -86,6 +86,7 @@ struct daemon {
 	struct list_head clients;
 	struct list_head incomplete;
 	struct list_head ready;
+	struct list_head flushing; /* of ready, those whose turn it is */
 	struct list_head waiting; /* for descriptors in flight to land */
 	struct list_head dead;
 	struct loop_timer auth_timer;
@@ -97,6 +98,7 @@ struct daemon {
 	struct message *hello;	    /* being dispatched: see monitor_await_hello() */
 	struct message *hello_news; /* what monitors get behind its reply */
 	struct loop_source signal_source;
+	uint64_t work; /* that was done so far: see client_read_messages() */
 	struct inbound_chunk chunk; /* what sockets are read into */
 	struct reserve reserve;	    /* for what they do not take */
 

@@ -24,6 +24,12 @@
 #include "proxy/monitor.h"
 #include "proxy/translate.h"
 
+/* in units of what it takes to deliver a small message */
+enum {
+	DRIVER_WORK = 2,
+	BYTES_PER_WORK = 1024,
+};
+
 static void dispatch_error(struct client *client, const struct message *message,
 			   enum driver_error error, const char *text)
 {
@@ -61,6 +67,7 @@ static void dispatch_driver(struct client *client, struct message *message)
 	bool is_addressed = message->header.destination.at;
 	int r;
 
+	daemon->work += DRIVER_WORK;
 	/* what is addressed to nobody is a matter between the client and the bus */
 	if (is_addressed && client->state == CLIENT_HELLO)
 		monitor_await_hello(daemon, message);
@@ -83,6 +90,7 @@ static void dispatch_driver(struct client *client, struct message *message)
 	for (unsigned i = 0; i < answer.n_messages; i++) {
 		if (is_addressed)
 			monitor_feed_driver(daemon, client, answer.messages[i]);
+		daemon->work += answer.messages[i]->payload.size / BYTES_PER_WORK;
 		monitor_end_hello_reply(daemon);
 		client_answer(client, answer.messages[i]);
 	}
@@ -227,6 +235,7 @@ void dispatch_message(struct client *client, struct message *message)
 {
 	const char *destination = message_destination(message);
 
+	client->daemon->work += 1 + message->payload.size / BYTES_PER_WORK;
 	if (client->state == CLIENT_MONITOR) {
 		client_close(client, "a monitor must not send messages");
 		return;

@@ -121,6 +121,22 @@ void loop_remove(struct loop *loop, struct loop_source *source)
 			loop->batch[i].data.ptr = NULL;
 }
 
+bool loop_has_others(const struct loop *loop, const struct loop_source *source)
+{
+	struct epoll_event events[2];
+	int n;
+
+	for (int i = loop->batch_at + 1; i < loop->n_batch; i++)
+		if (loop->batch[i].data.ptr && loop->batch[i].data.ptr != source)
+			return true;
+	/* none is taken: they stay ready */
+	n = epoll_wait(loop->epoll_fd, events, 2, 0);
+	for (int i = 0; i < n; i++)
+		if (events[i].data.ptr != source)
+			return true;
+	return false;
+}
+
 void loop_timer_arm(struct loop *loop, struct loop_timer *timer, uint64_t deadline_ns)
 {
 	struct loop_timer *before;
@@ -157,6 +173,7 @@ int loop_run(struct loop *loop, bool (*turn)(void *userdata), void *userdata)
 		for (int i = 0; i < n; i++) {
 			struct loop_source *source = batch[i].data.ptr;
 
+			loop->batch_at = i;
 			if (source)
 				source->dispatch(source, batch[i].events);
 		}

@@ -43,6 +43,7 @@ struct loop {
 	struct loop_source timer_source;
 	struct epoll_event *batch; /* being dispatched */
 	int n_batch;
+	int batch_at; /* the one that is */
 };
 
 /* CLOCK_MONOTONIC */
@@ -58,6 +59,9 @@ int loop_add(struct loop *loop, struct loop_source *source, uint32_t events);
 int loop_modify(struct loop *loop, struct loop_source *source, uint32_t events);
 /* forgets the source and events of it that are still to be dispatched; does not close the fd */
 void loop_remove(struct loop *loop, struct loop_source *source);
+
+/* whether other sources than this one have events that nobody has looked at */
+bool loop_has_others(const struct loop *loop, const struct loop_source *source);
 
 static inline void loop_timer_init(struct loop_timer *timer,
 				   void (*expired)(struct loop_timer *timer))

@@ -14,7 +14,7 @@
 #include "proxy/base/cleanup.h"
 #include "proxy/wire-inner.h"
 
-enum { FIRST_CAPACITY = 256 };
+enum { FIRST_CAPACITY = 256, MAX_UNUSED = 1024 };
 
 /* room for @size more bytes at the next multiple of @alignment, behind zero padding; or NULL */
 static uint8_t *extend(struct wire_writer *writer, size_t size, size_t alignment)
@@ -192,6 +192,7 @@ void wire_put_struct(struct wire_writer *writer)
 
 int wire_writer_finish(struct wire_writer *writer, uint8_t **bytes_out, size_t *size_out)
 {
+	uint8_t *bytes = NULL;
 	uint32_t body_size;
 	int r;
 
@@ -202,7 +203,13 @@ int wire_writer_finish(struct wire_writer *writer, uint8_t **bytes_out, size_t *
 		body_size = writer->size - writer->body_at;
 		memcpy(writer->bytes + 4, &body_size, sizeof(body_size));
 		*size_out = writer->size;
-		*bytes_out = steal(writer->bytes);
+		/* It may wait for long: where much is not used it moves to where it fits, and the
+		 * next one has this room. */
+		if (writer->capacity - writer->size > MAX_UNUSED)
+			bytes = malloc(writer->size);
+		if (bytes)
+			memcpy(bytes, writer->bytes, writer->size);
+		*bytes_out = bytes ?: steal(writer->bytes);
 	}
 	wire_writer_deinit(writer);
 	return r;

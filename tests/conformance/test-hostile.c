@@ -165,6 +165,35 @@ TEST(who_asks_too_much_waits)
 	subject_stop(subject);
 }
 
+/* who writes all before it reads anything is heard to the end, whoever else is served meanwhile */
+TEST(writes_before_it_reads)
+{
+	enum { N = 20000 };
+	struct subject *subject = subject_start(NULL);
+	struct conn *conn = conn_new(subject->address), *other = conn_new(subject->address);
+	struct blob blob = {0};
+	size_t at = 0;
+
+	for (int i = 0; i < N; i++)
+		encode(conn, driver_msg("GetId"), &blob);
+	encode(conn, msg_to(msg_signal("/", "a.b", "Last"), other->unique), &blob);
+	while (at < blob.size) {
+		ssize_t n =
+			send(conn->fd, blob.data + at, blob.size - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n > 0)
+			at += n;
+		conn_sync(other);
+	}
+	msg_free(conn_find_signal(other, "Last"));
+	for (int i = 0; i < N; i++)
+		expect_return(conn_next(conn));
+	blob_free(&blob);
+	conn_close(conn);
+	conn_close(other);
+	subject_stop(subject);
+}
+
 /* section "Limits": what it had sent completely before it went is still delivered */
 TEST(who_asks_too_much_and_goes_is_heard)
 {
