@@ -26,6 +26,7 @@ include tests/conformance/local.mk
 include tests/native/local.mk
 include tests/fuzz/local.mk
 include tests/fault/local.mk
+include tests/hostile/local.mk
 include tests/bench/local.mk
 include tests/system/local.mk
 include tests/tour/local.mk

@@ -46,17 +46,20 @@ static const char config_text[] =
 	"    <allow send_destination=\"*\" eavesdrop=\"true\"/>\n"
 	"    <allow eavesdrop=\"true\"/>\n"
 	"    <allow own=\"*\"/>\n"
+	"    <allow user=\"*\"/>\n"
 	"  </policy>\n"
-	"  <limit name=\"max_incoming_bytes\">1000000000</limit>\n"
-	"  <limit name=\"max_outgoing_bytes\">1000000000</limit>\n"
-	"  <limit name=\"max_message_size\">134217728</limit>\n"
-	"  <limit name=\"max_completed_connections\">100000</limit>\n"
-	"  <limit name=\"max_incomplete_connections\">10000</limit>\n"
-	"  <limit name=\"max_connections_per_user\">100000</limit>\n"
-	"  <limit name=\"max_names_per_connection\">50000</limit>\n"
-	"  <limit name=\"max_match_rules_per_connection\">50000</limit>\n"
-	"  <limit name=\"max_replies_per_connection\">50000</limit>\n"
+	"%s"
 	"</busconfig>\n";
+
+static const char plenty_text[] = "  <limit name=\"max_incoming_bytes\">1000000000</limit>\n"
+				  "  <limit name=\"max_outgoing_bytes\">1000000000</limit>\n"
+				  "  <limit name=\"max_message_size\">134217728</limit>\n"
+				  "  <limit name=\"max_completed_connections\">100000</limit>\n"
+				  "  <limit name=\"max_incomplete_connections\">10000</limit>\n"
+				  "  <limit name=\"max_connections_per_user\">100000</limit>\n"
+				  "  <limit name=\"max_names_per_connection\">50000</limit>\n"
+				  "  <limit name=\"max_match_rules_per_connection\">50000</limit>\n"
+				  "  <limit name=\"max_replies_per_connection\">50000</limit>\n";
 
 /* in the child: becomes @argv with @fd (or none, -1) as CHILD_FD and @log as stdout and stderr */
 static void __attribute__((noreturn))
@@ -163,7 +166,7 @@ static int start_daemon(struct contender *c, int log)
 	f = fopen(config, "we");
 	if (!f)
 		return -errno;
-	fprintf(f, config_text, c->socket_path);
+	fprintf(f, config_text, c->socket_path, c->limits ?: plenty_text);
 	if (fclose(f))
 		return -errno;
 	snprintf(option, sizeof(option), "--config-file=%s", config);
@@ -324,6 +327,9 @@ static int start_broker(struct contender *c, int log)
 		close(listener);
 		return r;
 	}
+	/* its defaults */
+	if (c->limits)
+		argv[3] = NULL;
 	r = spawn(c->program, argv, pair[1], log, &c->pid);
 	close(pair[1]);
 	if (r >= 0)
@@ -348,6 +354,12 @@ int contender_start(struct contender *c)
 	if (!mkdtemp(c->dir)) {
 		c->dir[0] = 0;
 		return -errno;
+	}
+	/* other users may connect */
+	if (chmod(c->dir, 0711) < 0) {
+		r = -errno;
+		contender_stop(c);
+		return r;
 	}
 	snprintf(c->socket_path, sizeof(c->socket_path), "%s/bus", c->dir);
 	snprintf(path, sizeof(path), "%s/log", c->dir);

@@ -5,7 +5,7 @@
  * configuration: everything allowed, limits that no measure reaches.
  * dbus-daemon, bus-proxyd and anything else with their command line read it as
  * a file; dbus-broker gets it through its controller socket, which is how its
- * own launcher configures it.
+ * own launcher configures it; limits of our own choice it does not get.
  */
 #pragma once
 
@@ -22,6 +22,7 @@ struct contender {
 	const char *name;
 	enum contender_kind kind;
 	const char *program; /* looked up in PATH unless it has a slash */
+	const char *limits;  /* elements of the configuration; NULL: none is ever reached */
 	char version[80];    /* first line of --version */
 
 	/* while it runs */

@@ -30,3 +30,9 @@ struct spread spread_of(double *values, unsigned int n)
 		.high = at_fraction(values, n, 0.75),
 	};
 }
+
+double quantile_of(double *values, unsigned int n, double fraction)
+{
+	qsort(values, n, sizeof(*values), compare_doubles);
+	return at_fraction(values, n, fraction);
+}

@@ -8,3 +8,5 @@ struct spread {
 
 /* of @n > 0 values, which are sorted for it */
 struct spread spread_of(double *values, unsigned int n);
+/* likewise: the value that this fraction of them does not exceed */
+double quantile_of(double *values, unsigned int n, double fraction);
