@@ -6,6 +6,7 @@ libpolicy_a_SOURCES = \
 	%D%/config.c %D%/config.h \
 	%D%/config-environment.c \
 	%D%/config-files.c \
+	%D%/config-image.c %D%/config-image.h \
 	%D%/config-include.c \
 	%D%/config-load.c %D%/config-load.h \
 	%D%/config-private.h \

@@ -16,6 +16,11 @@ test_config_SOURCES = %D%/test-config.c
 test_config_LDADD = $(POLICY_TEST_LIBS)
 TESTS += test-config
 
+check_PROGRAMS += test-config-image
+test_config_image_SOURCES = %D%/test-config-image.c
+test_config_image_LDADD = libpolicytest.a libpolicy.a libbase.a libtap.a $(EXPAT_LIBS)
+TESTS += test-config-image
+
 check_PROGRAMS += test-config-include
 test_config_include_SOURCES = %D%/test-config-include.c
 test_config_include_LDADD = $(POLICY_TEST_LIBS)
