@@ -46,6 +46,8 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-activator.c \
 	%D%/engine/engine-carrier.h \
 	%D%/engine/engine-direct.c \
+	%D%/engine/engine-direct-stranger.c \
+	%D%/engine/engine-direct-stranger.h \
 	%D%/engine/engine-items.c \
 	%D%/engine/engine-items.h \
 	%D%/engine/engine-limits.c \
@@ -53,6 +55,7 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-message.h \
 	%D%/engine/engine-policy.c \
 	%D%/engine/engine-pool.c \
+	%D%/engine/engine-publish.c \
 	%D%/engine/engine-remote.c \
 	%D%/engine/engine-transport.h \
 	%D%/engine/remote-client.c \

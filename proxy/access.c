@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -85,8 +86,16 @@ int access_load(struct access *access, const struct config *config,
 	return 0;
 }
 
+static void access_forget_stranger(struct access *access)
+{
+	access->stranger = policy_identity_unref(access->stranger);
+	free(access->stranger_creds.groups);
+	access->stranger_creds = (struct creds)CREDS_NULL;
+}
+
 void access_deinit(struct access *access)
 {
+	access_forget_stranger(access);
 	access->policy = policy_unref(access->policy);
 	access->users = policy_users_unref(access->users);
 	access_end_message(access);
@@ -373,6 +382,81 @@ int access_may_wait(struct daemon *daemon, struct client *src, const struct mess
 		return access_refused(access, &verdict, false, NULL);
 	if (verdict.log)
 		access_log_allowed(daemon, &verdict, src, NULL, message);
+	return 0;
+}
+
+static bool is_same_peer(const struct creds *a, const struct creds *b)
+{
+	return a->uid == b->uid && a->gid == b->gid && a->n_groups == b->n_groups &&
+	       !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups));
+}
+
+/* the rules for a stranger; most messages come from the one who sent the last */
+static int access_identify_stranger(struct access *access, const struct creds *creds)
+{
+	struct policy_identity *identity;
+	uint32_t *groups;
+	int r;
+
+	if (access->stranger && is_same_peer(&access->stranger_creds, creds))
+		return 0;
+	access_forget_stranger(access);
+	r = policy_identity_get(access->policy, creds, &identity);
+	if (r < 0)
+		return r;
+	groups = malloc((creds->n_groups + 1) * sizeof(*groups));
+	if (!groups) {
+		policy_identity_unref(identity);
+		return -ENOMEM;
+	}
+	if (creds->n_groups)
+		memcpy(groups, creds->groups, creds->n_groups * sizeof(*groups));
+	access->stranger = identity;
+	access->stranger_creds = (struct creds){
+		.uid = creds->uid,
+		.gid = creds->gid,
+		.n_groups = creds->n_groups,
+		.groups = groups,
+	};
+	return 0;
+}
+
+static const char *access_next_listed_name(void *userdata, void **position)
+{
+	const char *name = *position;
+
+	name = name ? name + strlen(name) + 1 : userdata;
+	if (!*name)
+		return NULL;
+	*position = (void *)name;
+	return name;
+}
+
+int access_may_receive(struct daemon *daemon, const struct engine_received *received,
+		       struct client *dst, const struct message *message, unsigned flags)
+{
+	struct access *access = &daemon->access;
+	struct policy_message *facts = access_facts(access, message);
+	struct policy_peer sender = {0}, receiver = access_peer(dst);
+	struct policy_verdict verdict;
+	char name[UNIQUE_NAME_SIZE];
+	int r;
+
+	/* of whom the bus knows nothing, nothing is known that would allow it */
+	if (!received->src_creds)
+		return -EACCES;
+	r = access_identify_stranger(access, received->src_creds);
+	if (r < 0)
+		return r;
+	unique_name_format(received->src_id, daemon->id_offset, name);
+	sender.unique_name = name;
+	sender.next_name = received->src_names ? access_next_listed_name : NULL;
+	sender.userdata = (void *)received->src_names;
+	facts->flags = (facts->flags & POLICY_MESSAGE_REPLY) | flags;
+	if (!policy_may_send(access->stranger, facts, &receiver, &verdict))
+		return access_refused(access, &verdict, false, dst);
+	if (!policy_may_receive(dst->identity, facts, &sender, &verdict))
+		return access_refused(access, &verdict, true, dst);
 	return 0;
 }
 

@@ -32,6 +32,8 @@ struct access_stamp {
  * @passwd, @group: the files that @users was read from
  * @sending: the message that is just being sent, so that a broadcast is described once
  * @facts: of @sending
+ * @stranger: the rules for the stranger who sent last, or NULL
+ * @stranger_creds: who that was: uid, gid and groups
  * @verdict: of the last refusal
  * @is_receive: it was the receiver's rules that refused
  * @receiver: whom it would have reached; NULL: the driver or nobody
@@ -42,6 +44,8 @@ struct access {
 	struct access_stamp passwd, group;
 	const struct message *sending;
 	struct policy_message facts;
+	struct policy_identity *stranger;
+	struct creds stranger_creds;
 	struct policy_verdict verdict;
 	bool is_receive;
 	const struct client *receiver;
@@ -105,6 +109,18 @@ int access_may_deliver(struct daemon *daemon, struct client *src, struct client 
  * Return: 0, or -EACCES, and access_explain() knows why.
  */
 int access_may_wait(struct daemon *daemon, struct client *src, const struct message *message);
+
+/**
+ * access_may_receive() - may @message, of a connection of another process, reach @dst?
+ * @received: the same message; who sent it is in there
+ * @flags: as above
+ *
+ * Nobody has applied the sender's rules: both sides' are, here.
+ *
+ * Return: 0, -EACCES, or -ENOMEM.
+ */
+int access_may_receive(struct daemon *daemon, const struct engine_received *received,
+		       struct client *dst, const struct message *message, unsigned flags);
 
 /* may @client say this to the driver?  0 or -EACCES */
 int access_may_call_driver(struct daemon *daemon, struct client *client,

@@ -37,6 +37,22 @@ static int host_may_deliver(void *userdata, struct engine_conn *src, struct engi
 	return r;
 }
 
+static int host_may_receive(void *userdata, struct engine_conn *dst,
+			    const struct engine_received *received, bool is_reply)
+{
+	struct daemon *daemon = userdata;
+	struct message message;
+	int r;
+
+	/* what is no message of ours is dropped where it arrives */
+	if (!translate_peek(received, &message))
+		return 0;
+	r = access_may_receive(daemon, received, client_of(dst), &message,
+			       is_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	access_end_message(&daemon->access);
+	return r;
+}
+
 struct host_search {
 	struct engine_candidates *candidates;
 	bool has_fds;
@@ -79,6 +95,35 @@ static void host_notification_candidates(struct daemon *daemon,
 			    &(struct host_search){.candidates = candidates});
 }
 
+static void match_subject_init_received(struct daemon *daemon, struct match_subject *subject,
+					const struct engine_received *received,
+					const struct message *message,
+					char sender[UNIQUE_NAME_SIZE])
+{
+	match_subject_init_message(subject, message);
+	unique_name_format(received->src_id, daemon->id_offset, sender);
+	subject->sender = (struct match_party){.unique_name = sender};
+	if (received->src_names) {
+		subject->sender.names = parties_listed_names;
+		subject->sender.context = (void *)received->src_names;
+	}
+}
+
+static void host_stranger_candidates(struct daemon *daemon, const struct engine_received *received,
+				     struct engine_candidates *candidates)
+{
+	char sender[UNIQUE_NAME_SIZE];
+	struct match_subject subject;
+	struct message message;
+
+	if (!translate_peek(received, &message))
+		return;
+	match_subject_init_received(daemon, &subject, received, &message, sender);
+	match_registry_find(
+		daemon->matches, &subject, host_hit,
+		&(struct host_search){.candidates = candidates, .has_fds = message.header.n_fds});
+}
+
 static void host_broadcast_candidates(void *userdata, const struct engine_broadcast *broadcast,
 				      struct engine_candidates *candidates)
 {
@@ -88,6 +133,10 @@ static void host_broadcast_candidates(void *userdata, const struct engine_broadc
 
 	if (broadcast->notification) {
 		host_notification_candidates(daemon, broadcast->notification, candidates);
+		return;
+	}
+	if (broadcast->received) {
+		host_stranger_candidates(daemon, broadcast->received, candidates);
 		return;
 	}
 	message = message_from_payload(broadcast->send->payload);
@@ -119,16 +168,19 @@ static bool host_accepts_notification(struct client *client,
 }
 
 /* the policy, for a broadcast that the engine did not ask about */
-static bool host_may_hear(struct client *client, uint64_t src_id, const struct message *message)
+static bool host_may_hear(struct client *client, const struct engine_received *received,
+			  const struct message *message)
 {
 	struct daemon *daemon = client->daemon;
-	struct engine_conn *src = engine_find_conn(daemon->engine, src_id);
+	struct engine_conn *src = engine_find_conn(daemon->engine, received->src_id);
 	int r;
 
-	/* of who is gone nobody knows any more what it was allowed to send */
-	if (!src)
-		return false;
-	r = access_may_deliver(daemon, client_of(src), client, message, 0);
+	/* who is gone by now is a stranger as well; where there are none, nobody knows any more
+	 * what it was allowed to send */
+	if (src)
+		r = access_may_deliver(daemon, client_of(src), client, message, 0);
+	else
+		r = access_may_receive(daemon, received, client, message, 0);
 	access_end_message(&daemon->access);
 	return !r;
 }
@@ -147,16 +199,10 @@ static bool host_accepts(void *userdata, struct engine_conn *conn,
 		return host_accepts_notification(client, &received->notification, tag_out);
 	if (!translate_peek(received, &message))
 		return false;
-	match_subject_init_message(&subject, &message);
-	unique_name_format(received->src_id, daemon->id_offset, sender);
-	subject.sender = (struct match_party){.unique_name = sender};
-	if (received->src_names) {
-		subject.sender.names = parties_listed_names;
-		subject.sender.context = (void *)received->src_names;
-	}
+	match_subject_init_received(daemon, &subject, received, &message, sender);
 	*tag_out = TRANSLATE_TAG_MATCHED;
 	return match_owner_accepts(daemon->matches, &client->caller.matches, &subject) &&
-	       host_may_hear(client, received->src_id, &message);
+	       host_may_hear(client, received, &message);
 }
 
 static void host_lost(void *userdata, struct engine_conn *conn, uint64_t src_id)
@@ -221,6 +267,7 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon)
 		.userdata = daemon,
 		.wake = host_wake,
 		.may_deliver = host_may_deliver,
+		.may_receive = host_may_receive,
 		.broadcast_candidates = host_broadcast_candidates,
 		.accepts = host_accepts,
 		.lost = host_lost,

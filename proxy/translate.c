@@ -19,6 +19,7 @@
 #include "proxy/translate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "proxy/bloom.h"
@@ -171,6 +172,66 @@ bool translate_peek(const struct engine_received *received, struct message *mess
 	return true;
 }
 
+/* who waits for an answer from a client that may not see the question is told so */
+static int translate_refuse(struct client *client, const struct engine_received *received)
+{
+	__cleanup(message_unrefp) struct message *error = NULL;
+	char sender[UNIQUE_NAME_SIZE];
+	struct engine_send send = {
+		.dst_id = received->src_id,
+		.cookie_reply = received->cookie,
+	};
+	int r;
+
+	if (!(received->flags & KDBUS_MSG_EXPECT_REPLY))
+		return 0;
+	unique_name_format(received->src_id, client->daemon->id_offset, sender);
+	r = synthetic_error(received->cookie, sender, DRIVER_ERROR_ACCESS_DENIED, NULL, &error);
+	if (r < 0)
+		return r;
+	send.cookie = error->header.serial;
+	send.payload = &error->payload;
+	/* it may be gone, or not wait any more */
+	engine_send(client->caller.conn, &send);
+	return 0;
+}
+
+/* 0: it may be delivered; 1: it was refused; or -ENOMEM */
+static int translate_judge(struct client *client, const struct engine_received *received,
+			   const struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	int r;
+
+	/* broadcasts have been judged when they were accepted, and of ours the sender's side has
+	 * decided */
+	if (!engine_has_strangers(daemon->engine) || received->dst_id == KDBUS_DST_ID_BROADCAST ||
+	    engine_find_conn(daemon->engine, received->src_id))
+		return 0;
+	r = access_may_receive(daemon, received, client, message,
+			       received->cookie_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	access_end_message(&daemon->access);
+	if (r != -EACCES)
+		return r;
+	r = translate_refuse(client, received);
+	return r < 0 ? r : 1;
+}
+
+/* descriptors that others may receive as well are copied; 0 or a negative errno */
+static int translate_take_fds(struct engine_payload *payload, struct message *message)
+{
+	for (uint32_t i = 0; i < payload->n_fds; i++) {
+		message->payload.fds[i] = payload->fds[i];
+		if (payload->refcount > 1)
+			message->payload.fds[i] = fcntl(payload->fds[i], F_DUPFD_CLOEXEC, 3);
+		else
+			payload->fds[i] = -1;
+		if (message->payload.fds[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 /* a payload that did not come from a client of this process */
 static int translate_stranger(struct client *client, const struct engine_received *received,
 			      struct message **message_out)
@@ -187,6 +248,9 @@ static int translate_stranger(struct client *client, const struct engine_receive
 	*message_out = NULL;
 	if (!translate_peek(received, &peek))
 		return 0;
+	r = translate_judge(client, received, &peek);
+	if (r)
+		return r < 0 ? r : 0;
 	sender_len = unique_name_format(received->src_id, client->daemon->id_offset, sender);
 	relay_size = wire_relay_size(peek.bytes, header, sender_len);
 	if (relay_size > WIRE_MAX_SIZE - header->body_size)
@@ -197,10 +261,9 @@ static int translate_stranger(struct client *client, const struct engine_receive
 	wire_relay_header(peek.bytes, header, sender, sender_len, message->bytes,
 			  &message->header);
 	memcpy(message->bytes + relay_size, message_body(&peek), header->body_size);
-	for (uint32_t i = 0; i < payload->n_fds; i++) {
-		message->payload.fds[i] = payload->fds[i];
-		payload->fds[i] = -1;
-	}
+	/* a message without its descriptors is none */
+	if (translate_take_fds(payload, message) < 0)
+		return 0;
 	*message_out = steal(message);
 	return 0;
 }

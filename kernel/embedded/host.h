@@ -131,7 +131,11 @@ int embedded_cancel_get(void *caller, s32 fd, void **cancel_out);
 void embedded_cancel_put(void *cancel);
 void embedded_call_wake(void *waiter);
 
+struct creds;
+
 /* meta.c */
+/* who @conn is, as far as its peers are told: 0 or -ENOMEM */
+int embedded_conn_creds(const struct kdbus_conn *conn, struct creds *creds_out);
 int embedded_meta_capture(void *caller, u64 mask, struct kdbus_meta **meta_out);
 int embedded_meta_fake(void *caller, const struct kdbus_fake *fake, struct kdbus_meta **meta_out);
 void embedded_meta_free(struct kdbus_meta *meta);

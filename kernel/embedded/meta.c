@@ -22,6 +22,7 @@
 #include "kernel/core/connection.h"
 #include "kernel/core/item.h"
 #include "kernel/embedded/host.h"
+#include "proxy/base/creds.h"
 
 /**
  * struct kdbus_meta - identity of a task, of a connection, a bus, or a message being sent
@@ -387,6 +388,37 @@ int embedded_meta_capture(void *data, u64 mask, struct kdbus_meta **meta_out)
 	if (mask & KDBUS_ATTACH_AUXGROUPS)
 		capture_groups(meta, caller->cred);
 	*meta_out = meta;
+	return 0;
+}
+
+int embedded_conn_creds(const struct kdbus_conn *conn, struct creds *creds_out)
+{
+	const struct kdbus_embedded_cred *more = conn->cred->host;
+	const struct kdbus_meta *meta = conn->meta;
+	struct creds creds = CREDS_NULL;
+	const u32 *groups = more->groups;
+	u32 n_groups = more->n_groups;
+
+	creds.uid = more->euid;
+	creds.gid = more->egid;
+	if (meta && meta->mask & KDBUS_ATTACH_CREDS) {
+		creds.uid = meta->creds[1];
+		creds.gid = meta->creds[5];
+		groups = meta_groups(meta);
+		n_groups = meta->mask & KDBUS_ATTACH_AUXGROUPS ? meta->n_groups : 0;
+	}
+	if (meta && meta->mask & KDBUS_ATTACH_PIDS)
+		creds.pid = meta->pids[0];
+	/* released by creds_deinit() */
+	creds.groups = malloc((n_groups + 1) * sizeof(*creds.groups));
+	if (!creds.groups)
+		return -ENOMEM;
+	for (u32 i = 0; i < n_groups; i++)
+		creds.groups[i] = groups[i];
+	creds.groups[n_groups] = creds.gid;
+	creds.n_groups = n_groups + 1;
+	creds_sort_groups(creds.groups, creds.n_groups);
+	*creds_out = creds;
 	return 0;
 }
 

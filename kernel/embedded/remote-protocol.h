@@ -49,6 +49,8 @@
  * @REMOTE_INSTALLED: the numbers that the descriptors of the last answer got
  * @REMOTE_POLL: what poll() would say
  * @REMOTE_POOL: the descriptor of the pool, once more
+ * @REMOTE_PUBLISHED: the file that the owner of the bus has published, for those who are as
+ *	good as the owner; from then on a packet of kind WAKE says that there is another
  * @REMOTE_CLOSE: the last close, whatever copies of the socket there are; the answer
  *	is that the server closes it, when everything has taken effect
  */
@@ -58,6 +60,7 @@ enum remote_op {
 	REMOTE_INSTALLED,
 	REMOTE_POLL,
 	REMOTE_POOL,
+	REMOTE_PUBLISHED,
 	REMOTE_CLOSE,
 };
 
@@ -118,6 +121,7 @@ enum remote_kind {
  * @n_slots: then as many int32_t: which of the descriptors that come along goes to each
  *	slot of the message received, its memory files first; or -1
  * @has_pool: before all other descriptors comes that of the pool
+ * @generation: PUBLISHED: number of the file, which comes along
  * @is_readable: right behind this one comes a packet of kind WAKE
  */
 struct remote_answer {
@@ -125,6 +129,7 @@ struct remote_answer {
 	int32_t result;
 	uint64_t position;
 	uint64_t pool_size;
+	uint64_t generation;
 	uint32_t n_writes;
 	uint32_t n_slots;
 	uint32_t has_pool;

@@ -40,6 +40,8 @@ struct server_source {
  * @nodes: struct server_node
  * @peers: struct server_peer
  * @n_peers: number of them
+ * @published_fd: what kdbus_server_publish() was given, or -1
+ * @generation: how many of them there have been
  * @max_peers: how many there may be, so that descriptors are left for the process
  * @closed_nodes, @closed_peers: to be freed when the batch is done
  * @packet: the request that is looked at
@@ -56,6 +58,8 @@ struct kdbus_server {
 	struct list_head nodes;
 	struct list_head peers;
 	uint32_t n_peers;
+	int published_fd;
+	uint64_t generation;
 	uint32_t max_peers;
 	struct list_head closed_nodes;
 	struct list_head closed_peers;
@@ -115,6 +119,7 @@ void server_node_free_closed(struct kdbus_server *server);
  * @path: of the node that it connected to
  * @handle: NULL until OPEN
  * @is_woken: a WAKE is on its way
+ * @generation: of the file that it was given, 0: none
  * @call: the request that runs
  * @cursor: where in that memory was found last
  * @fds: descriptors that came with it: n_numbers, and the file
@@ -139,6 +144,7 @@ struct server_peer {
 	char *path;
 	struct kdbus_embedded_handle *handle;
 	bool is_woken;
+	uint64_t generation;
 
 	struct remote_call call;
 	struct remote_cursor cursor;
@@ -161,4 +167,6 @@ struct server_peer {
  * what else failed */
 int server_peer_accept(struct kdbus_server *server, const struct server_node *node, int fd);
 void server_peer_close(struct server_peer *peer);
+/* tells it, if it wants to know, that there is another published file */
+void server_peer_news(struct server_peer *peer);
 void server_peer_free_closed(struct kdbus_server *server);

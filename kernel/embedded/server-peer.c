@@ -216,6 +216,8 @@ static void answer_strip(struct server_peer *peer, struct remote_answer *answer)
 
 static bool peer_is_readable(const struct server_peer *peer)
 {
+	if (peer->generation && peer->generation != peer->server->generation)
+		return true;
 	return peer->handle && embedded_handle_conn(peer->handle) &&
 	       kdbus_embedded_poll(peer->handle) != (POLLOUT | POLLWRNORM);
 }
@@ -392,6 +394,40 @@ static int peer_pool(struct server_peer *peer)
 	return 0;
 }
 
+/* of the bus that this process has made, and to its like */
+static bool peer_may_have_published(const struct server_peer *peer)
+{
+	const struct server_node *node;
+
+	if (peer->creds.uid != 0 && peer->creds.uid != geteuid())
+		return false;
+	list_for_each_entry(node, &peer->server->nodes, link)
+		if (!node->owner && node->bus &&
+		    strncmp(peer->path, node->bus, strlen(node->bus)) == 0 &&
+		    strcmp(peer->path + strlen(node->bus), "/bus") == 0)
+			return true;
+	return false;
+}
+
+static int peer_published(struct server_peer *peer)
+{
+	struct remote_answer *answer = (void *)peer->server->answer;
+	int r;
+
+	if (!peer_may_have_published(peer))
+		return -EPERM;
+	if (peer->server->published_fd < 0)
+		return -ENODATA;
+	r = peer_give_fd(&peer->process, peer->server->published_fd);
+	if (r < 0)
+		return r;
+	/* there is no message that it would be a part of */
+	peer->n_slots = 0;
+	answer->generation = peer->server->generation;
+	peer->generation = peer->server->generation;
+	return 0;
+}
+
 /* the file must be one that does not make us wait */
 static bool file_is_good(const struct server_peer *peer)
 {
@@ -425,6 +461,9 @@ static void peer_run(struct server_peer *peer, size_t size)
 		break;
 	case REMOTE_POLL:
 		r = kdbus_embedded_poll(peer->handle);
+		break;
+	case REMOTE_PUBLISHED:
+		r = peer_published(peer);
 		break;
 	default:
 		r = peer_pool(peer);
@@ -612,6 +651,12 @@ void server_peer_close(struct server_peer *peer)
 	peer_drop_given(peer);
 	list_move_tail(&peer->link, &server->closed_peers);
 	server->n_peers--;
+}
+
+void server_peer_news(struct server_peer *peer)
+{
+	if (peer->generation)
+		peer_send_wake(peer);
 }
 
 void server_peer_free_closed(struct kdbus_server *server)

@@ -195,6 +195,7 @@ int kdbus_server_new(struct kdbus_embedded *embedded, const char *path,
 	server->dir_fd = -1;
 	server->lock_fd = -1;
 	server->epoll_fd = -1;
+	server->published_fd = -1;
 	server->timer.fd = -1;
 	INIT_LIST_HEAD(&server->nodes);
 	INIT_LIST_HEAD(&server->peers);
@@ -225,6 +226,8 @@ struct kdbus_server *kdbus_server_free(struct kdbus_server *server)
 	server_unwatch(server, &server->timer);
 	if (server->epoll_fd >= 0)
 		close(server->epoll_fd);
+	if (server->published_fd >= 0)
+		close(server->published_fd);
 	kfree(server->path);
 	kfree(server);
 	return NULL;
@@ -235,6 +238,18 @@ int kdbus_server_add_bus(struct kdbus_server *server, struct kdbus_bus *bus)
 	const struct kdbus_embedded_cred self = {.euid = geteuid(), .egid = getegid()};
 
 	return server_node_open(server, NULL, bus->name, bus->default_ep->name, bus->flags, &self);
+}
+
+void kdbus_server_publish(struct kdbus_server *server, int fd)
+{
+	struct server_peer *peer;
+
+	if (server->published_fd >= 0)
+		close(server->published_fd);
+	server->published_fd = fd;
+	server->generation++;
+	list_for_each_entry(peer, &server->peers, link)
+		server_peer_news(peer);
 }
 
 int kdbus_server_fd(const struct kdbus_server *server)

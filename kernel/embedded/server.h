@@ -37,6 +37,15 @@ struct kdbus_server *kdbus_server_free(struct kdbus_server *server);
 /* a node for the default endpoint of a bus that this process made; 0 or a negative errno */
 int kdbus_server_add_bus(struct kdbus_server *server, struct kdbus_bus *bus);
 
+/**
+ * kdbus_server_publish() - leave a file for those who join a bus
+ * @fd: sealed; taken
+ *
+ * It is handed to peers of the bus of kdbus_server_add_bus() that are root or the same
+ * user as this process.  Those who have the one before are told.
+ */
+void kdbus_server_publish(struct kdbus_server *server, int fd);
+
 /* becomes readable when there is something to do */
 int kdbus_server_fd(const struct kdbus_server *server);
 /* does some of it, a bounded amount; 0 or the negative errno of epoll_wait() */

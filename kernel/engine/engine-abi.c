@@ -315,6 +315,9 @@ static int handle_hello(struct abi_engine *engine, struct engine_handle *handle,
 	cmd->attach_flags_send = _KDBUS_ATTACH_ALL;
 	/* match rules ask for the names of a sender at the time of sending */
 	cmd->attach_flags_recv = KDBUS_ATTACH_NAMES;
+	if (engine->base.has_strangers)
+		cmd->attach_flags_recv |=
+			KDBUS_ATTACH_CREDS | KDBUS_ATTACH_PIDS | KDBUS_ATTACH_AUXGROUPS;
 	cmd->pool_size = engine->pool_size;
 	if (hello->description &&
 	    !engine_items_add(&items, KDBUS_ITEM_CONN_DESCRIPTION, hello->description,
@@ -345,9 +348,13 @@ static int conn_open(struct abi_engine *engine, struct abi_conn *conn,
 	const void *pool;
 	int r;
 
-	r = transport->open(engine->transport, engine->endpoint, &conn->handle);
-	if (r < 0)
-		return r;
+	conn->handle = engine->spare;
+	engine->spare = NULL;
+	if (!conn->handle) {
+		r = transport->open(engine->transport, engine->endpoint, &conn->handle);
+		if (r < 0)
+			return r;
+	}
 	r = handle_hello(engine, conn->handle, hello, &cmd);
 	if (r < 0)
 		return r;
@@ -670,6 +677,12 @@ static int abi_poll_fd(const struct engine *base)
 	return abi_engine(base)->epoll_fd;
 }
 
+static void abi_published(struct engine *base)
+{
+	if (base->host.published)
+		base->host.published(base->host.userdata);
+}
+
 static int abi_dispatch(struct engine *base)
 {
 	struct epoll_event events[64];
@@ -682,6 +695,10 @@ static int abi_dispatch(struct engine *base)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
 		source = events[i].data.ptr;
+		if (!source) {
+			abi_published(base);
+			continue;
+		}
 		if (source->is_activator) {
 			abi_activator_readable(source);
 			continue;
@@ -723,6 +740,8 @@ static void abi_close(struct engine *base)
 {
 	struct abi_engine *engine = abi_engine(base);
 
+	if (engine->spare)
+		engine->transport->ops->close(engine->spare);
 	if (engine->control)
 		engine->transport->ops->close(engine->control);
 	if (engine->epoll_fd >= 0)
@@ -731,9 +750,19 @@ static void abi_close(struct engine *base)
 	free(engine);
 }
 
+static int abi_get_published(struct engine *base, int *fd_out)
+{
+	struct abi_engine *engine = abi_engine(base);
+
+	if (!engine->is_joined || !engine->transport->ops->published)
+		return -EOPNOTSUPP;
+	return engine->transport->ops->published(engine->control, fd_out);
+}
+
 static const struct engine_carrier abi_carrier = {
 	.close = abi_close,
 	.set_limits = abi_set_limits,
+	.get_published = abi_get_published,
 	.expire = abi_expire,
 	.poll_fd = abi_poll_fd,
 	.dispatch = abi_dispatch,
@@ -842,6 +871,27 @@ static int engine_learn_bus(struct abi_engine *engine)
 	return r;
 }
 
+/* opens what is needed while this process is who it is now */
+static int engine_join(struct abi_engine *engine, const char *endpoint)
+{
+	const struct engine_transport_ops *transport = engine->transport->ops;
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int r;
+
+	if (strlen(endpoint) >= sizeof(engine->endpoint))
+		return -ENAMETOOLONG;
+	strcpy(engine->endpoint, endpoint);
+	engine->is_joined = true;
+	r = transport->open(engine->transport, endpoint, &engine->control);
+	r = r ?: transport->open(engine->transport, endpoint, &engine->spare);
+	if (r < 0)
+		return r;
+	if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, transport->poll_fd(engine->control),
+		      &event) < 0)
+		return -errno;
+	return 0;
+}
+
 int engine_abi_open(struct engine_transport *transport, const char *endpoint,
 		    const struct engine_options *options, struct engine **engine_out)
 {
@@ -855,16 +905,15 @@ int engine_abi_open(struct engine_transport *transport, const char *endpoint,
 	}
 	engine_init(&engine->base, &abi_carrier, options);
 	engine->base.id_offset = transport->id_offset;
+	engine->base.has_strangers = transport->has_strangers;
 	engine->transport = transport;
 	engine->conns = RB_ROOT;
 	INIT_LIST_HEAD(&engine->activators);
 	engine_set_pool_size(engine, &options->limits);
 	engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r = engine->epoll_fd < 0 ? -errno : 0;
-	if (endpoint && strlen(endpoint) >= sizeof(engine->endpoint))
-		r = r ?: -ENAMETOOLONG;
-	else if (endpoint)
-		strcpy(engine->endpoint, endpoint);
+	if (endpoint)
+		r = r ?: engine_join(engine, endpoint);
 	else
 		r = r ?: engine_make_bus(engine, options->bus_name ?: "bus");
 	r = r ?: engine_learn_bus(engine);

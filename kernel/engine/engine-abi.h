@@ -22,7 +22,10 @@ struct abi_source {
  * struct abi_engine - a bus
  * @base: what the seam knows
  * @transport: owned
- * @control: handle that made the bus, or NULL
+ * @control: handle that made the bus; of one that was joined, where its owner publishes
+ * @spare: handle for the first connection, opened when the bus was joined: who joins may go
+ *	on as another user
+ * @is_joined: the bus is somebody else's
  * @epoll_fd: watches the connections
  * @pool_size: of new connections
  * @endpoint: node to connect to
@@ -34,6 +37,8 @@ struct abi_engine {
 	struct engine base;
 	struct engine_transport *transport;
 	struct engine_handle *control;
+	struct engine_handle *spare;
+	bool is_joined;
 	int epoll_fd;
 	uint64_t pool_size;
 	char endpoint[160];

@@ -21,6 +21,8 @@
  * @poll_fd: NULL: there is none
  * @dispatch: NULL: nothing to do
  * @subscribe: NULL: nothing to do
+ * @publish: takes @fd; NULL: -EOPNOTSUPP
+ * @get_published: a descriptor to be closed; NULL: -EOPNOTSUPP
  * @asks_may_deliver: no operation: engine_asks_may_deliver()
  * @candidates_add: NULL if broadcast_candidates() is never called
  * @holder_open, @holder_update, @holder_close: a connection that holds policy, for
@@ -53,6 +55,8 @@ struct engine_carrier {
 	const void *(*slice)(struct engine_conn *conn, uint64_t offset);
 	void (*slice_free)(struct engine_conn *conn, uint64_t offset);
 	const char *(*next_name)(struct engine_conn *conn, void **position, bool *queued_out);
+	int (*publish)(struct engine *engine, int fd);
+	int (*get_published)(struct engine *engine, int *fd_out);
 	bool asks_may_deliver;
 
 	int (*holder_open)(struct engine *engine, struct kdbus_cmd_hello *cmd, void **holder_out);
@@ -83,6 +87,7 @@ struct engine_carrier {
  * @host: copy of what the host gave; operations it left out are NULL
  * @bus_id: carrier: UUID of the bus
  * @id_offset: carrier: engine_id_offset()
+ * @has_strangers: carrier: engine_has_strangers()
  * @bloom_size: carrier: bytes of a filter
  * @bloom_n_hash: carrier: bits per word
  * @stats: @n_sends, @n_recvs and @n_notifications are counted by engine.c, @n_lost
@@ -95,6 +100,7 @@ struct engine {
 	struct engine_host host;
 	uint8_t bus_id[16];
 	uint64_t id_offset;
+	bool has_strangers;
 	size_t bloom_size;
 	unsigned bloom_n_hash;
 	struct engine_stats stats;

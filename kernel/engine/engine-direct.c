@@ -6,8 +6,8 @@
  * payload, and the name the message was addressed to, live as long as it.
  *
  * All connections are indexed: the host, asked through broadcast_candidates(),
- * decides who gets a broadcast.  A broadcast of somebody who did not come through
- * this engine cannot be named to it, and reaches those who have matches.
+ * decides who gets a broadcast.  Of somebody who did not come through this engine it
+ * is told what his messages say of themselves: engine-direct-stranger.h.
  *
  * Connections that hold policy are direct as well, but nobody's: they have no
  * descriptor and no pool, and the host never meets one.  Only to those that are
@@ -27,6 +27,7 @@
 #include "kernel/embedded/payload.h"
 #include "kernel/embedded/server.h"
 #include "kernel/engine/engine-carrier.h"
+#include "kernel/engine/engine-direct-stranger.h"
 
 /* of a bus that is made here; what others use as well */
 #define BLOOM_SIZE   64
@@ -36,6 +37,7 @@ struct direct_engine {
 	struct engine base;
 	struct kdbus_embedded *embedded;
 	struct kdbus_server *server;	     /* or NULL */
+	struct direct_stranger *stranger;    /* who sent last, or NULL */
 	struct kdbus_embedded_handle *owner; /* its bus goes when this is closed */
 	struct kdbus_bus *bus;
 };
@@ -105,10 +107,17 @@ static int direct_may_deliver(void *userdata, struct kdbus_conn *src, struct kdb
 	struct direct_conn *from = from_core(src), *to = from_core(dst);
 	struct direct_engine *direct = userdata;
 	struct engine_host *host = &direct->base.host;
+	const struct engine_received *received;
 
-	/* between strangers the policy of the bus itself decides */
-	if (!from || !to)
+	/* between strangers the policy of the bus itself decides, and what one of them gets from
+	 * us is judged where it arrives */
+	if (!to || (!from && (to->activator || !host->may_receive)))
 		return 0;
+	if (!from) {
+		received = direct_stranger_look(&direct->stranger, msg);
+		return received ? host->may_receive(host->userdata, &to->base, received, is_reply)
+				: -ENOMEM;
+	}
 	if (to->activator)
 		return host->may_wait ? host->may_wait(host->userdata, &from->base,
 						       to->activator->userdata, msg->host)
@@ -129,6 +138,9 @@ static void direct_broadcast_candidates(void *userdata, struct kdbus_bus *bus,
 	struct engine_notification notification;
 	struct engine_broadcast broadcast = {};
 
+	/* strangers may have buses of their own */
+	if (bus != direct->bus)
+		return;
 	if (msg->is_notification) {
 		notification = (struct engine_notification){
 			.type = n->type,
@@ -139,11 +151,13 @@ static void direct_broadcast_candidates(void *userdata, struct kdbus_bus *bus,
 			.name = msg->name ? msg->name->name : NULL,
 		};
 		broadcast.notification = &notification;
-	} else {
-		if (!kdbus_conn_is_direct(msg->src))
-			return;
+	} else if (kdbus_conn_is_direct(msg->src)) {
 		broadcast.src = &from_core(msg->src)->base;
 		broadcast.send = msg->host;
+	} else {
+		broadcast.received = direct_stranger_look(&direct->stranger, msg);
+		if (!broadcast.received)
+			return;
 	}
 	host->broadcast_candidates(host->userdata, &broadcast,
 				   (struct engine_candidates *)candidates);
@@ -203,6 +217,7 @@ static void direct_close(struct engine *engine)
 	struct direct_engine *direct = to_direct(engine);
 
 	kdbus_server_free(direct->server);
+	direct_stranger_forget(&direct->stranger);
 	kdbus_embedded_close(direct->owner);
 	kdbus_embedded_free(direct->embedded);
 	kfree(direct);
@@ -219,7 +234,22 @@ static int direct_dispatch(struct engine *engine)
 {
 	struct kdbus_server *server = to_direct(engine)->server;
 
-	return server ? kdbus_server_dispatch(server) : 0;
+	int r = server ? kdbus_server_dispatch(server) : 0;
+
+	direct_stranger_forget(&to_direct(engine)->stranger);
+	return r;
+}
+
+static int direct_publish(struct engine *engine, int fd)
+{
+	struct kdbus_server *server = to_direct(engine)->server;
+
+	if (!server) {
+		close(fd);
+		return -EOPNOTSUPP;
+	}
+	kdbus_server_publish(server, fd);
+	return 0;
 }
 
 static bool direct_needs_bloom(const struct engine *engine)
@@ -724,6 +754,7 @@ static const struct engine_carrier direct_carrier = {
 	.expire = direct_expire,
 	.poll_fd = direct_poll_fd,
 	.dispatch = direct_dispatch,
+	.publish = direct_publish,
 	.connect = direct_connect,
 	.conn_close = direct_conn_close,
 	.find_conn = direct_find_conn,
@@ -769,7 +800,8 @@ int engine_direct_open(const struct engine_options *options, struct engine **eng
 	if (!direct)
 		return -ENOMEM;
 	engine_init(&direct->base, &direct_carrier, options);
-	if (direct->base.host.may_deliver || direct->base.host.may_wait)
+	if (direct->base.host.may_deliver || direct->base.host.may_wait ||
+	    direct->base.host.may_receive)
 		hooks.may_deliver = direct_may_deliver;
 	if (direct->base.host.may_deliver)
 		hooks.may_move = direct_may_move;

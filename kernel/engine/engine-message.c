@@ -14,6 +14,7 @@
 #include "kernel/engine/engine-message.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,10 +91,12 @@ struct kdbus_msg *engine_message_build(const struct engine_send *send, size_t bl
 /**
  * struct message - what the pointers in a received message lead to
  * @name: a copy of its name: of the destination, or in a notification
+ * @src_creds: engine_received.src_creds
  * @src_names: engine_received.src_names
  */
 struct message {
 	char name[NAME_SIZE_MAX];
+	struct creds src_creds;
 	char src_names[];
 };
 
@@ -312,13 +315,67 @@ static const char *slice_dst_name(const struct slice *slice, struct message *mes
 	return NULL;
 }
 
+/* credentials */
+
+/* the payload of the first item of that type if it has @size bytes at least, else NULL */
+static const void *slice_find_item(const struct slice *slice, uint64_t type, size_t size)
+{
+	struct engine_item item;
+	size_t at;
+
+	slice_for_each_item(slice, at, item)
+		if (item.type == type && item.size >= size)
+			return item.data;
+	return NULL;
+}
+
+/* ids of the ABI have 64 bits */
+static uint32_t id_of(uint64_t id)
+{
+	return id < CREDS_UNKNOWN ? id : CREDS_UNKNOWN;
+}
+
+static int creds_set_groups(struct creds *creds, const uint64_t *groups, size_t n)
+{
+	creds->groups = malloc((n + 1) * sizeof(*creds->groups));
+	if (!creds->groups)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		creds->groups[i] = id_of(groups[i]);
+	creds->groups[n] = creds->gid;
+	creds->n_groups = n + 1;
+	creds_sort_groups(creds->groups, creds->n_groups);
+	return 0;
+}
+
+static int slice_copy_creds(const struct slice *slice, struct creds *creds)
+{
+	const struct kdbus_creds *ids = slice_find_item(slice, KDBUS_ITEM_CREDS, sizeof(*ids));
+	const struct kdbus_pids *pids = slice_find_item(slice, KDBUS_ITEM_PIDS, sizeof(*pids));
+	struct engine_item item;
+	size_t at;
+
+	*creds = (struct creds)CREDS_NULL;
+	if (!ids)
+		return 0;
+	creds->uid = id_of(ids->euid);
+	creds->gid = id_of(ids->egid);
+	if (pids && pids->pid <= INT_MAX)
+		creds->pid = pids->pid;
+	slice_for_each_item(slice, at, item)
+		if (item.type == KDBUS_ITEM_AUXGROUPS)
+			return creds_set_groups(creds, item.data, item.size / sizeof(uint64_t));
+	return creds_set_groups(creds, NULL, 0);
+}
+
 /* room for what slice_copy_src_names() writes, 0 where it is not wanted */
 static size_t slice_src_names_size(const struct slice *slice)
 {
 	struct engine_item item;
 	size_t at, total = 1;
 
-	if (slice->msg->dst_id != KDBUS_DST_ID_BROADCAST)
+	if (slice->msg->dst_id != KDBUS_DST_ID_BROADCAST &&
+	    !slice_find_item(slice, KDBUS_ITEM_CREDS, 0))
 		return 0;
 	slice_for_each_item(slice, at, item)
 		if (item.type == KDBUS_ITEM_OWNED_NAME)
@@ -431,8 +488,15 @@ int engine_message_parse(const void *address, size_t size, struct engine_receive
 		slice_take_fds(&slice, NULL);
 		return -ENOMEM;
 	}
+	r = slice_copy_creds(&slice, &message->src_creds);
+	if (r < 0) {
+		slice_take_fds(&slice, NULL);
+		free(message);
+		return r;
+	}
 	received = (struct engine_received){
 		.src_id = msg->src_id,
+		.src_creds = message->src_creds.groups ? &message->src_creds : NULL,
 		.carrier = message,
 	};
 	if (names_size) {
@@ -452,6 +516,7 @@ int engine_message_parse(const void *address, size_t size, struct engine_receive
 		r = slice_take_payload(&slice, &received.payload);
 	}
 	if (r < 0) {
+		creds_deinit(&message->src_creds);
 		free(message);
 		return r;
 	}
@@ -461,7 +526,11 @@ int engine_message_parse(const void *address, size_t size, struct engine_receive
 
 void engine_message_release(struct engine_received *received)
 {
+	struct message *message = received->carrier;
+
 	received->payload = engine_payload_unref(received->payload);
-	free(received->carrier);
+	if (message)
+		creds_deinit(&message->src_creds);
+	free(message);
 	received->carrier = NULL;
 }

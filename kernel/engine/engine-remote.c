@@ -112,6 +112,11 @@ static int remote_map(struct engine_handle *base, size_t size, const void **addr
 	return 0;
 }
 
+static int remote_published(struct engine_handle *handle, int *fd_out)
+{
+	return remote_client_published(&remote_handle(handle)->client, fd_out, NULL);
+}
+
 static int remote_poll_fd(struct engine_handle *handle)
 {
 	return remote_handle(handle)->client.fd;
@@ -123,6 +128,7 @@ static const struct engine_transport_ops remote_transport_ops = {
 	.close = remote_close,
 	.command = remote_command,
 	.map_pool = remote_map,
+	.published = remote_published,
 	.poll_fd = remote_poll_fd,
 };
 
@@ -172,6 +178,7 @@ int engine_kernel_open(const char *path, const struct engine_options *options,
 	}
 	transport->directory = directory;
 	transport->base.ops = &remote_transport_ops;
+	transport->base.has_strangers = true;
 	transport->base.has_auxgroups = true;
 	return engine_abi_open(&transport->base, endpoint, options, engine_out);
 }

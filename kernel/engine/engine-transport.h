@@ -31,6 +31,9 @@ struct engine_transport;
  *	0 or a negative errno
  * @map_pool: where the pool of a connected handle, of @size bytes, can be read until
  *	the handle is closed
+ * @published: the file that the owner of the bus of @handle has published, as
+ *	a descriptor to be closed; @poll_fd tells of the next; NULL: there
+ *	is none ever
  * @poll_fd: a descriptor that lives as long as the handle.  It becomes readable (or
  *	reports an error) whenever the handle becomes so by the rules of poll() in
  *	the ABI; it is watched for edges, and may stay readable longer than that
@@ -45,6 +48,7 @@ struct engine_transport_ops {
 	void (*close)(struct engine_handle *handle);
 	int (*command)(struct engine_handle *handle, unsigned long nr, void *cmd);
 	int (*map_pool)(struct engine_handle *handle, size_t size, const void **address_out);
+	int (*published)(struct engine_handle *handle, int *fd_out);
 	int (*poll_fd)(struct engine_handle *handle);
 };
 
@@ -52,11 +56,13 @@ struct engine_transport_ops {
  * struct engine_transport - first member of a transport's own struct
  * @ops: what it can do
  * @id_offset: engine_id_offset() of buses made over it
+ * @has_strangers: there may be others on the bus than connections of this process
  * @has_auxgroups: HELLO takes KDBUS_ITEM_AUXGROUPS, an addition to the ABI
  */
 struct engine_transport {
 	const struct engine_transport_ops *ops;
 	uint64_t id_offset;
+	bool has_strangers;
 	bool has_auxgroups;
 };
 

@@ -97,6 +97,11 @@ uint64_t engine_id_offset(const struct engine *engine)
 	return engine->id_offset;
 }
 
+bool engine_has_strangers(const struct engine *engine)
+{
+	return engine->has_strangers;
+}
+
 bool engine_needs_bloom(const struct engine *engine)
 {
 	return !engine->carrier->needs_bloom || engine->carrier->needs_bloom(engine);

@@ -136,9 +136,10 @@ struct engine_notification {
  * @payload_type: KDBUS_PAYLOAD_*
  * @tag: what the host said about this receiver when the message was broadcast
  *	(engine_candidates_add(), or struct engine_host.accepts)
- * @src_names: of a broadcast that accepts() is asked about: the well-known names
- *	that the sender held when it sent it, each with its NUL, an empty one behind
- *	the last; else NULL
+ * @src_names: of a broadcast that accepts() is asked about, and where there is @src_creds:
+ *	the well-known names that the sender held when it sent it, each with its NUL,
+ *	an empty one behind the last; else NULL
+ * @src_creds: on a bus with strangers, who the sender is; else NULL
  * @payload: direct carrier: the very object the sender gave, a reference is held;
  *	other carriers: an object of the engine's own, with the received bytes
  * @is_shared: @payload is the sender's object
@@ -157,6 +158,7 @@ struct engine_received {
 	uint64_t payload_type;
 	uint64_t tag;
 	const char *src_names;
+	const struct creds *src_creds;
 	struct engine_payload *payload;
 	bool is_shared;
 	bool is_reply_dead;
@@ -171,11 +173,13 @@ struct engine_received {
  * @src: sender, NULL for a notification
  * @send: the message, NULL for a notification
  * @notification: NULL for a message
+ * @received: a message of a stranger (may_receive()): then the others are NULL
  */
 struct engine_broadcast {
 	struct engine_conn *src;
 	const struct engine_send *send;
 	const struct engine_notification *notification;
+	const struct engine_received *received;
 };
 
 /**
@@ -196,6 +200,11 @@ struct engine_host {
 	 * pending call is being answered.  Direct carrier only. */
 	int (*may_deliver)(void *userdata, struct engine_conn *src, struct engine_conn *dst,
 			   const struct engine_send *send, bool is_reply);
+	/* May this message of a stranger reach @dst?  A stranger is a connection of another
+	 * process; @received is as engine_recv() would give it, with @src_creds and @src_names, and
+	 * belongs to the carrier.  Otherwise as may_deliver(). */
+	int (*may_receive)(void *userdata, struct engine_conn *dst,
+			   const struct engine_received *received, bool is_reply);
 	/* Which connections want this broadcast?  Answers with
 	 * engine_candidates_add(); a connection added twice gets one copy.  Without
 	 * this operation nobody who is "indexed" gets any.  Direct carrier only. */
@@ -235,6 +244,9 @@ struct engine_host {
 			    const struct engine_received *message, int error);
 	/* A broadcast from @src_id (0: notification or unknown) went missing for @conn. */
 	void (*lost)(void *userdata, struct engine_conn *conn, uint64_t src_id);
+	/* The owner of the bus that was joined has published something: look again with
+	 * engine_get_published(). */
+	void (*published)(void *userdata);
 	/* The earliest reply deadline is now @deadline_ns (CLOCK_MONOTONIC;
 	 * UINT64_MAX: none): call engine_expire() then. */
 	void (*deadline)(void *userdata, uint64_t deadline_ns);
@@ -318,6 +330,28 @@ void engine_expire(struct engine *engine, uint64_t now_ns);
 int engine_poll_fd(const struct engine *engine);
 /* calls wake() for the connections that became readable; after engine_poll_fd() did */
 int engine_dispatch(struct engine *engine);
+
+/**
+ * engine_publish() - leave something for those who join the bus
+ * @bytes, @size: copied
+ *
+ * Whoever has joined is told when it is replaced.
+ *
+ * Return: 0, -EOPNOTSUPP (the bus is not served to others), or what failed.
+ */
+int engine_publish(struct engine *engine, const void *bytes, size_t size);
+
+/**
+ * engine_get_published() - what the owner of the bus has left
+ * @bytes_out: from malloc(), aligned to 8
+ *
+ * Return: 0, -ENODATA, -EOPNOTSUPP (the bus was not joined), or what failed.
+ */
+int engine_get_published(struct engine *engine, void **bytes_out, size_t *size_out);
+
+/* whether there may be others on the bus than connections of this process that the policy of
+ * the host is not applied to at SEND: so engine_received.src_creds is there to judge by */
+bool engine_has_strangers(const struct engine *engine);
 
 /* connections */
 

@@ -665,6 +665,24 @@ void remote_client_close_last(struct remote_client *client)
 	remote_client_close(client);
 }
 
+int remote_client_published(struct remote_client *client, int *fd_out, uint64_t *generation_out)
+{
+	struct answer answer;
+	int r;
+
+	r = exchange(client, REMOTE_PUBLISHED, &answer);
+	if (r < 0)
+		return r;
+	if (answer.head.result >= 0 && answer.n_fds == 1) {
+		*fd_out = answer.fds[0];
+		if (generation_out)
+			*generation_out = answer.head.generation;
+		return 0;
+	}
+	close_fds(&answer);
+	return answer.head.result < 0 ? answer.head.result : -EMFILE;
+}
+
 int remote_client_poll(struct remote_client *client)
 {
 	struct answer answer;

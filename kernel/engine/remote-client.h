@@ -70,6 +70,16 @@ void remote_client_close_last(struct remote_client *client);
  * Return: 0 or the negative errno of the ABI; -ECONNRESET if the server is gone.
  */
 int remote_client_command(struct remote_client *client, unsigned long nr, void *cmd);
+/**
+ * remote_client_published() - the file that the owner of the bus has published
+ * @fd_out: to be closed
+ * @generation_out: its number; may be NULL
+ *
+ * When there is another one the socket becomes readable, until this is called again.
+ *
+ * Return: 0, -ENODATA, -EPERM (not as good as the owner), or -ECONNRESET.
+ */
+int remote_client_published(struct remote_client *client, int *fd_out, uint64_t *generation_out);
 /* poll(): the events of the ABI, or -ECONNRESET if the server is gone */
 int remote_client_poll(struct remote_client *client);
 /**
