@@ -252,7 +252,7 @@ void kdbus_bus_kill(struct kdbus_bus *bus)
 		mutex_unlock(&bus->domain->lock);
 		return;
 	}
-	bus->is_dead = true;
+	WRITE_ONCE(bus->is_dead, true);
 	list_del_init(&bus->domain_link);
 	mutex_unlock(&bus->domain->lock);
 	kdbus_user_remove_bus(bus->creator);

@@ -293,7 +293,7 @@ static int kdbus_conn_connect(struct kdbus_conn *conn, struct hello_policy *poli
 	}
 	conn->id = kdbus_conn_next_id(conn);
 	conn->is_connected = true;
-	bus->attach_wanted |= conn->attach_recv;
+	WRITE_ONCE(bus->attach_wanted, bus->attach_wanted | conn->attach_recv);
 	kdbus_table_add(&bus->conns_by_id, &conn->by_id, (u32)conn->id);
 	list_add_tail(&conn->bus_link, kdbus_conn_is_monitor(conn) ? &bus->monitors : &bus->conns);
 

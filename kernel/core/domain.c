@@ -101,8 +101,22 @@ struct kdbus_domain *kdbus_domain_unref(struct kdbus_domain *domain)
 void kdbus_domain_kill(struct kdbus_domain *domain)
 {
 	mutex_lock(&domain->lock);
-	domain->is_dead = true;
+	WRITE_ONCE(domain->is_dead, true);
 	mutex_unlock(&domain->lock);
+}
+
+void kdbus_domain_set_limits(struct kdbus_domain *domain, const struct kdbus_limits *limits)
+{
+	WRITE_ONCE(domain->limits.pool_size, limits->pool_size);
+	WRITE_ONCE(domain->limits.vec_size, limits->vec_size);
+	WRITE_ONCE(domain->limits.n_buses_user, limits->n_buses_user);
+	WRITE_ONCE(domain->limits.n_conns_user, limits->n_conns_user);
+	WRITE_ONCE(domain->limits.n_names_conn, limits->n_names_conn);
+	WRITE_ONCE(domain->limits.n_matches_conn, limits->n_matches_conn);
+	WRITE_ONCE(domain->limits.n_replies_conn, limits->n_replies_conn);
+	WRITE_ONCE(domain->limits.n_msgs_user, limits->n_msgs_user);
+	WRITE_ONCE(domain->limits.n_fds_user, limits->n_fds_user);
+	WRITE_ONCE(domain->limits.n_fds_msg, limits->n_fds_msg);
 }
 
 u64 kdbus_domain_next_id(struct kdbus_domain *domain)
@@ -199,12 +213,12 @@ static void kdbus_user_remove(struct kdbus_user *user, u32 *counter)
 
 int kdbus_user_add_bus(struct kdbus_user *user)
 {
-	return kdbus_user_add(user, &user->n_buses, user->domain->limits.n_buses_user);
+	return kdbus_user_add(user, &user->n_buses, kdbus_limit(user->domain, n_buses_user));
 }
 
 int kdbus_user_add_conn(struct kdbus_user *user)
 {
-	return kdbus_user_add(user, &user->n_conns, user->domain->limits.n_conns_user);
+	return kdbus_user_add(user, &user->n_conns, kdbus_limit(user->domain, n_conns_user));
 }
 
 void kdbus_user_remove_bus(struct kdbus_user *user)

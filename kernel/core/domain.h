@@ -39,8 +39,10 @@
  * Quota counts what the slice would have been.  An indexed connection, further,
  * has no matches: the host knows what broadcasts it wants.
  *
- * Locks, outermost first
+ * Locks, outermost first.  This is the one place where the order is written down;
+ * tests/stress/ is for ThreadSanitizer to find who does not keep to it.
  *
+ *	handle.setup_lock	what a handle becomes
  *	domain.lock		list of buses
  *	bus.registry		(rwsem) connections, endpoints, names, policies,
  *				matches; what it guards stays put while a message
@@ -119,6 +121,9 @@ struct kdbus_domain {
 	struct kdbus_table users;
 };
 
+/* a limit, which may change at any time */
+#define kdbus_limit(domain, which) READ_ONCE((domain)->limits.which)
+
 /* caches of the core, shared by all domains; calls nest */
 int kdbus_core_init(void);
 void kdbus_core_exit(void);
@@ -140,6 +145,8 @@ struct kdbus_domain *kdbus_domain_ref(struct kdbus_domain *domain);
 struct kdbus_domain *kdbus_domain_unref(struct kdbus_domain *domain);
 /* no bus can be made any more; buses that exist live on until their owners close */
 void kdbus_domain_kill(struct kdbus_domain *domain);
+/* from now on */
+void kdbus_domain_set_limits(struct kdbus_domain *domain, const struct kdbus_limits *limits);
 /* a number that was never used in this domain */
 u64 kdbus_domain_next_id(struct kdbus_domain *domain);
 

@@ -92,7 +92,7 @@ void kdbus_endpoint_kill(struct kdbus_endpoint *ep)
 	struct kdbus_conn *conn;
 
 	down_write(&bus->registry);
-	ep->is_dead = true;
+	WRITE_ONCE(ep->is_dead, true);
 	list_del_init(&ep->bus_link);
 	/* a disconnect changes the lists, of itself only */
 	while ((conn = find_conn(ep, &bus->conns)) || (conn = find_conn(ep, &bus->monitors)))
@@ -134,7 +134,7 @@ static int kdbus_endpoint_link(struct kdbus_endpoint *ep)
 			break;
 		}
 	}
-	if (r == 0 && bus->is_dead)
+	if (r == 0 && READ_ONCE(bus->is_dead))
 		r = -ESHUTDOWN;
 	if (r == 0)
 		list_add_tail(&ep->bus_link, &bus->endpoints);

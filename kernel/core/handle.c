@@ -164,10 +164,12 @@ static int admit_conn(struct kdbus_conn *conn, const struct command *command)
 /* all that is decided before the struct is read */
 static int handle_admit(struct kdbus_handle *handle, const struct command *command)
 {
-	if (handle->state != command->state)
+	enum kdbus_handle_state state = kdbus_handle_state(handle);
+
+	if (state != command->state)
 		return -EBADFD;
 
-	switch (handle->state) {
+	switch (state) {
 	case KDBUS_HANDLE_CONTROL:
 		return domain_is_dead(handle->domain) ? -ESHUTDOWN : 0;
 	case KDBUS_HANDLE_ENDPOINT:
@@ -238,7 +240,7 @@ static int handle_bus_make(struct kdbus_handle *handle, struct kdbus_cmd *cmd)
 	if (r < 0 || !bus)
 		return r;
 	handle->bus = bus;
-	handle->state = KDBUS_HANDLE_BUS_OWNER;
+	smp_store_release(&handle->state, KDBUS_HANDLE_BUS_OWNER);
 	return 0;
 }
 
@@ -251,7 +253,7 @@ static int handle_hello(struct kdbus_handle *handle, struct kdbus_cmd_hello *cmd
 	if (r < 0 || !conn)
 		return r;
 	handle->conn = conn;
-	handle->state = KDBUS_HANDLE_CONNECTED;
+	smp_store_release(&handle->state, KDBUS_HANDLE_CONNECTED);
 	return 0;
 }
 
@@ -265,7 +267,7 @@ static int handle_endpoint_make(struct kdbus_handle *handle, struct kdbus_cmd *c
 		return r;
 	kdbus_endpoint_unref(handle->ep);
 	handle->ep = made;
-	handle->state = KDBUS_HANDLE_ENDPOINT_OWNER;
+	smp_store_release(&handle->state, KDBUS_HANDLE_ENDPOINT_OWNER);
 	return 0;
 }
 
@@ -410,7 +412,7 @@ int kdbus_handle_end(struct kdbus_handle *handle, struct kdbus_call *call, int e
 
 unsigned int kdbus_handle_poll(struct kdbus_handle *handle)
 {
-	if (handle->state != KDBUS_HANDLE_CONNECTED || conn_is_dead(handle->conn))
+	if (kdbus_handle_state(handle) != KDBUS_HANDLE_CONNECTED || conn_is_dead(handle->conn))
 		return KDBUS_POLL_HANGUP;
 	return KDBUS_POLL_WRITABLE |
 	       (kdbus_conn_is_readable(handle->conn) ? KDBUS_POLL_READABLE : 0);

@@ -32,7 +32,7 @@ enum kdbus_handle_state {
  * @host: "caller" to the host operations
  * @cred: of whoever opened it
  * @setup_lock: serialises what changes the state; outside of all other locks
- * @state: changes at most once
+ * @state: changes at most once, under @setup_lock; see kdbus_handle_state()
  * @ep: ENDPOINT: the node; ENDPOINT_OWNER: the one it made
  * @bus: BUS_OWNER
  * @conn: CONNECTED
@@ -47,6 +47,12 @@ struct kdbus_handle {
 	struct kdbus_bus *bus;
 	struct kdbus_conn *conn;
 };
+
+/* what the handle is; what belongs to that state can be looked at */
+static inline enum kdbus_handle_state kdbus_handle_state(const struct kdbus_handle *handle)
+{
+	return smp_load_acquire(&handle->state);
+}
 
 /**
  * kdbus_handle_new() - a node is opened

@@ -200,7 +200,7 @@ static int match_insert(struct kdbus_conn *conn, struct kdbus_match *match, bool
 
 	if (!conn->is_connected)
 		return -ECONNRESET;
-	if (conn->n_matches - n_replaced >= conn->bus->domain->limits.n_matches_conn)
+	if (conn->n_matches - n_replaced >= kdbus_limit(conn->bus->domain, n_matches_conn))
 		return -EMFILE;
 	if (n_replaced > 0)
 		match_remove(conn, match->cookie);

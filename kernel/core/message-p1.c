@@ -67,9 +67,9 @@ int kdbus_message_check_item_p1(const struct kdbus_conn *src, const struct kdbus
 
 	switch (item->type) {
 	case KDBUS_ITEM_PAYLOAD_VEC:
-		if (item->vec.size > src->bus->domain->limits.vec_size - seen->vec_size)
+		if (check_add_overflow(seen->vec_size, item->vec.size, &seen->vec_size) ||
+		    seen->vec_size > kdbus_limit(src->bus->domain, vec_size))
 			return -EMSGSIZE;
-		seen->vec_size += item->vec.size;
 		return 0;
 	case KDBUS_ITEM_FDS:
 		r = check_once(&seen->has_fds);

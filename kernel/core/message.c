@@ -409,7 +409,7 @@ int kdbus_conn_send(struct kdbus_conn *src, struct kdbus_message *msg)
 	r = message_check_header(msg, 0);
 	if (r < 0)
 		return r;
-	if (msg->n_fds > src->bus->domain->limits.n_fds_msg)
+	if (msg->n_fds > kdbus_limit(src->bus->domain, n_fds_msg))
 		return -EMFILE;
 	if (kdbus_message_is_broadcast(msg) && msg->dst_name)
 		return -EBADMSG;
@@ -424,7 +424,7 @@ int kdbus_conn_send(struct kdbus_conn *src, struct kdbus_message *msg)
 
 static int check_vec(const struct kdbus_conn *src, const struct kdbus_vec *vec)
 {
-	if (vec->size > src->bus->domain->limits.vec_size)
+	if (vec->size > kdbus_limit(src->bus->domain, vec_size))
 		return -EMSGSIZE;
 	if (vec->address > USER_ADDRESS_MAX || vec->size > USER_ADDRESS_MAX - vec->address)
 		return -EFAULT;
@@ -478,7 +478,7 @@ static int message_collect_item(struct kdbus_conn *src, const struct kdbus_item 
 		part->type = KDBUS_PART_FDS;
 		part->fds = item->fds;
 		part->n_fds = kdbus_item_payload_size(item) / sizeof(s32);
-		if (part->n_fds > src->bus->domain->limits.n_fds_msg)
+		if (part->n_fds > kdbus_limit(src->bus->domain, n_fds_msg))
 			return -EMFILE;
 		msg->n_fds = part->n_fds;
 		return 0;

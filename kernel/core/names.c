@@ -270,7 +270,7 @@ int kdbus_name_acquire(struct kdbus_conn *conn, const char *name, u64 flags, u64
 		owner = NULL;
 		is_new = true;
 	}
-	if (!owner && conn->n_names >= bus->domain->limits.n_names_conn) {
+	if (!owner && conn->n_names >= kdbus_limit(bus->domain, n_names_conn)) {
 		r = -E2BIG;
 		goto exit_drop;
 	}
@@ -467,7 +467,8 @@ int kdbus_cmd_name_acquire(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 	down_write(&conn->bus->registry);
 	if (!conn->is_connected)
 		r = -ECONNRESET;
-	else if (kdbus_conn_is_p1(conn) && conn->n_names >= conn->bus->domain->limits.n_names_conn)
+	else if (kdbus_conn_is_p1(conn) &&
+		 conn->n_names >= kdbus_limit(conn->bus->domain, n_names_conn))
 		r = -E2BIG;
 	else if (!kdbus_conn_may_own(conn, &cred, name))
 		r = -EPERM;

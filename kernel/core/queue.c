@@ -141,9 +141,9 @@ static int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user, bool i
 		if (share < quota->memory || share - quota->memory < size ||
 		    quota->memory + size > U32_MAX)
 			return -ENOBUFS;
-		if (quota->n_msgs >= limits->n_msgs_user)
+		if (quota->n_msgs >= READ_ONCE(limits->n_msgs_user))
 			return -ENOBUFS;
-		if (quota->n_fds + n_fds > limits->n_fds_user)
+		if (quota->n_fds + n_fds > READ_ONCE(limits->n_fds_user))
 			return -EMFILE;
 	}
 

@@ -214,7 +214,7 @@ int kdbus_reply_new(const struct kdbus_message *msg, struct kdbus_conn *replier,
 		r = -EEXIST;
 		goto exit_unlock;
 	}
-	if (requester->n_requests >= bus->domain->limits.n_replies_conn) {
+	if (requester->n_requests >= kdbus_limit(bus->domain, n_replies_conn)) {
 		r = -EMLINK;
 		goto exit_unlock;
 	}

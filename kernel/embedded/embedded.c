@@ -512,12 +512,15 @@ int embedded_end(struct kdbus_embedded_handle *handle, struct kdbus_call *call, 
 
 struct kdbus_conn *embedded_handle_conn(struct kdbus_embedded_handle *handle)
 {
-	return handle->handle->state == KDBUS_HANDLE_CONNECTED ? handle->handle->conn : NULL;
+	return kdbus_handle_state(handle->handle) == KDBUS_HANDLE_CONNECTED ? handle->handle->conn
+									    : NULL;
 }
 
 struct kdbus_endpoint *embedded_handle_endpoint(struct kdbus_embedded_handle *handle)
 {
-	return handle->handle->state == KDBUS_HANDLE_ENDPOINT_OWNER ? handle->handle->ep : NULL;
+	return kdbus_handle_state(handle->handle) == KDBUS_HANDLE_ENDPOINT_OWNER
+		       ? handle->handle->ep
+		       : NULL;
 }
 
 int kdbus_embedded_pool(struct kdbus_embedded_handle *handle, const void **address_out,
@@ -525,7 +528,7 @@ int kdbus_embedded_pool(struct kdbus_embedded_handle *handle, const void **addre
 {
 	int r;
 
-	if (handle->handle->state != KDBUS_HANDLE_CONNECTED)
+	if (kdbus_handle_state(handle->handle) != KDBUS_HANDLE_CONNECTED)
 		return -EBADFD;
 	if (!handle->pool) {
 		r = embedded_pool_map(handle->handle->conn->pool->memory, &handle->pool,
@@ -541,10 +544,11 @@ int kdbus_embedded_pool(struct kdbus_embedded_handle *handle, const void **addre
 int kdbus_embedded_mmap(struct kdbus_embedded_handle *handle, size_t length, int prot, int flags,
 			uint64_t offset, void **address_out)
 {
-	const struct kdbus_conn *conn = handle->handle->conn;
+	const struct kdbus_conn *conn;
 
-	if (handle->handle->state != KDBUS_HANDLE_CONNECTED)
+	if (kdbus_handle_state(handle->handle) != KDBUS_HANDLE_CONNECTED)
 		return -EBADFD;
+	conn = handle->handle->conn;
 	if (prot & PROT_WRITE)
 		return -EPERM;
 	if (ALIGN((u64)length, to_embedded(conn->bus)->ops.page_size) > conn->pool_size)
@@ -578,7 +582,7 @@ short kdbus_embedded_poll(struct kdbus_embedded_handle *handle)
 
 struct kdbus_bus *kdbus_embedded_bus(struct kdbus_embedded_handle *handle)
 {
-	switch (handle->handle->state) {
+	switch (kdbus_handle_state(handle->handle)) {
 	case KDBUS_HANDLE_BUS_OWNER:
 		return handle->handle->bus;
 	case KDBUS_HANDLE_CONNECTED:

@@ -8,8 +8,7 @@
 void engine_limits_apply(const struct engine_limits *limits, struct kdbus_domain *domain)
 {
 	static const struct kdbus_limits published = KDBUS_LIMITS_DEFAULT;
-
-	domain->limits = (struct kdbus_limits){
+	const struct kdbus_limits merged = {
 		.pool_size = limits->pool_size ?: published.pool_size,
 		.vec_size = published.vec_size,
 		.n_buses_user = published.n_buses_user,
@@ -21,4 +20,6 @@ void engine_limits_apply(const struct engine_limits *limits, struct kdbus_domain
 		.n_fds_user = limits->n_fds_user ?: published.n_fds_user,
 		.n_fds_msg = limits->n_fds_msg ?: published.n_fds_msg,
 	};
+
+	kdbus_domain_set_limits(domain, &merged);
 }

@@ -68,15 +68,24 @@ struct engine_payload {
 	void (*release)(struct engine_payload *payload);
 };
 
+static inline uint32_t engine_payload_count(struct engine_payload *payload, int n)
+{
+#ifdef SHIM_THREADS
+	return __atomic_add_fetch(&payload->refcount, n, __ATOMIC_ACQ_REL);
+#else
+	return payload->refcount += n;
+#endif
+}
+
 static inline struct engine_payload *engine_payload_ref(struct engine_payload *payload)
 {
-	payload->refcount++;
+	engine_payload_count(payload, 1);
 	return payload;
 }
 
 static inline struct engine_payload *engine_payload_unref(struct engine_payload *payload)
 {
-	if (payload && !--payload->refcount)
+	if (payload && !engine_payload_count(payload, -1))
 		payload->release(payload);
 	return NULL;
 }

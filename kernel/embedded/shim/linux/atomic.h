@@ -10,13 +10,22 @@
 #include <linux/types.h>
 
 #ifdef SHIM_THREADS
-#define shim_fetch(p)	       __atomic_load_n((p), __ATOMIC_SEQ_CST)
-#define shim_put(p, value)     __atomic_store_n((p), (value), __ATOMIC_SEQ_CST)
-#define shim_add_fetch(p, n)   __atomic_add_fetch((p), (n), __ATOMIC_SEQ_CST)
+#define shim_fetch(p)	     __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define shim_put(p, value)   __atomic_store_n((p), (value), __ATOMIC_SEQ_CST)
+#define shim_add_fetch(p, n) __atomic_add_fetch((p), (n), __ATOMIC_SEQ_CST)
 #else
 #define shim_fetch(p)	     (*(p))
 #define shim_put(p, value)   ((void)(*(p) = (value)))
 #define shim_add_fetch(p, n) (*(p) += (n))
+#endif
+
+/* what was written before the one is seen after the other */
+#ifdef SHIM_THREADS
+#define smp_load_acquire(p)	    __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define smp_store_release(p, value) __atomic_store_n((p), (value), __ATOMIC_RELEASE)
+#else
+#define smp_load_acquire(p)	    (*(p))
+#define smp_store_release(p, value) ((void)(*(p) = (value)))
 #endif
 
 static inline int atomic_read(const atomic_t *v)

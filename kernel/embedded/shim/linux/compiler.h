@@ -5,10 +5,15 @@
 #define likely(cond)   __builtin_expect(!!(cond), 1)
 #define unlikely(cond) __builtin_expect(!!(cond), 0)
 
-#define __must_check   __attribute__((__warn_unused_result__))
-#define fallthrough    __attribute__((__fallthrough__))
+#define __must_check __attribute__((__warn_unused_result__))
+#define fallthrough  __attribute__((__fallthrough__))
 
-#define READ_ONCE(x)	    (*(const volatile __typeof__(x) *)&(x))
+#ifdef SHIM_THREADS
+#define READ_ONCE(x)	     __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, value) __atomic_store_n(&(x), (value), __ATOMIC_RELAXED)
+#else
+#define READ_ONCE(x)	     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
+#endif
 
 #endif
