@@ -65,3 +65,16 @@ bus_proxyd_SOURCES = %D%/main.c
 bus_proxyd_LDADD = libproxy.a libservice.a libdriver.a libkdbus.a libpolicy.a libwire.a libbase.a \
 	$(EXPAT_LIBS) $(LIBSYSTEMD_LIBS) $(LIBCAP_LIBS)
 dist_man_MANS += %D%/bus-proxyd.8
+
+# --enable-dbus-daemon-name: whoever starts dbus-daemon gets us
+install-exec-hook:
+	@test "$(enable_dbus_daemon_name)" != yes || \
+		$(LN_S) -f bus-proxyd$(EXEEXT) "$(DESTDIR)$(bindir)/dbus-daemon$(EXEEXT)"
+install-data-hook:
+	@test "$(enable_dbus_daemon_name)" != yes || { \
+		$(MKDIR_P) "$(DESTDIR)$(man1dir)" && \
+		echo ".so man8/bus-proxyd.8" >"$(DESTDIR)$(man1dir)/dbus-daemon.1"; }
+uninstall-hook:
+	@test "$(enable_dbus_daemon_name)" != yes || \
+		rm -f "$(DESTDIR)$(bindir)/dbus-daemon$(EXEEXT)" \
+			"$(DESTDIR)$(man1dir)/dbus-daemon.1"

@@ -31,6 +31,7 @@ include tests/hostile/local.mk
 include tests/bench/local.mk
 include tests/system/local.mk
 include tests/tour/local.mk
+include tests/install/local.mk
 include tests/suites/local.mk
 include tests/lint/local.mk
 include tests/ci/local.mk
