@@ -9,6 +9,7 @@ conformance_programs = \
 	%D%/test-activation-policy \
 	%D%/test-activation-systemd \
 	%D%/test-auth \
+	%D%/test-differences \
 	%D%/test-driver \
 	%D%/test-eavesdrop \
 	%D%/test-endian \
@@ -49,6 +50,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_activation_policy_LDADD = $(conformance_ldadd)
 %C%_test_activation_systemd_LDADD = $(conformance_ldadd)
 %C%_test_auth_LDADD = $(conformance_ldadd)
+%C%_test_differences_LDADD = $(conformance_ldadd)
 %C%_test_driver_LDADD = $(conformance_ldadd)
 %C%_test_eavesdrop_LDADD = $(conformance_ldadd)
 %C%_test_endian_LDADD = $(conformance_ldadd)

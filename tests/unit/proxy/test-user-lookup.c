@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* proxy/user-lookup: the rest of the world is asked by a child (DIFFERENCES user-look-up) */
+/* proxy/user-lookup: the rest of the world is asked by a child */
 #include "proxy/user-lookup.h"
 
 #include <poll.h>
