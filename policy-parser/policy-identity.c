@@ -145,8 +145,3 @@ struct policy_identity *policy_identity_unref(struct policy_identity *identity)
 	free(identity);
 	return NULL;
 }
-
-struct policy *policy_identity_get_policy(const struct policy_identity *identity)
-{
-	return identity->policy;
-}

@@ -171,9 +171,6 @@ struct policy_identity *policy_identity_ref(struct policy_identity *identity);
 struct policy_identity *policy_identity_unref(struct policy_identity *identity);
 DEFINE_CLEANUP(struct policy_identity *, policy_identity_unref);
 
-/* the policy it belongs to */
-struct policy *policy_identity_get_policy(const struct policy_identity *identity);
-
 /* QUESTIONS: @verdict_out may be NULL; each returns the is_allowed of the verdict */
 
 /**

@@ -331,20 +331,6 @@ struct match_rule *match_rule_free(struct match_rule *rule)
 	return NULL;
 }
 
-bool match_rule_equals(const struct match_rule *a, const struct match_rule *b)
-{
-	if (a->n_terms != b->n_terms || a->is_eavesdropping != b->is_eavesdropping)
-		return false;
-	for (unsigned i = 0; i < a->n_terms; i++) {
-		const struct match_term *left = &a->terms[i], *right = &b->terms[i];
-
-		if (left->key != right->key || left->arg != right->arg || left->len != right->len ||
-		    memcmp(a->text + left->at, b->text + right->at, left->len) != 0)
-			return false;
-	}
-	return true;
-}
-
 bool match_rule_is_eavesdropping(const struct match_rule *rule)
 {
 	return rule->is_eavesdropping;
@@ -485,17 +471,4 @@ size_t match_values_format(const struct match_value *values, unsigned n_values,
 	}
 	*p = '\0';
 	return p - text_out;
-}
-
-int match_rule_to_string(const struct match_rule *rule, char **text_out)
-{
-	struct match_value values[MATCH_MAX_TERMS];
-	char text[MATCH_MAX_FORMAT], *copy;
-
-	match_values_format(values, rule_values(rule, values), rule->is_eavesdropping, text);
-	copy = strdup(text);
-	if (!copy)
-		return -ENOMEM;
-	*text_out = copy;
-	return 0;
 }

@@ -54,9 +54,6 @@ int match_rule_parse(const char *text, size_t len, char reason[MATCH_MAX_REASON]
 struct match_rule *match_rule_free(struct match_rule *rule);
 DEFINE_CLEANUP(struct match_rule *, match_rule_free);
 
-/* whether RemoveMatch of one removes the other: the same terms, whatever the text was */
-bool match_rule_equals(const struct match_rule *a, const struct match_rule *b);
-
 /* whether it says eavesdrop='true' */
 bool match_rule_is_eavesdropping(const struct match_rule *rule);
 /* forgets eavesdrop='true': for who need not */
@@ -67,14 +64,6 @@ void match_rule_clear_eavesdropping(struct match_rule *rule);
 
 /* MATCH_WANTS_*: what it takes for the rule to see all it could match */
 unsigned match_rule_wants(const struct match_rule *rule);
-
-/**
- * match_rule_to_string() - a text that parses to an equal rule
- * @text_out: from malloc()
- *
- * Return: 0 or -ENOMEM.
- */
-int match_rule_to_string(const struct match_rule *rule, char **text_out);
 
 /* subjects */
 

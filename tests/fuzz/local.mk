@@ -77,7 +77,8 @@ seeds: make-seeds
 	$(AM_V_at)$(PYTHON3) $(top_srcdir)/%D%/make-remote-seeds.py $(top_srcdir)/%D%/corpus/remote
 	$(AM_V_at)./make-seeds $(top_srcdir)/%D%/corpus/wire $(top_srcdir)/tests/data/messages/valid/*
 fuzz_programs += fuzz-match
-fuzz_match_SOURCES = %D%/fuzz-match.c %D%/fuzz.h
+fuzz_match_SOURCES = %D%/fuzz-match.c %D%/fuzz.h \
+	tests/unit/proxy/rule-text.c tests/unit/proxy/rule-text.h
 fuzz_match_LDFLAGS = $(fuzz_ldflags)
 fuzz_match_LDADD = $(FUZZ_MAIN) libwire.a libbase.a
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tests/unit/driver/driver-util.h"
+#include "tests/unit/proxy/rule-text.h"
 
 #define EARLY                                                                                      \
 	"error AccessDenied \"Client tried to send a message other than Hello without being "      \
@@ -681,7 +682,7 @@ CARRIER_TEST(become_monitor)
 	expect(bus->answer.is_monitor);
 	expect_eq(bus->answer.n_rules, 1);
 	expect_eq(match_rule_parse("", 0, reason, &rule), 0);
-	expect(match_rule_equals(bus->answer.rules[0], rule));
+	expect(rule_equals(bus->answer.rules[0], rule));
 	expect_request(bus, a,
 		       &(struct request){.member = "BecomeMonitor",
 					 MONITORING,
@@ -690,7 +691,7 @@ CARRIER_TEST(become_monitor)
 		       "", __FILE__, __LINE__);
 	expect(bus->answer.is_monitor);
 	expect_eq(bus->answer.n_rules, 2);
-	expect(match_rule_equals(bus->answer.rules[1], rule));
+	expect(rule_equals(bus->answer.rules[1], rule));
 	match_rule_free(rule);
 	bus_free(bus);
 }

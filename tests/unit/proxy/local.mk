@@ -30,13 +30,13 @@ test_bloom_LDADD = libwire.a libbase.a libtap.a
 TESTS += test-bloom
 
 check_PROGRAMS += test-match-rule
-test_match_rule_SOURCES = %D%/test-match-rule.c
+test_match_rule_SOURCES = %D%/test-match-rule.c %D%/rule-text.c %D%/rule-text.h
 test_match_rule_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_match_rule_LDADD = libwire.a libbase.a libtap.a libfault.a
 TESTS += test-match-rule
 
 check_PROGRAMS += test-match-registry
-test_match_registry_SOURCES = %D%/test-match-registry.c
+test_match_registry_SOURCES = %D%/test-match-registry.c %D%/rule-text.c %D%/rule-text.h
 test_match_registry_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags)
 test_match_registry_LDADD = libwire.a libbase.a libtap.a libfault.a
 TESTS += test-match-registry

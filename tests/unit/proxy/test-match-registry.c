@@ -14,6 +14,7 @@
 #include "proxy/match.h"
 #include "tests/harness/fault.h"
 #include "tests/harness/tap.h"
+#include "tests/unit/proxy/rule-text.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -601,7 +602,7 @@ static unsigned long world_check(struct world *world, bool is_monitor)
 			for (unsigned i = 0; i < world->n_rules; i++) {
 				if (world->rules[i].owner != o)
 					continue;
-				match_rule_to_string(world->rules[i].rule, &text);
+				text = rule_to_string(world->rules[i].rule);
 				note("%s%s", &world->rules[i] == by ? "-> " : "   ", text);
 				free(text);
 			}
