@@ -24,6 +24,16 @@ test_services_watch_SOURCES = %D%/test-services-watch.c
 test_services_watch_LDADD = libproxy.a libtap.a
 TESTS += test-services-watch
 
+check_PROGRAMS += test-spawn
+test_spawn_SOURCES = %D%/test-spawn.c
+test_spawn_LDADD = libproxy.a libtap.a
+TESTS += test-spawn
+
+check_PROGRAMS += test-systemd
+test_systemd_SOURCES = %D%/test-systemd.c
+test_systemd_LDADD = libproxy.a libdriver.a libwire.a libkdbus.a libbase.a libtap.a
+TESTS += test-systemd
+
 # the launch helper, but with a configuration that is the test's, and without the checks that
 # need root
 launch_helper_test_folder = $(abs_top_builddir)/test-launch-helper.folder

@@ -34,3 +34,22 @@ TEST(an_empty_one)
 	expect_str(environment.variables[0], "A=1");
 	environment_deinit(&environment);
 }
+
+TEST(assignments_are_put_and_variables_unset)
+{
+	char *const variables[] = {"A=1", "B=2", "C=3", NULL};
+	struct environment environment;
+
+	expect_eq(environment_init(&environment, variables), 0);
+	expect_eq(environment_put(&environment, "B=x=y"), 0);
+	expect_eq(environment_put(&environment, "D="), 0);
+	expect_str(environment_get(&environment, "B"), "x=y");
+	expect_str(environment_get(&environment, "D"), "");
+	environment_unset(&environment, "A");
+	environment_unset(&environment, "NONE");
+	expect_str(environment_get(&environment, "A"), NULL);
+	expect_eq(environment.n_variables, 3);
+	expect_eq(environment.variables[3], NULL);
+	expect_str(environment_get(&environment, "C"), "3");
+	environment_deinit(&environment);
+}

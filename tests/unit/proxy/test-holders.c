@@ -482,3 +482,97 @@ TEST(failures_on_the_way_back_grant_nothing)
 	expect_gt(n_withdrawn, 0u);
 	expect_gt(n_old, 0u);
 }
+
+/* ACTIVATORS */
+
+static struct holders_name startable[N(names)];
+
+/* a list of those whose bit is set */
+static void startable_set(struct list_head *list, unsigned mask)
+{
+	INIT_LIST_HEAD(list);
+	for (size_t i = 0; i < N(names); i++) {
+		startable[i].name = names[i];
+		startable[i].userdata = &startable[i];
+		if (mask & 1u << i)
+			list_add_tail(&startable[i].link, list);
+	}
+}
+
+static void expect_activators(unsigned mask)
+{
+	for (size_t i = 0; i < N(names); i++)
+		expect_eq(!!startable[i].activator, !!(mask & 1u << i));
+}
+
+/* a name's entry is a holder or an activator, which makes no difference to what is granted */
+TEST(activators_change_nothing_for_peers)
+{
+	FOR_EACH_CARRIER(i)
+	{
+		struct policy_grants *grants = NULL;
+		struct list_head list;
+		struct fixture f;
+
+		seed = 2;
+		memset(startable, 0, sizeof(startable));
+		fixture_open(&f, carriers[i]);
+		for (unsigned round = 0; round < 200; round++) {
+			unsigned mask = pick(1u << N(names));
+
+			startable_set(&list, mask);
+			if (round % 3) {
+				expect_eq(holders_rename(f.holders, &list), 0);
+			} else {
+				grants = grants_random();
+				expect_eq(holders_replace(f.holders, grants, &list), 0);
+			}
+			expect_state(&f, grants);
+			expect_activators(mask);
+		}
+		fixture_close(&f);
+		expect_activators(0);
+	}
+}
+
+TEST(activators_when_memory_fails)
+{
+	FOR_EACH_CARRIER(i)
+	{
+		bool is_done = false;
+		unsigned long n;
+
+		for (n = 1; !is_done; n++) {
+			struct policy_grants *from, *to;
+			struct list_head before, after;
+			struct fixture f;
+			int r;
+
+			seed = 3;
+			memset(startable, 0, sizeof(startable));
+			fixture_open(&f, carriers[i]);
+			from = grants_random();
+			to = grants_random();
+			/* one stays, one goes, two come */
+			startable_set(&before, 1 << 0 | 1 << 1);
+			expect_eq(holders_replace(f.holders, from, &before), 0);
+			startable_set(&after, 1 << 1 | 1 << 2 | 1 << 3);
+			fault_at(n);
+			r = holders_replace(f.holders, to, &after);
+			is_done = !fault_disarm();
+			if (r) {
+				expect_eq(r, -ENOMEM);
+				expect(!startable[2].activator && !startable[3].activator);
+				expect_state(&f, startable[1].activator ? from : NULL);
+				/* and it can be tried again */
+				startable_set(&after, 1 << 1 | 1 << 2 | 1 << 3);
+				expect_eq(holders_replace(f.holders, to, &after), 0);
+			}
+			expect_state(&f, to);
+			expect_activators(1 << 1 | 1 << 2 | 1 << 3);
+			fixture_close(&f);
+		}
+		note("%s: %lu allocations", carriers[i], n - 1);
+		expect_gt(n, 20u);
+	}
+}
