@@ -275,7 +275,6 @@ void activation_init(struct activation *activation, struct daemon *daemon, bool 
 
 	*activation = (struct activation){
 		.daemon = daemon,
-		.type = daemon->config->type,
 		.is_systemd = is_systemd,
 	};
 	htable_init(&activation->names);

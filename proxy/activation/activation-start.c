@@ -147,15 +147,13 @@ static int set_address(struct environment *environment, const char *name,
 /* what the child finds in its environment besides that of the bus */
 static int make_environment(const struct daemon *daemon, struct environment *environment_out)
 {
-	static const struct {
-		const char *type, *variable;
-	} types[] = {
-		[CONFIG_TYPE_NONE] = {NULL, NULL},
-		[CONFIG_TYPE_SESSION] = {"session", "DBUS_SESSION_BUS_ADDRESS"},
-		[CONFIG_TYPE_SYSTEM] = {"system", "DBUS_SYSTEM_BUS_ADDRESS"},
-		[CONFIG_TYPE_OTHER] = {NULL, NULL},
+	static const char *const variables[] = {
+		[CONFIG_TYPE_NONE] = NULL,
+		[CONFIG_TYPE_SESSION] = "DBUS_SESSION_BUS_ADDRESS",
+		[CONFIG_TYPE_SYSTEM] = "DBUS_SYSTEM_BUS_ADDRESS",
+		[CONFIG_TYPE_OTHER] = NULL,
 	};
-	const char *type = types[daemon->activation.type].type;
+	const char *variable = variables[daemon->config->type];
 	struct environment environment;
 	int r;
 
@@ -163,10 +161,11 @@ static int make_environment(const struct daemon *daemon, struct environment *env
 	if (r < 0)
 		return r;
 	r = set_address(&environment, "DBUS_STARTER_ADDRESS", daemon);
-	if (!r && type)
-		r = environment_set(&environment, "DBUS_STARTER_BUS_TYPE", type);
-	if (!r && type)
-		r = set_address(&environment, types[daemon->activation.type].variable, daemon);
+	if (!r && daemon->config->type_name)
+		r = environment_set(&environment, "DBUS_STARTER_BUS_TYPE",
+				    daemon->config->type_name);
+	if (!r && variable)
+		r = set_address(&environment, variable, daemon);
 	if (r < 0) {
 		environment_deinit(&environment);
 		return r;

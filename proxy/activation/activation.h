@@ -46,7 +46,6 @@ struct services_watch;
  * @told: variables that a call of UpdateActivationEnvironment sets
  * @untold: those of earlier ones that systemd will be told once it is there
  * @has_untold: there were calls, perhaps with none
- * @type: of the bus, as it was at start
  * @is_systemd: --systemd-activation
  * @is_changed: service files have been read since somebody looked
  * @is_stale: a name has an activator that has ceased to be activatable
@@ -64,7 +63,6 @@ struct activation {
 	uint32_t n_entries;
 	struct environment told;
 	struct environment untold;
-	enum config_type type;
 	bool is_systemd;
 	bool has_untold;
 	bool is_changed;

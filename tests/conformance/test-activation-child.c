@@ -70,6 +70,31 @@ TEST(environment)
 	activation_stop(&f);
 }
 
+TEST(environment_by_type)
+{
+	static const struct {
+		const char *xml, *type, *variable;
+	} types[] = {
+		{"<type>system</type>", "system", "DBUS_SYSTEM_BUS_ADDRESS"},
+		{"<type>other</type>", "other", NULL},
+	};
+
+	unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
+	unsetenv("DBUS_SESSION_BUS_ADDRESS");
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct activation_fixture f = activation_start(types[i].xml, NULL);
+		char *env = run_in_child(&f, "env");
+
+		expect_str(find_variable(env, "DBUS_STARTER_ADDRESS"), f.subject->address);
+		expect_str(find_variable(env, "DBUS_STARTER_BUS_TYPE"), types[i].type);
+		expect_str(find_variable(env, "DBUS_SESSION_BUS_ADDRESS"), NULL);
+		expect_str(find_variable(env, "DBUS_SYSTEM_BUS_ADDRESS"),
+			   types[i].variable ? f.subject->address : NULL);
+		free(env);
+		activation_stop(&f);
+	}
+}
+
 TEST(environment_is_changed_for_what_is_started_later)
 {
 	struct activation_fixture f = activation_start(NULL, NULL);
@@ -225,5 +250,79 @@ TEST(nothing_stays_of_many_failures)
 	children = file_read(path);
 	expect_str(children ?: "", "");
 	free(children);
+	activation_stop(&f);
+}
+
+static void expect_logged(struct subject *subject, const char *text)
+{
+	char *log = file_read(sandbox_path(&subject->sandbox, "stderr"));
+
+	if (!strstr(log ?: "", text))
+		fail("\"%s\" is not in the log", text);
+	free(log);
+}
+
+TEST(the_log_says_what_is_started_and_for_whom)
+{
+	struct activation_fixture f = activation_start(NULL, NULL);
+	char text[256];
+
+	service_add(f.subject, NAME, "/bin/false", NULL);
+	services_reload(&f);
+	expect_error(conn_call(f.a, start_msg(NAME)), "Spawn.ChildExited");
+	snprintf(text, sizeof(text),
+		 "Activating service name='" NAME "' requested by '%s' (uid=%d pid=%d comm=\"",
+		 f.a->unique, geteuid(), getpid());
+	expect_logged(f.subject, text);
+	expect_logged(f.subject,
+		      "Activated service '" NAME "' failed: Process " NAME " exited with status 1");
+	service_add(f.subject, NAME, "/bin/sleep 100", NULL);
+	services_reload(&f);
+	conn_send(f.b, msg_call(NAME, "/", "a.b", "M"));
+	conn_sync(f.b);
+	expect_eq(request_name(f.c, NAME, 0), 1u);
+	conn_sync(f.c);
+	expect_logged(f.subject, "Successfully activated service '" NAME "'");
+	activation_stop(&f);
+}
+
+/* of the messages that waited in vain nothing stays charged to who sent them */
+TEST(quota_is_given_back)
+{
+	enum { N = 20, SIZE = 10000 };
+	struct activation_fixture f =
+		activation_start("<limit name=\"max_outgoing_bytes\">100000</limit>", NULL);
+	static uint8_t bytes[4 + SIZE];
+	unsigned n_refused[2] = {0};
+	uint32_t serials[N], size = SIZE;
+	char exec[256];
+
+	memcpy(bytes, &size, sizeof(size));
+	snprintf(exec, sizeof(exec),
+		 "/bin/sh -c \"while ! test -e %s/fail; do sleep 0.01; done; exit 1\"",
+		 f.subject->sandbox.dir);
+	service_add(f.subject, NAME, exec, NULL);
+	services_reload(&f);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < N; i++)
+			serials[i] = conn_send(f.a, msg_body(msg_call(NAME, "/", "a.b", "M"), "ay",
+							     bytes, sizeof(bytes)));
+		conn_sync(f.a);
+		file_write(sandbox_path(&f.subject->sandbox, "fail"), "");
+		for (int i = 0; i < N; i++) {
+			struct msg *reply = conn_reply(f.a, serials[i]);
+
+			if (!strcmp(reply->error_name ?: "", DRIVER_ERROR "LimitsExceeded"))
+				n_refused[round]++;
+			else
+				expect_str(reply->error_name, DRIVER_ERROR "Spawn.ChildExited");
+			msg_free(reply);
+		}
+		unlink(sandbox_path(&f.subject->sandbox, "fail"));
+	}
+	expect_eq(n_refused[0], n_refused[1]);
+	/* the other subject has no bound for what waits */
+	if (!subject_is_reference())
+		expect_gt(n_refused[0], 0u);
 	activation_stop(&f);
 }

@@ -294,3 +294,24 @@ TEST(systemd_hears_of_the_environment)
 	expect_quiet(f.c);
 	activation_stop(&f);
 }
+
+TEST(who_is_not_privileged_is_no_systemd)
+{
+	struct activation_fixture f =
+		systemd_start("<policy context=\"mandatory\"><allow user=\"*\"/></policy>");
+	struct conn *nobody = conn_new_nobody(f.subject->address);
+	uint32_t call;
+
+	expect_eq(request_name(nobody, SYSTEMD, 0), 1u);
+	call = conn_send(f.a, msg_call(NAME, "/", "a.b", "M"));
+	conn_sync(f.a);
+	conn_drop(nobody);
+	send_failure(nobody, "a.service", "a.b.Wrong", "wrong user");
+	expect_quiet(f.a);
+	expect_eq(request_name(f.b, NAME, 0), 1u);
+	expect_next(f.b, MSG_SIGNAL, "NameAcquired");
+	expect_next(f.b, MSG_CALL, "M");
+	(void)call;
+	conn_close(nobody);
+	activation_stop(&f);
+}
