@@ -65,11 +65,13 @@ static void child_reset_oom_score(void)
 
 static void child_reset_signals(void)
 {
-	const struct sigaction action = {.sa_handler = SIG_DFL};
+	/* as the kernel has it: all zero is the default.  sigaction() would leave out those that
+	 * libc keeps for itself, which may be ignored by inheritance. */
+	static const unsigned long action[8];
 	sigset_t none;
 
-	for (int i = 1; i <= SIGRTMAX; i++)
-		sigaction(i, &action, NULL);
+	for (int i = 1; i < _NSIG; i++)
+		syscall(SYS_rt_sigaction, i, action, NULL, _NSIG / 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
