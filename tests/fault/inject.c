@@ -18,10 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -183,6 +186,12 @@ CALL(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, dat
 
 /* files */
 
+CALL(int, inotify_init1, (int flags), (flags), -1, EMFILE, ENFILE, ENOMEM)
+CALL(int, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, path, mask), -1,
+     ENOMEM, ENOSPC, ENOENT, EACCES)
+CALL(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at), -1,
+     EINTR, EIO)
+
 CALL(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size), -1, EAGAIN, EINTR, EIO)
 CALL(ssize_t, pread, (int fd, void *data, size_t size, off_t at), (fd, data, size, at), -1, EINTR,
      EIO)
@@ -277,6 +286,9 @@ pid_t __wrap_fork(void)
 	return pid;
 }
 
+CALL(int, execve, (const char *path, char *const argv[], char *const envp[]), (path, argv, envp),
+     -1, ENOMEM, EACCES, ENOENT, EIO)
+CALL(int, setrlimit, (int resource, const struct rlimit *limit), (resource, limit), -1, EPERM)
 CALL(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options), -1, EINTR)
 CALL(int, close_range, (unsigned int first, unsigned int last, int flags), (first, last, flags), -1,
      EMFILE, ENOMEM)
@@ -290,4 +302,20 @@ CALL(ssize_t, process_vm_writev,
      (pid_t pid, const struct iovec *from, unsigned long n_from, const struct iovec *to,
       unsigned long n_to, unsigned long flags),
      (pid, from, n_from, to, n_to, flags), -1, EPERM, ENOSYS, ENOMEM)
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+	long arguments[6];
+	va_list args;
+
+	va_start(args, number);
+	for (int i = 0; i < 6; i++)
+		arguments[i] = va_arg(args, long);
+	va_end(args);
+	if (number == SYS_pidfd_open && FAILS("pidfd_open", EMFILE, ENFILE, ENOMEM))
+		return -1;
+	return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3],
+			      arguments[4], arguments[5]);
+}
 CALL(int, sd_notify, (int unset, const char *text), (unset, text), -errno, ENOBUFS)

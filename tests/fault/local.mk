@@ -5,14 +5,14 @@ check_PROGRAMS += %D%/bus-proxyd %D%/test-fault
 fault_call_ldflags = \
 	-Wl,--wrap=accept4,--wrap=access,--wrap=bind,--wrap=chdir,--wrap=chmod,--wrap=close \
 	-Wl,--wrap=close_range,--wrap=dup2,--wrap=epoll_create1,--wrap=epoll_ctl \
-	-Wl,--wrap=epoll_wait,--wrap=eventfd,--wrap=fcntl,--wrap=fdopen,--wrap=fmemopen \
+	-Wl,--wrap=epoll_wait,--wrap=eventfd,--wrap=execve,--wrap=fcntl,--wrap=fdopen,--wrap=fmemopen \
 	-Wl,--wrap=fopen,--wrap=fork,--wrap=fstat,--wrap=fstatfs,--wrap=ftruncate \
-	-Wl,--wrap=getrandom,--wrap=getsockname,--wrap=getsockopt,--wrap=listen,--wrap=lstat \
-	-Wl,--wrap=memfd_create,--wrap=mmap,--wrap=open,--wrap=opendir,--wrap=pipe2,--wrap=pread \
+	-Wl,--wrap=getrandom,--wrap=inotify_init1,--wrap=inotify_add_watch,--wrap=getsockname,--wrap=getsockopt,--wrap=listen,--wrap=lstat \
+	-Wl,--wrap=memfd_create,--wrap=mmap,--wrap=open,--wrap=opendir,--wrap=pipe2,--wrap=pread,--wrap=pwrite \
 	-Wl,--wrap=process_vm_readv,--wrap=process_vm_writev,--wrap=read,--wrap=readdir \
 	-Wl,--wrap=readlink,--wrap=realpath,--wrap=recvmsg,--wrap=sd_notify,--wrap=send \
-	-Wl,--wrap=sendmsg,--wrap=setsockopt,--wrap=signalfd,--wrap=socket,--wrap=socketpair \
-	-Wl,--wrap=stat,--wrap=timerfd_create,--wrap=unlink,--wrap=waitpid,--wrap=write \
+	-Wl,--wrap=sendmsg,--wrap=setrlimit,--wrap=setsockopt,--wrap=signalfd,--wrap=socket,--wrap=socketpair \
+	-Wl,--wrap=stat,--wrap=syscall,--wrap=timerfd_create,--wrap=unlink,--wrap=waitpid,--wrap=write \
 	-Wl,--wrap=writev
 
 # the core's caches keep nothing: each object is an allocation of its own

@@ -20,17 +20,18 @@ enum {
 /* for tap_explain */
 static const struct scene *playing;
 static unsigned long playing_n;
-static bool is_calls;
+static const struct inject_call *playing_calls; /* NULL: it is an allocation that fails */
 
 static void explain(void)
 {
-	const struct inject_call *calls = &playing->inject->calls;
+	const struct inject_call *calls = playing_calls;
 
-	if (!is_calls)
+	if (!calls)
 		note("allocation %lu", playing_n);
 	else
-		note("call %lu, variant %u: %s: %s", playing_n, calls->variant, calls->name,
-		     calls->error ? strerror(calls->error) : "in part");
+		note("call %lu%s, variant %u: %s: %s", playing_n,
+		     calls == &playing->inject->calls ? "" : " of a child", calls->variant,
+		     calls->name, calls->error ? strerror(calls->error) : "in part");
 }
 
 unsigned int fault_stride(void)
@@ -223,6 +224,18 @@ static void note_state(struct scene *s)
 	}
 }
 
+static bool has_children(const struct subject *subject)
+{
+	char path[64], *text;
+	bool has_some;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", subject->pid, subject->pid);
+	text = file_read(path);
+	has_some = text && *text;
+	free(text);
+	return has_some;
+}
+
 static void expect_as_before(struct scene *s)
 {
 	int64_t deadline = now_ms() + WAIT_MS;
@@ -231,7 +244,9 @@ static void expect_as_before(struct scene *s)
 	do {
 		wait_until_idle(s);
 		n_fds = subject_n_fds(s->subject);
-	} while ((n_fds != s->n_fds || n_live(s) != s->n_live) && now_ms() < deadline);
+	} while ((n_fds != s->n_fds || n_live(s) != s->n_live || has_children(s->subject)) &&
+		 now_ms() < deadline);
+	expect(!has_children(s->subject));
 	expect_eq(n_fds, s->n_fds);
 	expect_eq(n_live(s), s->n_live);
 }
@@ -303,14 +318,14 @@ static unsigned long sweep_memory(struct scene *s, const struct step *step)
 	return n_failed * stride;
 }
 
-static unsigned long sweep_calls(struct scene *s, const struct step *step)
+static unsigned long sweep_calls(struct scene *s, const struct step *step,
+				 struct inject_call *calls)
 {
 	unsigned int stride = fault_stride(), n_ends = 0, n_failed = 0, n_tried = 0;
-	struct inject_call *calls = &s->inject->calls;
 	unsigned int variant = 0;
 	unsigned long n;
 
-	is_calls = true;
+	playing_calls = calls;
 	for (n = 1; n_ends < N_ENDS; n += stride) {
 		calls->n_variants = 1;
 		for (variant = 0; variant < calls->n_variants; variant++) {
@@ -325,7 +340,7 @@ static unsigned long sweep_calls(struct scene *s, const struct step *step)
 		n_ends = variant ? 0 : n_ends + 1;
 		n_failed += variant > 0;
 	}
-	is_calls = false;
+	playing_calls = NULL;
 	note("%u calls failed in %u ways", n_failed, n_tried);
 	return n_failed * stride;
 }
@@ -335,6 +350,8 @@ void sweep(const struct step *step, const char *xml)
 	struct scene s;
 
 	scene_open(&s, xml);
+	if (step->setup)
+		step->setup(&s);
 	playing = &s;
 	tap_explain = explain;
 	/* what is allocated the first time only is there afterwards */
@@ -342,7 +359,9 @@ void sweep(const struct step *step, const char *xml)
 		play(&s, step, &s.inject->memory, 0);
 	note_state(&s);
 	expect_ge(sweep_memory(&s, step), step->min_allocations);
-	expect_ge(sweep_calls(&s, step), step->min_calls);
+	expect_ge(sweep_calls(&s, step, &s.inject->calls), step->min_calls);
+	if (step->has_children)
+		expect_ge(sweep_calls(&s, step, &s.inject->child_calls), 4);
 	tap_explain = NULL;
 	scene_close(&s);
 }

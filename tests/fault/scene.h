@@ -8,7 +8,7 @@
  *	- nobody of the cast waits for ever: an answer, an error, or the end
  *	- the bystanders have every message of each other's, in order
  *	- the bus knows nobody but them, holds as many descriptors and as many blocks of
- *	  memory as before, and takes newcomers
+ *	  memory as before, has no children, and takes newcomers
  */
 #pragma once
 
@@ -32,17 +32,21 @@ struct scene {
 
 /**
  * struct step - a piece of the conversation
+ * @setup: once, when the daemon has started; may be NULL
  * @prepare: what comes first, without failures; may be NULL
  * @run: the cast acts, and one thing fails
  * @finish: without failures again: what must be true then; may be NULL
  * @min_allocations, @min_calls: how many there are at least; or nothing is tested
+ * @has_children: what fails in processes that the daemon forks is tried as well
  * @is_slow: nothing of the bystanders' can be under way for so long
  */
 struct step {
+	void (*setup)(struct scene *s);
 	void (*prepare)(struct scene *s);
 	void (*run)(struct scene *s);
 	void (*finish)(struct scene *s);
 	unsigned int min_allocations, min_calls;
+	bool has_children;
 	bool is_slow;
 };
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -674,6 +675,131 @@ TEST_TIMEOUT(time_out, TIMEOUT_S)
 			     .min_calls = 4,
 			     .is_slow = true},
 	      "<limit name=\"reply_timeout\">100</limit>");
+}
+
+/* services */
+
+#define SERVICES                                                                                   \
+	"<servicedir>services</servicedir><limit name=\"service_start_timeout\">3000</limit>"
+
+static void service_add(struct scene *s, const char *name, const char *exec)
+{
+	char file[128], text[256];
+
+	snprintf(file, sizeof(file), "services/%s.service", name);
+	snprintf(text, sizeof(text), "[D-BUS Service]\nName=%s\nExec=%s\n", name, exec);
+	file_write(sandbox_path(&s->subject->sandbox, file), text);
+}
+
+static void service_remove(struct scene *s, const char *name)
+{
+	char file[128];
+
+	snprintf(file, sizeof(file), "services/%s.service", name);
+	unlink(sandbox_path(&s->subject->sandbox, file));
+}
+
+static void setup_services(struct scene *s)
+{
+	expect_eq(mkdir(sandbox_path(&s->subject->sandbox, "services"), 0755), 0);
+	service_add(s, "t.Missing", "/no/such/program");
+	service_add(s, "t.False", "/bin/false");
+	service_add(s, "t.Comes", "/bin/true");
+	expect_return(conn_call(s->x, driver_msg("ReloadConfig")));
+}
+
+static void run_failing_starts(struct scene *s)
+{
+	struct conn *a = s->cast[A];
+
+	ask_driver(a, "StartServiceByName", "su", "t.False", 0);
+	ask_anything(a, msg_call("t.Missing", OBJECT, INTERFACE, "Ask"));
+}
+
+TEST_TIMEOUT(services_that_do_not_start, TIMEOUT_S)
+{
+	sweep(&(struct step){.setup = setup_services,
+			     .prepare = two_join,
+			     .run = run_failing_starts,
+			     .finish = finish_two,
+			     .min_allocations = 20,
+			     .min_calls = 20,
+			     .has_children = true},
+	      SERVICES);
+}
+
+/* The program does nothing: B is the service.  Who asked is answered by it, or hears why not. */
+static void run_start(struct scene *s)
+{
+	struct conn *a = s->cast[A], *b = s->cast[B];
+
+	n_serials = 0;
+	ask_later(a, msg_call("t.Comes", OBJECT, INTERFACE, "Ask"));
+	ask_later(a, with_fds(msg_call("t.Comes", OBJECT, INTERFACE, "Ask"), 1));
+	ask_later(a, msg_append(driver_msg("StartServiceByName"), "su", "t.Comes", 0));
+	ask_driver(a, "GetId", "");
+	ask_driver(b, "RequestName", "su", "t.Comes", 0);
+}
+
+static void finish_start(struct scene *s)
+{
+	/* it may have been B's request that failed */
+	if (!s->cast[B]->eof)
+		ask_driver(s->cast[B], "RequestName", "su", "t.Comes", 0);
+	if (s->cast[B]->eof) {
+		conn_close(s->cast[B]);
+		cast_join(s, B);
+		ask_driver(s->cast[B], "RequestName", "su", "t.Comes", 0);
+	}
+	finish_calls(s);
+}
+
+TEST_TIMEOUT(services_that_start, TIMEOUT_S)
+{
+	sweep(&(struct step){.setup = setup_services,
+			     .prepare = two_join,
+			     .run = run_start,
+			     .finish = finish_start,
+			     .min_allocations = 20,
+			     .min_calls = 20,
+			     .has_children = true},
+	      SERVICES);
+}
+
+static void run_service_files(struct scene *s)
+{
+	struct conn *a = s->cast[A];
+
+	service_add(s, "t.New", "/bin/false");
+	ask_driver(a, "StartServiceByName", "su", "t.New", 0);
+	service_remove(s, "t.New");
+	ask_driver(a, "ListActivatableNames", "");
+	service_add(s, "t.New", "/bin/false");
+	ask_driver(a, "ReloadConfig", "");
+}
+
+/* what was missed is found by a reload at the latest */
+static void finish_service_files(struct scene *s)
+{
+	service_remove(s, "t.New");
+	expect_return(conn_call(s->cast[B], driver_msg("ReloadConfig")));
+	expect_error(conn_call(s->cast[B],
+			       msg_append(driver_msg("StartServiceByName"), "su", "t.New", 0)),
+		     "ServiceUnknown");
+	expect_error(conn_call(s->cast[B],
+			       msg_append(driver_msg("StartServiceByName"), "su", "t.False", 0)),
+		     "Spawn.ChildExited");
+}
+
+TEST_TIMEOUT(service_files, TIMEOUT_S)
+{
+	sweep(&(struct step){.setup = setup_services,
+			     .prepare = two_join,
+			     .run = run_service_files,
+			     .finish = finish_service_files,
+			     .min_allocations = 50,
+			     .min_calls = 40},
+	      SERVICES);
 }
 
 /* the beginning and the end */

@@ -79,6 +79,12 @@ static void pin(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+/* whoever is started by one who has it does not */
+static int take_priority(pid_t pid)
+{
+	return sched_setscheduler(pid, SCHED_FIFO | SCHED_RESET_ON_FORK, &(struct sched_param){1});
+}
+
 /* two processors that we may use; the same one twice where there is only one */
 static void find_cpus(int cpus[2])
 {
@@ -161,6 +167,24 @@ static bool is_good(const char *verdict, const struct options *o)
 	return strcmp(verdict, "late") || !o->is_strict;
 }
 
+/* the file of the service, there or not */
+static void put_service(const struct contender *c, bool is_there)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/" OFFENCE_SERVICE ".service", c->dir);
+	if (!is_there) {
+		unlink(path);
+		return;
+	}
+	file = fopen(path, "we");
+	if (!file)
+		return;
+	fputs("[D-BUS Service]\nName=" OFFENCE_SERVICE "\nExec=/bin/false\n", file);
+	fclose(file);
+}
+
 /* false: it failed, or is not as it should be */
 static bool try_offence(struct contender *c, const struct offence *offence, const struct options *o,
 			const int cpus[2], bool is_judged)
@@ -181,6 +205,9 @@ static bool try_offence(struct contender *c, const struct offence *offence, cons
 		printf("%-12s %-15s cannot be started: %s\n", c->name, offence->name, strerror(-r));
 		return false;
 	}
+	if (is_realtime)
+		take_priority(c->pid);
+	put_service(c, true);
 	r = load_open(&load, c);
 	base = contender_resident_bytes(c);
 	for (unsigned int i = 0; i < o->rounds && r >= 0; i++) {
@@ -199,6 +226,7 @@ static bool try_offence(struct contender *c, const struct offence *offence, cons
 			most = beside.most_resident - base;
 	}
 	load_close(&load);
+	put_service(c, false);
 	contender_stop(c);
 	if (r < 0) {
 		printf("%-12s %-15s the good ones failed: %s\n", c->name, offence->name,
@@ -286,7 +314,7 @@ static bool run(const struct options *o)
 	for (int i = 0; i < 2 && o->is_measured; i++)
 		spinners[i] = spinner_start(cpus[i]);
 	if (o->is_measured)
-		is_realtime = !sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){1});
+		is_realtime = !take_priority(0);
 	printf("%-12s %-15s %7s %6s %8s %8s %6s %6s %8s %8s\n", "", "", "calls", "lost", "quiet",
 	       "beside", "ratio", "bus", "memory", "bound");
 	printf("%-12s %-15s %7s %6s %8s %8s %6s %6s %8s %8s\n", "daemon", "offence", "", "",

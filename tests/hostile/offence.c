@@ -34,7 +34,8 @@ const char offence_limits[] = "  <limit name=\"max_outgoing_bytes\">8388608</lim
 			      "  <limit name=\"max_connections_per_user\">256</limit>\n"
 			      "  <limit name=\"max_incomplete_connections\">64</limit>\n"
 			      "  <limit name=\"pending_fd_timeout\">1000</limit>\n"
-			      "  <limit name=\"auth_timeout\">1000</limit>\n";
+			      "  <limit name=\"auth_timeout\">1000</limit>\n"
+			      "  <servicedir>.</servicedir>\n";
 
 struct bytes {
 	uint8_t *data;
@@ -209,6 +210,24 @@ static void flood_names(const char *path, const char *victim)
 	pour_for_ever(path, &bytes, true);
 }
 
+/* a service that is started in vain, over and over */
+static void start_services(const char *path, const char *victim)
+{
+	struct bytes bytes = {0};
+
+	for (int i = 0; i < N_BATCH / 2; i++) {
+		add_driver_call(&bytes, "StartServiceByName", "su", OFFENCE_SERVICE);
+		bytes_add_message(&bytes, &(struct template_fields){
+						  .type = MSG_CALL,
+						  .destination = OFFENCE_SERVICE,
+						  .path = "/",
+						  .interface = INTERFACE,
+						  .member = "Start",
+					  });
+	}
+	pour_for_ever(path, &bytes, true);
+}
+
 /* asks for long answers, makes the victim answer, and reads nothing of it */
 static void never_read(const char *path, const char *victim)
 {
@@ -365,6 +384,7 @@ const struct offence offences[] = {
 	{"flood-names", "names and match rules, taken and given up", flood_names, QUEUE_BYTES},
 	{"flood-signals", "broadcasts that half of the good have asked for", flood_signals,
 	 N_LISTENERS *QUEUE_BYTES, true},
+	{"starts", "calls to a service that does not start", start_services, QUEUE_BYTES},
 	{"never-reads", "asks, and does not read the answers", never_read, QUEUE_BYTES},
 	{"halves", "100 messages of 127 MiB that never end", send_halves,
 	 N_CONNECTIONS *MESSAGE_MIB *MIB},

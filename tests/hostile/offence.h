@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 
+/* a service that cannot be started: its file has to be beside the configuration */
+#define OFFENCE_SERVICE "of.fender"
+
 /* The limits under which all this happens, as elements of the configuration. */
 extern const char offence_limits[];
 
