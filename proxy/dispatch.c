@@ -26,7 +26,7 @@
 
 /* in units of what it takes to deliver a small message */
 enum {
-	DRIVER_WORK = 2,
+	DRIVER_WORK = 6,
 	BYTES_PER_WORK = 1024,
 };
 
