@@ -26,7 +26,7 @@ struct driver {
 	pid_t pid;
 	uint32_t n_groups;
 	uint32_t peak_names; /* the most that one caller had */
-	uint32_t *groups; /* sorted */
+	uint32_t *groups;    /* sorted */
 };
 
 struct driver_call {

@@ -63,8 +63,7 @@ int driver_run_add_match(struct driver_call *call)
 	r = read_rule(call, &rule);
 	if (!rule)
 		return r;
-	if (match_rule_is_eavesdropping(rule) &&
-	    !(caller->flags & DRIVER_CALLER_PRIVILEGED))
+	if (match_rule_is_eavesdropping(rule) && !(caller->flags & DRIVER_CALLER_PRIVILEGED))
 		return driver_refuse(call);
 
 	wants = match_owner_wants(&caller->matches);

@@ -146,8 +146,8 @@ void daemon_set_limits(struct daemon *daemon, const struct config *config)
 		limit_value(config, CONFIG_LIMIT_MAX_INCOMING_BYTES, UINT32_MAX);
 	limits->max_incoming_fds =
 		limit_value(config, CONFIG_LIMIT_MAX_INCOMING_UNIX_FDS, MAX_OUTGOING_FDS);
-	/* where both come to the same, whoever sends to one that does not read gets errors: that one
-	 * is not to stop it */
+	/* where both come to the same, whoever sends to one that does not read gets errors: that
+	 * one is not to stop it */
 	if (limits->max_incoming_bytes >= limits->max_outgoing_bytes)
 		limits->max_incoming_bytes += limits->inbound.max_message_size + UNSENT_BYTES;
 	if (limits->max_incoming_fds >= limits->max_outgoing_fds)

@@ -48,8 +48,8 @@ struct daemon_limits {
 	uint32_t max_outgoing_fds;
 	uint32_t max_incomplete;
 	uint32_t max_completed;
-	bool has_no_replies;   /* max_replies_per_connection is 0, which the engine cannot say */
-	bool has_no_users;     /* max_connections_per_user is */
+	bool has_no_replies; /* max_replies_per_connection is 0, which the engine cannot say */
+	bool has_no_users;   /* max_connections_per_user is */
 	struct driver_limits driver;
 };
 
@@ -87,7 +87,7 @@ struct daemon {
 	struct list_head incomplete;
 	struct list_head ready;
 	struct list_head flushing; /* of ready, those whose turn it is */
-	struct list_head waiting; /* for descriptors in flight to land */
+	struct list_head waiting;  /* for descriptors in flight to land */
 	struct list_head dead;
 	struct loop_timer auth_timer;
 	struct loop_timer retry_timer;
@@ -98,7 +98,7 @@ struct daemon {
 	struct message *hello;	    /* being dispatched: see monitor_await_hello() */
 	struct message *hello_news; /* what monitors get behind its reply */
 	struct loop_source signal_source;
-	uint64_t work; /* that was done so far: see client_read_messages() */
+	uint64_t work;		    /* that was done so far: see client_read_messages() */
 	struct inbound_chunk chunk; /* what sockets are read into */
 	struct reserve reserve;	    /* for what they do not take */
 

@@ -41,9 +41,9 @@ struct message_account *message_account_close(struct message_account *account);
 
 struct message {
 	struct engine_payload payload;
-	struct wire_header header; /* valid for payload.data */
-	uint8_t *bytes;		   /* == payload.data */
-	bool is_bytes_owned;	   /* in an allocation of their own */
+	struct wire_header header;	 /* valid for payload.data */
+	uint8_t *bytes;			 /* == payload.data */
+	bool is_bytes_owned;		 /* in an allocation of their own */
 	struct message_account *account; /* or NULL */
 };
 

@@ -258,8 +258,7 @@ static int translate_stranger(struct client *client, const struct engine_receive
 	r = message_new((size_t)relay_size + header->body_size, header->n_fds, &message);
 	if (r < 0)
 		return r;
-	wire_relay_header(peek.bytes, header, sender, sender_len, message->bytes,
-			  &message->header);
+	wire_relay_header(peek.bytes, header, sender, sender_len, message->bytes, &message->header);
 	memcpy(message->bytes + relay_size, message_body(&peek), header->body_size);
 	/* a message without its descriptors is none */
 	if (translate_take_fds(payload, message) < 0)
@@ -281,9 +280,9 @@ static bool is_heard(struct client *client, struct message *message)
 static int translate_no_reply(struct client *client, const struct engine_notification *notification,
 			      struct message **message_out)
 {
-	enum driver_error error = notification->type == KDBUS_ITEM_REPLY_DEAD ?
-					  DRIVER_ERROR_PEER_GONE :
-					  DRIVER_ERROR_TIMED_OUT;
+	enum driver_error error = notification->type == KDBUS_ITEM_REPLY_DEAD
+					  ? DRIVER_ERROR_PEER_GONE
+					  : DRIVER_ERROR_TIMED_OUT;
 	struct message *message = NULL;
 	int r = 0;
 

@@ -294,8 +294,8 @@ TEST(two_files_for_one_service)
 
 		sprintf(name, "a.n%d", i / 2);
 		sprintf(file, is_right ? "a.n%d.service" : "a.a%d.service", i / 2);
-		write_service(&files, file, name, is_right ? "/bin/sh -c 'exit 3'"
-							   : "/bin/sh -c 'exit 4'");
+		write_service(&files, file, name,
+			      is_right ? "/bin/sh -c 'exit 3'" : "/bin/sh -c 'exit 4'");
 	}
 	subject = start_services(&files);
 	conn = conn_new(subject->address);

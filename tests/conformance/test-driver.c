@@ -842,6 +842,21 @@ TEST(what_is_no_call_is_ignored)
 	fixture_stop(&f);
 }
 
+/* DIFFERENCES driver-groups */
+TEST(groups_of_the_bus)
+{
+	struct fixture f = fixture_start();
+	struct msg *reply = driver_call(f.conn, "GetConnectionCredentials", "s", DRIVER_NAME);
+	const char *signature;
+	struct reader r;
+
+	expect_eq(reply->type, MSG_RETURN);
+	expect_eq(msg_find(reply, "UnixGroupIDs", &signature, &r), !subject_is_reference());
+	expect(msg_find(reply, "UnixUserID", &signature, &r));
+	msg_free(reply);
+	fixture_stop(&f);
+}
+
 /* Privileges: root's and the owner's of the bus */
 
 TEST(unprivileged_callers)
@@ -877,7 +892,8 @@ TEST(unprivileged_callers)
 			continue;
 		}
 		msg_read(reply, "s", &text);
-		sprintf(want, "rejected attempt to call %s by connection :1.0 (uid=65534 pid=%d comm=",
+		sprintf(want,
+			"rejected attempt to call %s by connection :1.0 (uid=65534 pid=%d comm=",
 			calls[i].member, getpid());
 		if (strcmp(calls[i].member, "UpdateActivationEnvironment"))
 			expect(!strncmp(text, want, strlen(want)));
@@ -903,9 +919,9 @@ static uint32_t stat_of(struct msg *reply, const char *key)
 
 static struct msg *connection_stats(struct conn *conn, const char *name)
 {
-	return conn_call(conn, msg_append(msg_call(DRIVER_NAME, DRIVER_PATH, STATS,
-						   "GetConnectionStats"),
-					  "s", name));
+	return conn_call(conn,
+			 msg_append(msg_call(DRIVER_NAME, DRIVER_PATH, STATS, "GetConnectionStats"),
+				    "s", name));
 }
 
 TEST(statistics_of_the_bus)
@@ -942,10 +958,10 @@ TEST(statistics_of_the_bus)
 TEST(statistics_of_a_connection)
 {
 	static const char *const keys[] = {
-		"Serial",	   "MatchRules",	 "PeakMatchRules",    "BusNames",
-		"PeakBusNames",	   "IncomingMessages",	 "IncomingBytes",     "IncomingFDs",
-		"PeakIncomingFDs", "PeakIncomingBytes",	 "OutgoingMessages",  "OutgoingBytes",
-		"OutgoingFDs",	   "PeakOutgoingBytes",	 "PeakOutgoingFDs",
+		"Serial",	   "MatchRules",	"PeakMatchRules",   "BusNames",
+		"PeakBusNames",	   "IncomingMessages",	"IncomingBytes",    "IncomingFDs",
+		"PeakIncomingFDs", "PeakIncomingBytes", "OutgoingMessages", "OutgoingBytes",
+		"OutgoingFDs",	   "PeakOutgoingBytes", "PeakOutgoingFDs",
 	};
 	struct fixture f = fixture_start();
 	struct msg *reply;
@@ -967,9 +983,9 @@ TEST(statistics_of_a_connection)
 	/* one that does not read */
 	memset(text, 'x', 100000);
 	for (int i = 0; i < 20; i++)
-		conn_send(f.conn, msg_append(msg_flags(msg_call("a.b", "/", "a.b", "M"),
-						       MSG_NO_REPLY),
-					     "s", text));
+		conn_send(f.conn,
+			  msg_append(msg_flags(msg_call("a.b", "/", "a.b", "M"), MSG_NO_REPLY), "s",
+				     text));
 	reply = connection_stats(f.conn, f.other->unique);
 	if (strcmp(subject_name(), "pool")) {
 		expect_gt(stat_of(reply, "OutgoingMessages"), 10);

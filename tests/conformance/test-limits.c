@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Limits of the configuration: those of connections, and how limits change.  What a limit does that
- * belongs to a subject is tested with it: of match rules in test-match, names in test-names, replies in
- * test-replies, descriptors in test-fds, the size of messages in test-large, Hello in test-hello. */
+ * belongs to a subject is tested with it: of match rules in test-match, names in test-names,
+ * replies in test-replies, descriptors in test-fds, the size of messages in test-large, Hello in
+ * test-hello. */
 #include "tests/harness/client.h"
 #include "tests/harness/daemon.h"
 
@@ -287,8 +288,8 @@ TEST(incoming_bytes_of_one_who_leaves)
 	fixture_stop(&f);
 }
 
-/* With the same limit for both sides one that does not read stops whoever sends to it, at dbus-daemon;
- * here the sender gets errors, and goes on: DIFFERENCES stuck-receiver */
+/* With the same limit for both sides one that does not read stops whoever sends to it, at
+ * dbus-daemon; here the sender gets errors, and goes on: DIFFERENCES stuck-receiver */
 TEST(one_stuck_receiver)
 {
 	struct fixture f = fixture_start(LIMIT("max_incoming_bytes", "300000")

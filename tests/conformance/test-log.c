@@ -4,6 +4,7 @@
 #include "tests/harness/client.h"
 #include "tests/harness/daemon.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,4 +155,33 @@ TEST(log_stays_text)
 			fail("the log has a control character %d", *p);
 	free(text);
 	subject_stop(subject);
+}
+
+/* stderr is a pipe that is full, and stays so: the bus goes on */
+TEST(log_that_nobody_reads)
+{
+	int fds[2];
+	struct subject *subject;
+	struct conn *good;
+
+	if (subject_is_reference())
+		skip("it logs other things");
+	expect_eq(pipe2(fds, O_CLOEXEC), 0);
+	expect_eq(fcntl(fds[1], F_SETPIPE_SZ, 4096), 4096);
+	/* what is written at start fits */
+	subject = subject_start_with(
+		&(struct subject_options){.fds = (const int[]){fds[1], 2}, .n_fds = 1});
+	good = conn_new(subject->address);
+	expect_eq(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+	while (write(fds[1], "x", 1) == 1)
+		continue;
+	expect_eq(fcntl(fds[1], F_SETFL, 0), 0);
+	for (int i = 0; i < 10; i++)
+		send_bad_message(subject);
+	conn_sync(good);
+	expect_eq(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
+	conn_close(good);
+	close(fds[0]);
+	subject_stop(subject);
+	close(fds[1]);
 }

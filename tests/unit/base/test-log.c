@@ -189,7 +189,8 @@ TEST(a_pipe_that_nobody_reads)
 		at += read(fd, text, n - at);
 	log_error("seen");
 	log_error("more");
-	snprintf(text, sizeof(text), "bus[%d]: 3 lines were lost: nobody reads the log\n", getpid());
+	snprintf(text, sizeof(text), "bus[%d]: 3 lines were lost: nobody reads the log\n",
+		 getpid());
 	strcat(text, prefixed("seen"));
 	strcat(text, prefixed("more"));
 	expect_str(captured(fd), text);
