@@ -24,6 +24,7 @@
 
 #include "proxy/bloom.h"
 #include "proxy/daemon.h"
+#include "proxy/dispatch.h"
 #include "proxy/eavesdrop.h"
 #include "proxy/monitor.h"
 
@@ -196,17 +197,45 @@ static int translate_refuse(struct client *client, const struct engine_received 
 	return 0;
 }
 
+/* A message of a client of ours, on a bus that does not ask.  The sender's side has decided;
+ * but where the name could be started, there may have been nobody to decide about. */
+static int translate_judge_waited(struct client *client, struct client *sender,
+				  const struct engine_received *received,
+				  const struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	int r;
+
+	if (engine_asks_may_deliver(daemon->engine) || !received->dst_name ||
+	    !activation_find(&daemon->activation, received->dst_name))
+		return 0;
+	r = access_may_deliver(daemon, sender, client, message, 0);
+	access_end_message(&daemon->access);
+	if (!r)
+		return 0;
+	if (received->flags & KDBUS_MSG_EXPECT_REPLY)
+		r = translate_refuse(client, received);
+	else
+		dispatch_refused(sender, message, r);
+	return r == -ENOMEM ? r : 1;
+}
+
 /* 0: it may be delivered; 1: it was refused; or -ENOMEM */
 static int translate_judge(struct client *client, const struct engine_received *received,
 			   const struct message *message)
 {
 	struct daemon *daemon = client->daemon;
+	struct engine_conn *sender;
 	int r;
 
-	/* broadcasts have been judged when they were accepted, and of ours the sender's side has
-	 * decided */
-	if (!engine_has_strangers(daemon->engine) || received->dst_id == KDBUS_DST_ID_BROADCAST ||
-	    engine_find_conn(daemon->engine, received->src_id))
+	/* broadcasts have been judged when they were accepted */
+	if (received->dst_id == KDBUS_DST_ID_BROADCAST)
+		return 0;
+	sender = engine_find_conn(daemon->engine, received->src_id);
+	if (sender)
+		return translate_judge_waited(client, engine_conn_userdata(sender), received,
+					      message);
+	if (!engine_has_strangers(daemon->engine))
 		return 0;
 	r = access_may_receive(daemon, received, client, message,
 			       received->cookie_reply ? POLICY_MESSAGE_REQUESTED : 0);

@@ -46,8 +46,6 @@ TEST(who_receives_is_asked_when_it_is_there)
 		MANDATORY("<deny receive_interface=\"a.b\" receive_member=\"Unwanted\"/>"), NULL);
 	uint32_t serials[2];
 
-	if (!strcmp(subject_name(), "pool"))
-		skip("a pooled bus does not ask");
 	service_add(f.subject, NAME, SLEEP, NULL);
 	services_reload(&f);
 	serials[0] = conn_send(f.a, msg_call(NAME, "/", "a.b", "Unwanted"));
@@ -68,8 +66,6 @@ TEST(policy_of_the_moment_of_delivery_counts)
 	struct activation_fixture f = activation_start(NULL, NULL);
 	uint32_t serials[2];
 
-	if (!strcmp(subject_name(), "pool"))
-		skip("a pooled bus does not ask");
 	service_add(f.subject, NAME, SLEEP, NULL);
 	services_reload(&f);
 	serials[0] = conn_send(f.a, msg_call(NAME, "/", "a.b", "Forbidden"));
