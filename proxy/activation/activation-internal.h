@@ -70,6 +70,14 @@ static inline bool activatable_is_provided(const struct activatable *activatable
 void activatable_init(struct activatable *activatable, struct activation *activation);
 
 /**
+ * activatable_has_come() - does somebody have the name, of whom only the note is missing?
+ *
+ * To be asked before a start fails that was not begun just now: an owner without a proxy
+ * may have come in the same turn.  It is noted then.
+ */
+bool activatable_has_come(struct activatable *activatable);
+
+/**
  * activatable_fail() - the start has failed: whoever waits is told
  * @error: name
  * @text: for people

@@ -87,6 +87,8 @@ static void launch_ended(void *userdata, enum spawn_end end, int value)
 	struct activatable *activatable = userdata;
 
 	activatable->child = NULL;
+	if (activatable_has_come(activatable))
+		return;
 	switch (end) {
 	case SPAWN_NOT_EXECUTED:
 		launch_failed(activatable, DRIVER_ERROR_SPAWN_EXEC_FAILED,

@@ -238,6 +238,14 @@ static void activation_refuse(struct activation *activation, const struct engine
 		activation_answer(activation, client, message);
 }
 
+bool activatable_has_come(struct activatable *activatable)
+{
+	if (activatable_is_free(activatable))
+		return false;
+	activation_note_taken(activatable);
+	return true;
+}
+
 void activatable_fail(struct activatable *activatable, const char *error, const char *text)
 {
 	struct activation *activation = activatable->activation;
@@ -266,6 +274,8 @@ static void activatable_expired(struct loop_timer *timer)
 	struct activation *activation = activatable->activation;
 	char text[WIRE_MAX_NAME + 96];
 
+	if (activatable_has_come(activatable))
+		return;
 	snprintf(text, sizeof(text),
 		 "Failed to activate service '%.*s': timed out (service_start_timeout=%lums)",
 		 WIRE_MAX_NAME, activatable->name,
@@ -437,6 +447,7 @@ void activation_hear(struct activation *activation, struct client *client,
 		log_info("Activation via systemd failed for unit '%s': %s", failure.unit,
 			 failure.text);
 	list_for_each_entry_safe(activatable, tmp, &activation->starting, link)
-		if (activatable->unit && !strcmp(activatable->unit, failure.unit))
+		if (activatable->unit && !strcmp(activatable->unit, failure.unit) &&
+		    !activatable_has_come(activatable))
 			activatable_fail(activatable, failure.error, failure.text);
 }
