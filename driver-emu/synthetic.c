@@ -56,17 +56,23 @@ int synthetic_activatable_services_changed(struct message **message_out)
 	return signal_of_driver("ActivatableServicesChanged", NULL, NULL, "", message_out);
 }
 
-int synthetic_error_named(uint32_t reply_serial, const char *destination, const char *name,
-			  const char *text, struct message **message_out)
+static int make_error(const char *sender, uint32_t reply_serial, const char *destination,
+		      const char *name, const char *text, struct message **message_out)
 {
 	struct wire_writer writer;
 
 	begin(&writer, WIRE_ERROR, reply_serial, destination);
 	wire_put_field_string(&writer, WIRE_FIELD_ERROR_NAME, name);
-	wire_put_field_string(&writer, WIRE_FIELD_SENDER, DRIVER_NAME);
+	wire_put_field_string(&writer, WIRE_FIELD_SENDER, sender);
 	wire_put_body(&writer, "s");
 	wire_put_string(&writer, text);
 	return message_new_finish(&writer, message_out);
+}
+
+int synthetic_error_named(uint32_t reply_serial, const char *destination, const char *name,
+			  const char *text, struct message **message_out)
+{
+	return make_error(DRIVER_NAME, reply_serial, destination, name, text, message_out);
 }
 
 int synthetic_error(uint32_t reply_serial, const char *destination, enum driver_error error,
@@ -74,6 +80,13 @@ int synthetic_error(uint32_t reply_serial, const char *destination, enum driver_
 {
 	return synthetic_error_named(reply_serial, destination, driver_error_name(error),
 				     text ?: driver_error_text(error), message_out);
+}
+
+int synthetic_error_from(const char *sender, uint32_t reply_serial, const char *destination,
+			 enum driver_error error, const char *text, struct message **message_out)
+{
+	return make_error(sender, reply_serial, destination, driver_error_name(error),
+			  text ?: driver_error_text(error), message_out);
 }
 
 void synthetic_return_init(struct wire_writer *writer, uint32_t reply_serial,

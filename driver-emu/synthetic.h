@@ -38,6 +38,9 @@ int synthetic_activatable_services_changed(struct message **message_out);
  */
 int synthetic_error(uint32_t reply_serial, const char *destination, enum driver_error error,
 		    const char *text, struct message **message_out);
+/* the same from @sender, in whose place the bus says it */
+int synthetic_error_from(const char *sender, uint32_t reply_serial, const char *destination,
+			 enum driver_error error, const char *text, struct message **message_out);
 /* the same with an error that somebody else named: a valid error name, and a text */
 int synthetic_error_named(uint32_t reply_serial, const char *destination, const char *name,
 			  const char *text, struct message **message_out);

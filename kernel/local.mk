@@ -48,6 +48,7 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-direct.c \
 	%D%/engine/engine-direct-stranger.c \
 	%D%/engine/engine-direct-stranger.h \
+	%D%/engine/engine-stranger.c \
 	%D%/engine/engine-items.c \
 	%D%/engine/engine-items.h \
 	%D%/engine/engine-limits.c \

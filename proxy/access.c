@@ -238,19 +238,19 @@ void access_end_message(struct access *access)
 /* explaining */
 
 /* " (uid=0 pid=1 comm="...")" */
-static void print_client(FILE *stream, const struct client *client)
+static void print_creds(FILE *stream, const struct creds *creds)
 {
 	char comm[CREDS_MAX_COMM];
 
-	if (!client) {
+	if (!creds) {
 		fputs(" (bus)", stream);
 		return;
 	}
-	creds_read_comm(&client->creds, comm);
+	creds_read_comm(creds, comm);
 	fprintf(stream, " (");
-	if (client->creds.uid != CREDS_UNKNOWN)
-		fprintf(stream, "uid=%u ", client->creds.uid);
-	fprintf(stream, "pid=%d comm=\"%s\")", (int)client->creds.pid, comm);
+	if (creds->uid != CREDS_UNKNOWN)
+		fprintf(stream, "uid=%u ", creds->uid);
+	fprintf(stream, "pid=%d comm=\"%s\")", (int)creds->pid, comm);
 }
 
 void access_print_peer(const struct client *client, char text[ACCESS_MAX_PEER])
@@ -261,7 +261,7 @@ void access_print_peer(const struct client *client, char text[ACCESS_MAX_PEER])
 	stream = client ? fmemopen(text, ACCESS_MAX_PEER, "w") : NULL;
 	if (!stream)
 		return;
-	print_client(stream, client);
+	print_creds(stream, &client->creds);
 	fclose(stream);
 }
 
@@ -283,8 +283,9 @@ static const char *or_unset(const char *text)
 }
 
 /* the last decision, which was to do @what */
-static void access_print(const struct daemon *daemon, const char *what, const struct client *src,
-			 const struct message *message, bool with_rule, char text[ACCESS_MAX_TEXT])
+static void access_print(const struct daemon *daemon, const char *what, const char *sender,
+			 const struct creds *creds, const struct message *message, bool with_rule,
+			 char text[ACCESS_MAX_TEXT])
 {
 	static const char *const types[] = {"invalid", "method_call", "method_return", "error",
 					    "signal"};
@@ -298,15 +299,14 @@ static void access_print(const struct daemon *daemon, const char *what, const st
 	if (!stream)
 		return;
 	fprintf(stream, "%s message, %u matched rules; type=\"%s\", sender=\"%s\"", what,
-		access->verdict.n_matched, types[type <= WIRE_SIGNAL ? type : 0],
-		src ? src->unique_name : "(unset)");
-	print_client(stream, src);
+		access->verdict.n_matched, types[type <= WIRE_SIGNAL ? type : 0], or_unset(sender));
+	print_creds(stream, creds);
 	fprintf(stream, " interface=\"%s\" member=\"%s\" error name=\"%s\" requested_reply=\"%d\"",
 		or_unset(message_interface(message)), or_unset(message_member(message)),
 		or_unset(message_error_name(message)),
 		!!(access->facts.flags & POLICY_MESSAGE_REQUESTED));
 	fprintf(stream, " destination=\"%s\"", or_unset(message_destination(message)));
-	print_client(stream, access->receiver);
+	print_creds(stream, access->has_receiver ? &access->receiver : NULL);
 	if (with_rule) {
 		access_print_rule(daemon, &access->verdict, rule, sizeof(rule));
 		fputs(rule, stream);
@@ -323,24 +323,59 @@ static void access_print(const struct daemon *daemon, const char *what, const st
 void access_explain(const struct daemon *daemon, const struct client *src,
 		    const struct message *message, bool with_rule, char text[ACCESS_MAX_TEXT])
 {
-	access_print(daemon, daemon->access.is_receive ? "Rejected receive" : "Rejected send", src,
-		     message, with_rule, text);
+	access_print(daemon, daemon->access.is_receive ? "Rejected receive" : "Rejected send",
+		     src ? src->unique_name : NULL, src ? &src->creds : NULL, message, with_rule,
+		     text);
+}
+
+void access_explain_stranger(const struct daemon *daemon, const struct engine_received *received,
+			     const struct message *message, bool with_rule,
+			     char text[ACCESS_MAX_TEXT])
+{
+	static const struct creds unknown = CREDS_NULL;
+	char sender[UNIQUE_NAME_SIZE];
+
+	unique_name_format(received->src_id, daemon->id_offset, sender);
+	access_print(daemon, daemon->access.is_receive ? "Rejected receive" : "Rejected send",
+		     sender, received->src_creds ?: &unknown, message, with_rule, text);
 }
 
 /* questions */
 
+/* one side of a message */
+struct access_side {
+	const struct policy_identity *identity;
+	struct policy_peer peer;
+	const struct creds *creds;
+};
+
+static struct access_side access_client_side(const struct client *client)
+{
+	return (struct access_side){
+		.identity = client->identity,
+		.peer = access_peer(client),
+		.creds = &client->creds,
+	};
+}
+
 static int access_refused(struct access *access, const struct policy_verdict *verdict,
-			  bool is_receive, const struct client *receiver)
+			  bool is_receive, const struct creds *receiver)
 {
 	access->verdict = *verdict;
 	access->is_receive = is_receive;
-	access->receiver = receiver;
+	access->has_receiver = receiver;
+	/* by the time that somebody asks it may have gone: all that is told of it is kept */
+	access->receiver = (struct creds)CREDS_NULL;
+	if (receiver) {
+		access->receiver.uid = receiver->uid;
+		access->receiver.pid = receiver->pid;
+	}
 	return -EACCES;
 }
 
 /* allowed, by a rule with log="true" */
 static void access_log_allowed(struct daemon *daemon, const struct policy_verdict *verdict,
-			       const struct client *src, const struct client *dst,
+			       const struct access_side *src, const struct creds *dst,
 			       const struct message *message)
 {
 	char text[ACCESS_MAX_TEXT];
@@ -348,29 +383,41 @@ static void access_log_allowed(struct daemon *daemon, const struct policy_verdic
 	if (!log_limit_pass(&daemon->log_denied))
 		return;
 	access_refused(&daemon->access, verdict, false, dst);
-	access_print(daemon, "Would reject", src, message, true, text);
+	access_print(daemon, "Would reject", src->peer.unique_name, src->creds, message, true,
+		     text);
 	log_notice("%s", text);
+}
+
+/* the sender's rules, then the receiver's */
+static int access_may_pass(struct daemon *daemon, const struct access_side *src,
+			   const struct access_side *dst, const struct message *message,
+			   unsigned flags)
+{
+	struct access *access = &daemon->access;
+	struct policy_message *facts = access_facts(access, message);
+	struct policy_verdict verdict;
+
+	facts->flags = (facts->flags & POLICY_MESSAGE_REPLY) | flags;
+	if (!policy_may_send(src->identity, facts, &dst->peer, &verdict))
+		return access_refused(access, &verdict, false, dst->creds);
+	if (verdict.log)
+		access_log_allowed(daemon, &verdict, src, dst->creds, message);
+	if (!policy_may_receive(dst->identity, facts, &src->peer, &verdict))
+		return access_refused(access, &verdict, true, dst->creds);
+	return 0;
 }
 
 int access_may_deliver(struct daemon *daemon, struct client *src, struct client *dst,
 		       const struct message *message, unsigned flags)
 {
-	struct access *access = &daemon->access;
-	struct policy_message *facts = access_facts(access, message);
-	struct policy_peer sender = access_peer(src), receiver = access_peer(dst);
-	struct policy_verdict verdict;
+	struct access_side sender = access_client_side(src), receiver = access_client_side(dst);
 
-	facts->flags = (facts->flags & POLICY_MESSAGE_REPLY) | flags;
-	if (!policy_may_send(src->identity, facts, &receiver, &verdict))
-		return access_refused(access, &verdict, false, dst);
-	if (verdict.log)
-		access_log_allowed(daemon, &verdict, src, dst, message);
-	if (!policy_may_receive(dst->identity, facts, &sender, &verdict))
-		return access_refused(access, &verdict, true, dst);
-	return 0;
+	return access_may_pass(daemon, &sender, &receiver, message, flags);
 }
 
-int access_may_wait(struct daemon *daemon, struct client *src, const struct message *message)
+/* for whoever will own the destination */
+static int access_side_may_wait(struct daemon *daemon, const struct access_side *src,
+				const struct message *message)
 {
 	struct access *access = &daemon->access;
 	struct policy_message *facts = access_facts(access, message);
@@ -385,10 +432,19 @@ int access_may_wait(struct daemon *daemon, struct client *src, const struct mess
 	return 0;
 }
 
+int access_may_wait(struct daemon *daemon, struct client *src, const struct message *message)
+{
+	struct access_side sender = access_client_side(src);
+
+	return access_side_may_wait(daemon, &sender, message);
+}
+
+/* strangers */
+
 static bool is_same_peer(const struct creds *a, const struct creds *b)
 {
 	return a->uid == b->uid && a->gid == b->gid && a->n_groups == b->n_groups &&
-	       !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups));
+	       (!a->n_groups || !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)));
 }
 
 /* the rules for a stranger; most messages come from the one who sent the last */
@@ -432,37 +488,93 @@ static const char *access_next_listed_name(void *userdata, void **position)
 	return name;
 }
 
+/* @name has room for the unique name, which @side_out borrows, as it does the rest */
+static int access_stranger_side(struct daemon *daemon, uint64_t id, const struct creds *creds,
+				const char *names, char name[UNIQUE_NAME_SIZE],
+				struct access_side *side_out)
+{
+	struct access *access = &daemon->access;
+	int r;
+
+	r = access_identify_stranger(access, creds);
+	if (r < 0)
+		return r;
+	unique_name_format(id, daemon->id_offset, name);
+	*side_out = (struct access_side){
+		.identity = access->stranger,
+		.peer = {.unique_name = name, .userdata = (void *)names},
+		.creds = creds,
+	};
+	if (names)
+		side_out->peer.next_name = access_next_listed_name;
+	return 0;
+}
+
+/* of whom the bus knows nothing, nothing is known that would allow it */
+static int access_refuse_unknown(struct access *access, const struct creds *receiver)
+{
+	const struct policy_verdict none = {.rule = POLICY_RULE_NONE};
+
+	return access_refused(access, &none, false, receiver);
+}
+
+static int access_sender_side(struct daemon *daemon, const struct engine_received *received,
+			      const struct creds *receiver, char name[UNIQUE_NAME_SIZE],
+			      struct access_side *side_out)
+{
+	if (!received->src_creds)
+		return access_refuse_unknown(&daemon->access, receiver);
+	return access_stranger_side(daemon, received->src_id, received->src_creds,
+				    received->src_names, name, side_out);
+}
+
 int access_may_receive(struct daemon *daemon, const struct engine_received *received,
 		       struct client *dst, const struct message *message, unsigned flags)
 {
-	struct access *access = &daemon->access;
-	struct policy_message *facts = access_facts(access, message);
-	struct policy_peer sender = {0}, receiver = access_peer(dst);
-	struct policy_verdict verdict;
+	struct access_side sender, receiver = access_client_side(dst);
 	char name[UNIQUE_NAME_SIZE];
 	int r;
 
-	/* of whom the bus knows nothing, nothing is known that would allow it */
-	if (!received->src_creds)
-		return -EACCES;
-	r = access_identify_stranger(access, received->src_creds);
+	r = access_sender_side(daemon, received, &dst->creds, name, &sender);
 	if (r < 0)
 		return r;
-	unique_name_format(received->src_id, daemon->id_offset, name);
-	sender.unique_name = name;
-	sender.next_name = received->src_names ? access_next_listed_name : NULL;
-	sender.userdata = (void *)received->src_names;
-	facts->flags = (facts->flags & POLICY_MESSAGE_REPLY) | flags;
-	if (!policy_may_send(access->stranger, facts, &receiver, &verdict))
-		return access_refused(access, &verdict, false, dst);
-	if (!policy_may_receive(dst->identity, facts, &sender, &verdict))
-		return access_refused(access, &verdict, true, dst);
-	return 0;
+	return access_may_pass(daemon, &sender, &receiver, message, flags);
 }
+
+int access_may_send(struct daemon *daemon, struct client *src, const struct engine_stranger *dst,
+		    const struct message *message, unsigned flags)
+{
+	struct access_side sender = access_client_side(src), receiver;
+	char name[UNIQUE_NAME_SIZE];
+	int r;
+
+	if (dst->creds->uid == CREDS_UNKNOWN && !dst->creds->n_groups)
+		return access_refuse_unknown(&daemon->access, dst->creds);
+	r = access_stranger_side(daemon, dst->id, dst->creds, dst->names, name, &receiver);
+	if (r < 0)
+		return r;
+	return access_may_pass(daemon, &sender, &receiver, message, flags);
+}
+
+int access_may_await(struct daemon *daemon, const struct engine_received *received,
+		     const struct message *message)
+{
+	struct access_side sender;
+	char name[UNIQUE_NAME_SIZE];
+	int r;
+
+	r = access_sender_side(daemon, received, NULL, name, &sender);
+	if (r < 0)
+		return r;
+	return access_side_may_wait(daemon, &sender, message);
+}
+
+/* the driver */
 
 int access_may_call_driver(struct daemon *daemon, struct client *client,
 			   const struct message *message)
 {
+	struct access_side side = access_client_side(client);
 	struct access *access = &daemon->access;
 	struct policy_verdict verdict;
 	int r = 0;
@@ -474,7 +586,7 @@ int access_may_call_driver(struct daemon *daemon, struct client *client,
 			     &verdict))
 		r = access_refused(access, &verdict, false, NULL);
 	else if (verdict.log)
-		access_log_allowed(daemon, &verdict, client, NULL, message);
+		access_log_allowed(daemon, &verdict, &side, NULL, message);
 	access_end_message(access);
 	return r;
 }
@@ -493,6 +605,6 @@ bool access_may_hear_driver(struct daemon *daemon, struct client *client,
 		facts->flags |= POLICY_MESSAGE_REQUESTED;
 	if (policy_may_receive(client->identity, facts, &access_driver, &verdict))
 		return true;
-	access_refused(&daemon->access, &verdict, true, client);
+	access_refused(&daemon->access, &verdict, true, &client->creds);
 	return false;
 }

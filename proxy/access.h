@@ -36,7 +36,8 @@ struct access_stamp {
  * @stranger_creds: who that was: uid, gid and groups
  * @verdict: of the last refusal
  * @is_receive: it was the receiver's rules that refused
- * @receiver: whom it would have reached; NULL: the driver or nobody
+ * @has_receiver: it would have reached somebody other than the driver
+ * @receiver: whose uid and pid these are
  */
 struct access {
 	struct policy *policy;
@@ -48,7 +49,8 @@ struct access {
 	struct creds stranger_creds;
 	struct policy_verdict verdict;
 	bool is_receive;
-	const struct client *receiver;
+	bool has_receiver;
+	struct creds receiver;
 };
 
 /**
@@ -121,6 +123,12 @@ int access_may_wait(struct daemon *daemon, struct client *src, const struct mess
  */
 int access_may_receive(struct daemon *daemon, const struct engine_received *received,
 		       struct client *dst, const struct message *message, unsigned flags);
+/* the other way round: may @message go from @src to a connection of another process? */
+int access_may_send(struct daemon *daemon, struct client *src, const struct engine_stranger *dst,
+		    const struct message *message, unsigned flags);
+/* access_may_wait() for @message of a connection of another process */
+int access_may_await(struct daemon *daemon, const struct engine_received *received,
+		     const struct message *message);
 
 /* may @client say this to the driver?  0 or -EACCES */
 int access_may_call_driver(struct daemon *daemon, struct client *client,
@@ -153,3 +161,7 @@ void access_print_peer(const struct client *client, char text[ACCESS_MAX_PEER]);
  */
 void access_explain(const struct daemon *daemon, const struct client *src,
 		    const struct message *message, bool with_rule, char text[ACCESS_MAX_TEXT]);
+/* the same of a message of a connection of another process */
+void access_explain_stranger(const struct daemon *daemon, const struct engine_received *received,
+			     const struct message *message, bool with_rule,
+			     char text[ACCESS_MAX_TEXT]);

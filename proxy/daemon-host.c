@@ -4,6 +4,8 @@
  */
 #include "proxy/daemon-host.h"
 
+#include <errno.h>
+
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
 #include "proxy/monitor.h"
@@ -37,6 +39,18 @@ static int host_may_deliver(void *userdata, struct engine_conn *src, struct engi
 	return r;
 }
 
+/* who sent it is not ours to answer: the log says by which rule it was refused */
+static int host_refused(struct daemon *daemon, int r, const struct engine_received *received,
+			const struct message *message)
+{
+	if (r == -EACCES && received->dst_id == KDBUS_DST_ID_BROADCAST)
+		monitor_feed_refused_stranger(daemon, received, message);
+	else if (r == -EACCES)
+		translate_log_refused(daemon, received, message);
+	access_end_message(&daemon->access);
+	return r;
+}
+
 static int host_may_receive(void *userdata, struct engine_conn *dst,
 			    const struct engine_received *received, bool is_reply)
 {
@@ -49,7 +63,23 @@ static int host_may_receive(void *userdata, struct engine_conn *dst,
 		return 0;
 	r = access_may_receive(daemon, received, client_of(dst), &message,
 			       is_reply ? POLICY_MESSAGE_REQUESTED : 0);
-	access_end_message(&daemon->access);
+	return host_refused(daemon, r, received, &message);
+}
+
+static int host_may_send(void *userdata, struct engine_conn *src, const struct engine_stranger *dst,
+			 const struct engine_send *send, bool is_reply)
+{
+	const struct message *message = message_from_payload(send->payload);
+	struct daemon *daemon = userdata;
+	int r;
+
+	/* what the bus says in a client's place */
+	if (daemon->is_answering)
+		return 0;
+	r = access_may_send(daemon, client_of(src), dst, message,
+			    is_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	if (r < 0 && send->dst_id == KDBUS_DST_ID_BROADCAST)
+		monitor_feed_refusal(daemon, client_of(src), message);
 	return r;
 }
 
@@ -227,6 +257,20 @@ static int host_may_wait(void *userdata, struct engine_conn *src, void *activato
 				   message_from_payload(send->payload));
 }
 
+static int host_may_await(void *userdata, void *activator_userdata,
+			  const struct engine_received *received)
+{
+	struct daemon *daemon = userdata;
+	struct message message;
+	int r;
+
+	/* who takes the name may understand it */
+	if (!translate_peek(received, &message))
+		return 0;
+	r = activation_may_await(activator_userdata, received, &message);
+	return host_refused(daemon, r == ACTIVATION_LIMIT ? -ENOBUFS : r, received, &message);
+}
+
 static void host_waits(void *userdata, void *activator_userdata)
 {
 	activation_note_waits(activator_userdata);
@@ -268,11 +312,13 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon)
 		.wake = host_wake,
 		.may_deliver = host_may_deliver,
 		.may_receive = host_may_receive,
+		.may_send = host_may_send,
 		.broadcast_candidates = host_broadcast_candidates,
 		.accepts = host_accepts,
 		.lost = host_lost,
 		.deadline = host_deadline,
 		.may_wait = host_may_wait,
+		.may_await = host_may_await,
 		.waits = host_waits,
 		.taken = host_taken,
 		.undelivered = host_undelivered,

@@ -94,6 +94,7 @@ struct daemon {
 
 	bool is_in_engine; /* and must not call it: see client_out_of_memory() */
 	bool has_doomed;
+	bool is_answering; /* in a client's place: see translate.c */
 
 	struct message *hello;	    /* being dispatched: see monitor_await_hello() */
 	struct message *hello_news; /* what monitors get behind its reply */

@@ -84,6 +84,22 @@ void monitor_feed_refusal(struct daemon *daemon, const struct client *src,
 	monitor_feed_made(daemon, r, error);
 }
 
+void monitor_feed_refused_stranger(struct daemon *daemon, const struct engine_received *received,
+				   const struct message *message)
+{
+	char text[ACCESS_MAX_TEXT], sender[UNIQUE_NAME_SIZE];
+	struct message *error = NULL;
+	int r;
+
+	if (!match_registry_n_nodes(daemon->monitor_matches))
+		return;
+	access_explain_stranger(daemon, received, message, true, text);
+	unique_name_format(received->src_id, daemon->id_offset, sender);
+	r = synthetic_error(message->header.serial, sender, DRIVER_ERROR_ACCESS_DENIED, text,
+			    &error);
+	monitor_feed_made(daemon, r, error);
+}
+
 void monitor_feed_driver(struct daemon *daemon, struct client *client, struct message *message)
 {
 	if (!match_registry_n_nodes(daemon->monitor_matches))

@@ -12,6 +12,7 @@
 struct client;
 struct daemon;
 struct engine_notification;
+struct engine_received;
 
 /* a message that the bus accepted or made */
 void monitor_feed(struct daemon *daemon, struct message *message);
@@ -20,6 +21,10 @@ void monitor_feed(struct daemon *daemon, struct message *message);
  * not hear; access_explain() says why */
 void monitor_feed_refusal(struct daemon *daemon, const struct client *src,
 			  const struct message *message);
+
+/* the same of a message of a connection of another process */
+void monitor_feed_refused_stranger(struct daemon *daemon, const struct engine_received *received,
+				   const struct message *message);
 
 /* a message of the driver to @client, and that it was refused if it is */
 void monitor_feed_driver(struct daemon *daemon, struct client *client, struct message *message);

@@ -71,6 +71,32 @@ static int translate_may_wait(struct client *client, const struct engine_send *s
 	return r;
 }
 
+/* on a bus that does not ask: may it go to the stranger who has the destination, if one has? */
+static int translate_may_send(struct client *client, struct engine_send *send,
+			      const struct message *message)
+{
+	struct daemon *daemon = client->daemon;
+	__cleanup(freep) struct engine_stranger *stranger = NULL;
+	int r;
+
+	if (!engine_has_strangers(daemon->engine))
+		return translate_may_wait(client, send, message);
+	r = engine_get_stranger(client->caller.conn, send->dst_id, send->dst_name, &stranger);
+	if (r == -ESRCH && send->dst_name)
+		return translate_may_wait(client, send, message);
+	/* nobody there: it is for SEND to say so */
+	if (r == -ESRCH || r == -ENXIO)
+		return 0;
+	if (r < 0)
+		return r;
+	r = access_may_send(daemon, client, stranger, message,
+			    send->cookie_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	access_end_message(&daemon->access);
+	if (!r)
+		send->dst_id = stranger->id;
+	return r;
+}
+
 /* On a bus that does not ask, the policy is applied to whoever has the destination now, and
  * SEND verifies that it is still the same. */
 static int translate_checked(struct client *client, struct engine_send *send,
@@ -94,7 +120,7 @@ static int translate_checked(struct client *client, struct engine_send *send,
 				return r;
 			send->dst_id = engine_conn_id(conn);
 		} else {
-			r = translate_may_wait(client, send, message);
+			r = translate_may_send(client, send, message);
 			if (r < 0)
 				return r;
 		}
@@ -173,11 +199,15 @@ bool translate_peek(const struct engine_received *received, struct message *mess
 	return true;
 }
 
-/* who waits for an answer from a client that may not see the question is told so */
-static int translate_refuse(struct client *client, const struct engine_received *received)
+/* An error in the place of the client, to a stranger who calls it and will get no answer: by a
+ * rule, or because nobody here understands him.  The ABI has nothing else to tell him: a reply
+ * that is owed ends with the connection that owes it. */
+static int translate_answer(struct client *client, const struct engine_received *received,
+			    enum driver_error name, const char *text)
 {
+	struct daemon *daemon = client->daemon;
 	__cleanup(message_unrefp) struct message *error = NULL;
-	char sender[UNIQUE_NAME_SIZE];
+	char caller[UNIQUE_NAME_SIZE];
 	struct engine_send send = {
 		.dst_id = received->src_id,
 		.cookie_reply = received->cookie,
@@ -186,38 +216,75 @@ static int translate_refuse(struct client *client, const struct engine_received 
 
 	if (!(received->flags & KDBUS_MSG_EXPECT_REPLY))
 		return 0;
-	unique_name_format(received->src_id, client->daemon->id_offset, sender);
-	r = synthetic_error(received->cookie, sender, DRIVER_ERROR_ACCESS_DENIED, NULL, &error);
+	unique_name_format(received->src_id, daemon->id_offset, caller);
+	/* where the cookie is no serial, there is a cookie all the same */
+	r = synthetic_error_from(client->unique_name, (uint32_t)received->cookie ?: 1, caller, name,
+				 text, &error);
 	if (r < 0)
 		return r;
 	send.cookie = error->header.serial;
 	send.payload = &error->payload;
+	daemon->is_answering = true;
 	/* it may be gone, or not wait any more */
-	engine_send(client->caller.conn, &send);
+	if (!engine_send(client->caller.conn, &send))
+		monitor_feed(daemon, error);
+	daemon->is_answering = false;
+	access_end_message(&daemon->access);
 	return 0;
 }
 
-/* A message of a client of ours, on a bus that does not ask.  The sender's side has decided;
- * but where the name could be started, there may have been nobody to decide about. */
-static int translate_judge_waited(struct client *client, struct client *sender,
-				  const struct engine_received *received,
-				  const struct message *message)
+void translate_log_refused(struct daemon *daemon, const struct engine_received *received,
+			   const struct message *message)
+{
+	char text[ACCESS_MAX_TEXT];
+
+	if (!log_limit_pass(&daemon->log_denied))
+		return;
+	access_explain_stranger(daemon, received, message, true, text);
+	log_notice("%s", text);
+}
+
+/* whether nobody has applied the policy yet */
+static bool translate_is_unjudged(const struct daemon *daemon,
+				  const struct engine_received *received)
+{
+	/* by the engine, or when they were accepted */
+	if (engine_asks_may_deliver(daemon->engine) || received->dst_id == KDBUS_DST_ID_BROADCAST)
+		return false;
+	/* Of ours the sender's side has decided; but where the name could be started, it may have
+	 * been about nobody, or about somebody else. */
+	if (engine_find_conn(daemon->engine, received->src_id))
+		return received->dst_name && !received->cookie_reply &&
+		       (received->dst_id == KDBUS_DST_ID_NAME ||
+			activation_find(&daemon->activation, received->dst_name));
+	return engine_has_strangers(daemon->engine);
+}
+
+/* it was refused, access_explain() knows why; 0 or -ENOMEM */
+static int translate_refuse(struct client *client, const struct engine_received *received,
+			    const struct message *message)
 {
 	struct daemon *daemon = client->daemon;
-	int r;
+	struct engine_conn *conn = engine_find_conn(daemon->engine, received->src_id);
+	struct client *src = conn ? engine_conn_userdata(conn) : NULL;
+	char text[ACCESS_MAX_TEXT];
 
-	if (engine_asks_may_deliver(daemon->engine) || !received->dst_name ||
-	    !activation_find(&daemon->activation, received->dst_name))
+	if (src && !(received->flags & KDBUS_MSG_EXPECT_REPLY)) {
+		dispatch_refused(src, message, -EACCES);
 		return 0;
-	r = access_may_deliver(daemon, sender, client, message, 0);
-	access_end_message(&daemon->access);
-	if (!r)
-		return 0;
-	if (received->flags & KDBUS_MSG_EXPECT_REPLY)
-		r = translate_refuse(client, received);
+	}
+	if (src)
+		access_explain(daemon, src, message, true, text);
 	else
-		dispatch_refused(sender, message, r);
-	return r == -ENOMEM ? r : 1;
+		access_explain_stranger(daemon, received, message, true, text);
+	if (log_limit_pass(&daemon->log_denied))
+		log_notice("%s", text);
+	/* the rule is for the log */
+	if (src)
+		access_explain(daemon, src, message, false, text);
+	else
+		access_explain_stranger(daemon, received, message, false, text);
+	return translate_answer(client, received, DRIVER_ERROR_ACCESS_DENIED, text);
 }
 
 /* 0: it may be delivered; 1: it was refused; or -ENOMEM */
@@ -225,25 +292,23 @@ static int translate_judge(struct client *client, const struct engine_received *
 			   const struct message *message)
 {
 	struct daemon *daemon = client->daemon;
-	struct engine_conn *sender;
+	struct engine_conn *src;
 	int r;
 
-	/* broadcasts have been judged when they were accepted */
-	if (received->dst_id == KDBUS_DST_ID_BROADCAST)
+	if (!translate_is_unjudged(daemon, received))
 		return 0;
-	sender = engine_find_conn(daemon->engine, received->src_id);
-	if (sender)
-		return translate_judge_waited(client, engine_conn_userdata(sender), received,
-					      message);
-	if (!engine_has_strangers(daemon->engine))
-		return 0;
-	r = access_may_receive(daemon, received, client, message,
-			       received->cookie_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	src = engine_find_conn(daemon->engine, received->src_id);
+	if (src)
+		r = access_may_deliver(daemon, engine_conn_userdata(src), client, message, 0);
+	else
+		r = access_may_receive(daemon, received, client, message,
+				       received->cookie_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	if (r == -EACCES) {
+		r = translate_refuse(client, received, message);
+		r = r < 0 ? r : 1;
+	}
 	access_end_message(&daemon->access);
-	if (r != -EACCES)
-		return r;
-	r = translate_refuse(client, received);
-	return r < 0 ? r : 1;
+	return r;
 }
 
 /* descriptors that others may receive as well are copied; 0 or a negative errno */

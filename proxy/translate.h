@@ -41,3 +41,8 @@ bool translate_peek(const struct engine_received *received, struct message *mess
  */
 int translate_received(struct client *client, const struct engine_received *received,
 		       struct message **message_out);
+
+/* a line in the log: @message of a connection of another process was refused, access_explain()
+ * knows why */
+void translate_log_refused(struct daemon *daemon, const struct engine_received *received,
+			   const struct message *message);

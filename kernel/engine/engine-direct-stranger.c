@@ -2,8 +2,9 @@
 /* Strangers of the direct carrier
  *
  * A connection of another process has no object that the host knows.  What the host
- * needs to judge a message by is put together when it is sent: who the sender is by
- * the bus' own account, the names that it holds, and the payload in one piece.
+ * needs to judge a message by is put together when it is sent: who the stranger is by
+ * the bus' own account, the names that it holds, and, of what it sends, the payload in
+ * one piece.
  *
  * A message that is being delivered has no name but its payload, of which we keep a
  * reference: so none with the same address can come before we let go of it.
@@ -20,13 +21,15 @@
 #include "kernel/embedded/payload.h"
 
 /**
- * struct direct_stranger - a message, and who sent it
- * @payload: as it was sent; a reference
+ * struct direct_stranger - a connection, and a message of it
+ * @stranger: who it is
+ * @payload: of the message as it was sent; a reference
  * @received: what the host is shown; a reference to the payload in one piece
- * @creds: of the sender
- * @names: of the sender
+ * @creds: of the connection
+ * @names: of the connection
  */
 struct direct_stranger {
+	struct engine_stranger stranger;
 	struct engine_payload *payload;
 	struct engine_received received;
 	struct creds creds;
@@ -54,6 +57,29 @@ static void copy_names(const struct kdbus_conn *conn, char *names)
 	*names = '\0';
 }
 
+static struct direct_stranger *stranger_new(const struct kdbus_conn *conn)
+{
+	struct direct_stranger *stranger;
+
+	stranger = calloc(1, sizeof(*stranger) + names_size(conn));
+	if (!stranger)
+		return NULL;
+	if (embedded_conn_creds(conn, &stranger->creds) < 0) {
+		free(stranger);
+		return NULL;
+	}
+	copy_names(conn, stranger->names);
+	stranger->stranger = (struct engine_stranger){
+		.id = conn->id,
+		.creds = &stranger->creds,
+		.names = stranger->names,
+	};
+	stranger->received.src_id = conn->id;
+	stranger->received.src_creds = &stranger->creds;
+	stranger->received.src_names = stranger->names;
+	return stranger;
+}
+
 void direct_stranger_forget(struct direct_stranger **stranger)
 {
 	if (!*stranger)
@@ -65,49 +91,72 @@ void direct_stranger_forget(struct direct_stranger **stranger)
 	*stranger = NULL;
 }
 
-static int stranger_fill(struct direct_stranger *stranger, const struct kdbus_message *msg)
+/* the message as whoever receives it will see it */
+static int stranger_take_payload(struct direct_stranger *stranger, struct kdbus_payload *payload)
 {
-	struct engine_payload *payload = (struct engine_payload *)msg->payload;
 	int r;
 
-	r = embedded_conn_creds(msg->src, &stranger->creds);
-	if (r < 0)
-		return r;
-	r = embedded_payload_flat(msg->payload, &stranger->received.payload);
+	r = embedded_payload_flat(payload, &stranger->received.payload);
 	if (r < 0)
 		return r;
 	if (payload)
-		stranger->payload = engine_payload_ref(payload);
-	copy_names(msg->src, stranger->names);
-	stranger->received.src_id = msg->src->id;
-	stranger->received.src_creds = &stranger->creds;
-	stranger->received.src_names = stranger->names;
-	stranger->received.dst_id = msg->dst_id;
-	stranger->received.dst_name = msg->dst_name;
-	stranger->received.flags = msg->flags;
-	stranger->received.cookie = msg->cookie;
-	if (!(msg->flags & KDBUS_MSG_EXPECT_REPLY))
-		stranger->received.cookie_reply = msg->cookie_reply;
-	stranger->received.payload_type = msg->payload_type;
+		stranger->payload = engine_payload_ref((struct engine_payload *)payload);
 	return 0;
+}
+
+const struct engine_stranger *direct_stranger_meet(struct direct_stranger **stranger,
+						   const struct kdbus_conn *conn)
+{
+	direct_stranger_forget(stranger);
+	*stranger = stranger_new(conn);
+	return *stranger ? &(*stranger)->stranger : NULL;
 }
 
 const struct engine_received *direct_stranger_look(struct direct_stranger **stranger,
 						   const struct kdbus_message *msg)
 {
 	struct direct_stranger *looked = *stranger;
+	struct engine_received *received;
 
 	if (looked && looked->payload && looked->payload == (struct engine_payload *)msg->payload)
 		return &looked->received;
-	direct_stranger_forget(stranger);
-	looked = calloc(1, sizeof(*looked) + names_size(msg->src));
-	if (!looked)
+	if (!direct_stranger_meet(stranger, msg->src))
 		return NULL;
-	looked->creds = (struct creds)CREDS_NULL;
-	*stranger = looked;
-	if (stranger_fill(looked, msg) < 0) {
+	looked = *stranger;
+	received = &looked->received;
+	if (stranger_take_payload(looked, msg->payload) < 0) {
 		direct_stranger_forget(stranger);
 		return NULL;
 	}
-	return &looked->received;
+	received->dst_id = msg->dst_id;
+	received->dst_name = msg->dst_name;
+	received->flags = msg->flags;
+	received->cookie = msg->cookie;
+	if (!(msg->flags & KDBUS_MSG_EXPECT_REPLY))
+		received->cookie_reply = msg->cookie_reply;
+	received->payload_type = msg->payload_type;
+	return received;
+}
+
+const struct engine_received *direct_stranger_remember(struct direct_stranger **stranger,
+						       const struct kdbus_conn *src,
+						       const struct kdbus_queue_entry *entry)
+{
+	struct engine_received *received;
+
+	if (!direct_stranger_meet(stranger, src))
+		return NULL;
+	received = &(*stranger)->received;
+	if (stranger_take_payload(*stranger, entry->payload) < 0) {
+		direct_stranger_forget(stranger);
+		return NULL;
+	}
+	received->dst_id = entry->dst_id;
+	received->dst_name = entry->name ? entry->name->name : NULL;
+	received->flags = entry->flags;
+	received->cookie = entry->cookie;
+	if (!(entry->flags & KDBUS_MSG_EXPECT_REPLY))
+		received->cookie_reply = entry->cookie_reply;
+	received->payload_type = entry->payload_type;
+	return received;
 }

@@ -6,17 +6,28 @@
 #include "kernel/engine/engine.h"
 
 struct direct_stranger;
+struct kdbus_conn;
 struct kdbus_message;
+struct kdbus_queue_entry;
+
+/* All keep what they found out in @stranger, until the next call for it; the registry is held.
+ * Return NULL if there is no memory. */
+
+/* who a connection is */
+const struct engine_stranger *direct_stranger_meet(struct direct_stranger **stranger,
+						   const struct kdbus_conn *conn);
 
 /**
  * direct_stranger_look() - a message of a stranger, as a receiver would see it
- * @stranger: what was looked at last; it is kept, as a broadcast asks for each receiver
- * @msg: being delivered, the registry is held
- *
- * Return: the message, until the next call for @stranger, or NULL: no memory.
+ * @msg: being delivered; asked about once more it is not looked at again, as a broadcast asks
+ *	for each receiver
  */
 const struct engine_received *direct_stranger_look(struct direct_stranger **stranger,
 						   const struct kdbus_message *msg);
+/* the same for a message that has waited in a queue */
+const struct engine_received *direct_stranger_remember(struct direct_stranger **stranger,
+						       const struct kdbus_conn *src,
+						       const struct kdbus_queue_entry *entry);
 /* lets go of it */
 void direct_stranger_forget(struct direct_stranger **stranger);
 

@@ -101,23 +101,61 @@ static void direct_deadline(void *userdata, struct kdbus_bus *bus, uint64_t dead
 		host->deadline(host->userdata, deadline_ns);
 }
 
+/* what a stranger gets to hear of a refusal is what the ABI has for it */
+static int stranger_error(int r)
+{
+	return r == -EACCES ? -EPERM : r;
+}
+
+/* a stranger's message, to one of ours or to an activator */
+static int direct_may_receive(struct direct_engine *direct, const struct engine_received *received,
+			      struct direct_conn *to, bool is_reply)
+{
+	struct engine_host *host = &direct->base.host;
+
+	if (!received)
+		return -ENOMEM;
+	if (to->activator)
+		return stranger_error(
+			host->may_await(host->userdata, to->activator->userdata, received));
+	return stranger_error(host->may_receive(host->userdata, &to->base, received, is_reply));
+}
+
+/* a message of ours to a stranger */
+static int direct_may_send(struct direct_engine *direct, struct direct_conn *from,
+			   const struct kdbus_conn *dst, const struct engine_send *send,
+			   bool is_reply)
+{
+	struct engine_host *host = &direct->base.host;
+	const struct engine_stranger *stranger;
+
+	if (!host->may_send)
+		return 0;
+	stranger = direct_stranger_meet(&direct->stranger, dst);
+	return stranger ? host->may_send(host->userdata, &from->base, stranger, send, is_reply)
+			: -ENOMEM;
+}
+
+static bool host_judges_strangers(const struct engine_host *host, const struct direct_conn *to)
+{
+	return to->activator ? host->may_await != NULL : host->may_receive != NULL;
+}
+
 static int direct_may_deliver(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
 			      const struct kdbus_message *msg, bool is_reply)
 {
 	struct direct_conn *from = from_core(src), *to = from_core(dst);
 	struct direct_engine *direct = userdata;
 	struct engine_host *host = &direct->base.host;
-	const struct engine_received *received;
 
-	/* between strangers the policy of the bus itself decides, and what one of them gets from
-	 * us is judged where it arrives */
-	if (!to || (!from && (to->activator || !host->may_receive)))
+	/* between strangers the policy of the bus itself decides */
+	if (!from && (!to || !host_judges_strangers(host, to)))
 		return 0;
-	if (!from) {
-		received = direct_stranger_look(&direct->stranger, msg);
-		return received ? host->may_receive(host->userdata, &to->base, received, is_reply)
-				: -ENOMEM;
-	}
+	if (!from)
+		return direct_may_receive(direct, direct_stranger_look(&direct->stranger, msg), to,
+					  is_reply);
+	if (!to)
+		return direct_may_send(direct, from, dst, msg->host, is_reply);
 	if (to->activator)
 		return host->may_wait ? host->may_wait(host->userdata, &from->base,
 						       to->activator->userdata, msg->host)
@@ -728,9 +766,14 @@ static int direct_may_move(void *userdata, struct kdbus_conn *src, struct kdbus_
 	struct engine_host *host = &direct->base.host;
 	struct engine_send send;
 
-	if (!from || !to)
+	if (!from && (!to || !host->may_receive))
 		return 0;
+	if (!from)
+		return direct_may_receive(
+			direct, direct_stranger_remember(&direct->stranger, src, entry), to, false);
 	send_from_entry(&send, entry);
+	if (!to)
+		return direct_may_send(direct, from, dst, &send, false);
 	return host->may_deliver(host->userdata, &from->base, &to->base, &send, false);
 }
 
@@ -801,7 +844,8 @@ int engine_direct_open(const struct engine_options *options, struct engine **eng
 		return -ENOMEM;
 	engine_init(&direct->base, &direct_carrier, options);
 	if (direct->base.host.may_deliver || direct->base.host.may_wait ||
-	    direct->base.host.may_receive)
+	    direct->base.host.may_receive || direct->base.host.may_send ||
+	    direct->base.host.may_await)
 		hooks.may_deliver = direct_may_deliver;
 	if (direct->base.host.may_deliver)
 		hooks.may_move = direct_may_move;

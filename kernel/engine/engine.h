@@ -178,6 +178,18 @@ struct engine_received {
 };
 
 /**
+ * struct engine_stranger - a connection of another process, as far as the bus knows it
+ * @id: its connection id
+ * @creds: whose it is; uid CREDS_UNKNOWN: the bus does not tell
+ * @names: the well-known names that it has, each with its NUL, an empty one behind the last
+ */
+struct engine_stranger {
+	uint64_t id;
+	const struct creds *creds;
+	const char *names;
+};
+
+/**
  * struct engine_broadcast - something about to go to many
  * @src: sender, NULL for a notification
  * @send: the message, NULL for a notification
@@ -214,6 +226,10 @@ struct engine_host {
 	 * belongs to the carrier.  Otherwise as may_deliver(). */
 	int (*may_receive)(void *userdata, struct engine_conn *dst,
 			   const struct engine_received *received, bool is_reply);
+	/* The other way round: may @src send this to a stranger?  Direct carrier only; on the
+	 * others the sender finds out by engine_get_stranger(). */
+	int (*may_send)(void *userdata, struct engine_conn *src, const struct engine_stranger *dst,
+			const struct engine_send *send, bool is_reply);
 	/* Which connections want this broadcast?  Answers with
 	 * engine_candidates_add(); a connection added twice gets one copy.  Without
 	 * this operation nobody who is "indexed" gets any.  Direct carrier only. */
@@ -233,6 +249,10 @@ struct engine_host {
 	 * CONN_INFO that only the activator holds the name. */
 	int (*may_wait)(void *userdata, struct engine_conn *src, void *activator_userdata,
 			const struct engine_send *send);
+	/* The same for a message of a stranger, as in may_receive().  Direct carrier only, others:
+	 * what the bus' own policy says. */
+	int (*may_await)(void *userdata, void *activator_userdata,
+			 const struct engine_received *received);
 	/* A message has begun to wait at the activator, where none waited before; the direct
 	 * carrier says so for each.  Also for those that the owner left unread when it let the
 	 * name go.  May only take note. */
@@ -439,6 +459,21 @@ struct engine_conn *engine_find_owner(struct engine *engine, const char *name);
  * Return: a name, valid as long as @position, or NULL at the end.
  */
 const char *engine_conn_next_name(struct engine_conn *conn, void **position, bool *queued_out);
+
+/**
+ * engine_get_stranger() - ask the bus about a connection
+ * @conn: who asks
+ * @id: of the connection, or 0
+ * @name: instead, or as well: one that it has
+ * @stranger_out: from malloc(), one piece
+ *
+ * Activators are no strangers.
+ *
+ * Return: 0, -ENXIO or -ESRCH (nobody has that id or name), -ENOMEM, or another errno of
+ * CONN_INFO.
+ */
+int engine_get_stranger(struct engine_conn *conn, uint64_t id, const char *name,
+			struct engine_stranger **stranger_out);
 
 /* whether may_deliver() is asked; if not, it is for the sender to find out and to verify with
  * both dst_id and dst_name that nothing has changed since */

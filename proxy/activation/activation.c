@@ -301,19 +301,33 @@ void activatable_init(struct activatable *activatable, struct activation *activa
 
 /* NOTES */
 
+/* @r: what the policy says */
+static int activatable_may_wait(struct activatable *activatable, int r)
+{
+	if (r < 0)
+		return r;
+	return activation_is_full(activatable->activation) ? ACTIVATION_LIMIT : 0;
+}
+
 int activation_may_wait(struct activatable *activatable, struct client *sender,
 			const struct message *message)
 {
-	struct activation *activation = activatable->activation;
-	int r;
+	struct daemon *daemon = activatable->activation->daemon;
 
 	/* it waits for those who asked when it could be started still */
 	if (!activatable_is_provided(activatable))
 		return -ESRCH;
-	r = access_may_wait(activation->daemon, sender, message);
-	if (r < 0)
-		return r;
-	return activation_is_full(activation) ? ACTIVATION_LIMIT : 0;
+	return activatable_may_wait(activatable, access_may_wait(daemon, sender, message));
+}
+
+int activation_may_await(struct activatable *activatable, const struct engine_received *received,
+			 const struct message *message)
+{
+	struct daemon *daemon = activatable->activation->daemon;
+
+	if (!activatable_is_provided(activatable))
+		return -ESRCH;
+	return activatable_may_wait(activatable, access_may_await(daemon, received, message));
 }
 
 void activation_note_waits(struct activatable *activatable)

@@ -123,6 +123,9 @@ int activation_list(const struct activation *activation,
  */
 int activation_may_wait(struct activatable *activatable, struct client *sender,
 			const struct message *message);
+/* the same for a message of a connection of another process */
+int activation_may_await(struct activatable *activatable, const struct engine_received *received,
+			 const struct message *message);
 
 /* a message waits, or the name has an owner: notes */
 void activation_note_waits(struct activatable *activatable);

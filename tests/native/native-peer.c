@@ -177,8 +177,9 @@ static int payload_file(const struct blob *bytes)
 	return fd;
 }
 
-/* @msg is taken.  @dst_id: KDBUS_DST_ID_BROADCAST for a signal */
-static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, int where)
+/* @msg is taken.  @dst_id: KDBUS_DST_ID_BROADCAST for a signal; KDBUS_DST_ID_NAME: to where the
+ * message says.  0 or an errno; peer->serial is the message's */
+static int peer_try_send(struct peer *peer, struct msg *msg, uint64_t dst_id, int where)
 {
 	bool is_call = msg->type == MSG_CALL && !(msg->flags & MSG_NO_REPLY);
 	struct command out = {.msg = {.size = sizeof(out.msg),
@@ -187,7 +188,7 @@ static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, i
 	struct kdbus_cmd_send cmd = {.size = sizeof(cmd), .msg_address = (uintptr_t)&out};
 	struct blob bytes = {0};
 	struct kdbus_item *item;
-	int fd = -1;
+	int fd = -1, r;
 
 	msg->serial = ++peer->serial;
 	msg_encode(msg, &bytes);
@@ -195,7 +196,7 @@ static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, i
 	if (is_call) {
 		out.msg.flags = KDBUS_MSG_EXPECT_REPLY;
 		out.msg.timeout_ns = 1ULL << 62;
-	} else if (msg->type == MSG_SIGNAL) {
+	} else if (dst_id == KDBUS_DST_ID_BROADCAST) {
 		out.msg.flags = KDBUS_MSG_SIGNAL;
 		/* for everybody who wants anything at all */
 		item = add_item(&out, KDBUS_ITEM_BLOOM_FILTER, NULL, 8 + peer->bloom_size);
@@ -203,6 +204,8 @@ static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, i
 	} else {
 		out.msg.cookie_reply = msg->reply_serial;
 	}
+	if (dst_id == KDBUS_DST_ID_NAME)
+		add_item(&out, KDBUS_ITEM_DST_NAME, msg->destination, strlen(msg->destination) + 1);
 	if (where == IN_FILE) {
 		fd = payload_file(&bytes);
 		item = add_item(&out, KDBUS_ITEM_PAYLOAD_MEMFD, NULL, sizeof(item->memfd));
@@ -212,17 +215,23 @@ static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, i
 		item->vec =
 			(struct kdbus_vec){.size = bytes.size, .address = (uintptr_t)bytes.data};
 	}
-	expect_eq(ioctl(peer->fd, KDBUS_CMD_SEND, &cmd), 0);
+	r = ioctl(peer->fd, KDBUS_CMD_SEND, &cmd) < 0 ? errno : 0;
 	if (fd >= 0)
 		close(fd);
 	blob_free(&bytes);
 	msg_free(msg);
+	return r;
+}
+
+static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, int where)
+{
+	expect_eq(peer_try_send(peer, msg, dst_id, where), 0);
 	return peer->serial;
 }
 
 /* receiving */
 
-/* the next D-Bus message, whoever sent it */
+/* the next D-Bus message, whoever sent it; NULL: the bus itself says something */
 static struct msg *peer_receive_any(struct peer *peer, uint64_t *src_out)
 {
 	struct kdbus_cmd_recv cmd = {.size = sizeof(cmd)};
@@ -244,8 +253,10 @@ static struct msg *peer_receive_any(struct peer *peer, uint64_t *src_out)
 		if (item->type == KDBUS_ITEM_PAYLOAD_OFF)
 			blob_bytes(&bytes, (const uint8_t *)in + item->vec.offset, item->vec.size);
 	*src_out = in->src_id;
-	expect_str(msg_parse(bytes.data, bytes.size, &msg), NULL);
-	expect_eq((uint64_t)msg->serial, (uint64_t)in->cookie);
+	if (in->src_id != KDBUS_SRC_ID_KERNEL) {
+		expect_str(msg_parse(bytes.data, bytes.size, &msg), NULL);
+		expect_eq((uint64_t)msg->serial, (uint64_t)in->cookie);
+	}
 	blob_free(&bytes);
 	cmd_free.offset = cmd.msg.offset;
 	expect_eq(ioctl(peer->fd, KDBUS_CMD_FREE, &cmd_free), 0);
@@ -308,6 +319,69 @@ static void answer_from_child(struct peer *peer, const struct msg *call, uint64_
 	peer->serial++;
 }
 
+/* "a.b.C" */
+static struct msg *message_of(uint8_t type, const char *destination, const char *method)
+{
+	char interface[128];
+	char *dot;
+
+	snprintf(interface, sizeof(interface), "%s", method);
+	dot = strrchr(interface, '.');
+	*dot++ = '\0';
+	return type == MSG_CALL ? msg_call(destination, "/", interface, dot)
+				: msg_to(msg_signal("/", interface, dot), destination);
+}
+
+/* what came of a message: an errno, or what was answered */
+static void answer_outcome(struct peer *peer, const struct msg *call, uint64_t src,
+			   const char *outcome)
+{
+	peer_send(peer, msg_append(msg_return(call), "s", outcome), src, IN_MEMORY);
+}
+
+/* what the answer to the call that was sent last is */
+static const char *await_reply(struct peer *peer)
+{
+	uint32_t serial = peer->serial;
+	static char error[128];
+	struct msg *reply;
+	uint64_t from;
+
+	do {
+		reply = peer_receive(peer, &from);
+		if (!reply)
+			return "dead";
+	} while (reply->reply_serial != serial);
+	snprintf(error, sizeof(error), "%s", reply->error_name ?: "return");
+	msg_free(reply);
+	return error;
+}
+
+/* a call to a name */
+static void answer_call(struct peer *peer, const struct msg *call, uint64_t src)
+{
+	const char *name, *method;
+	int r;
+
+	msg_read(call, "ss", &name, &method);
+	r = peer_try_send(peer, message_of(MSG_CALL, name, method), KDBUS_DST_ID_NAME, IN_MEMORY);
+	answer_outcome(peer, call, src, r ? strerrorname_np(r) : await_reply(peer));
+}
+
+/* a signal to everybody, or to a name */
+static void answer_tell(struct peer *peer, const struct msg *call, uint64_t src)
+{
+	const char *name, *method;
+	struct msg *signal;
+	int r;
+
+	msg_read(call, "ss", &name, &method);
+	signal = message_of(MSG_SIGNAL, *name ? name : NULL, method);
+	r = peer_try_send(peer, signal, *name ? KDBUS_DST_ID_NAME : KDBUS_DST_ID_BROADCAST,
+			  IN_MEMORY);
+	answer_outcome(peer, call, src, r ? strerrorname_np(r) : "sent");
+}
+
 /* false: it is to end */
 static bool serve(struct peer *peer)
 {
@@ -317,7 +391,11 @@ static bool serve(struct peer *peer)
 	const char *text;
 
 	call = peer_receive(peer, &src);
-	expect_eq(call->type, MSG_CALL);
+	/* all that is no call is for others */
+	if (!call || call->type != MSG_CALL) {
+		msg_free(call);
+		return true;
+	}
 	if (!strcmp(call->member, "Echo")) {
 		answer_echo(peer, call, src, IN_MEMORY);
 	} else if (!strcmp(call->member, "EchoInFile")) {
@@ -332,6 +410,10 @@ static bool serve(struct peer *peer)
 			  msg_append(msg_signal("/", "com.example.Native", "Said"), "s", text),
 			  KDBUS_DST_ID_BROADCAST, IN_MEMORY);
 		peer_send(peer, msg_return(call), src, IN_MEMORY);
+	} else if (!strcmp(call->member, "Call")) {
+		answer_call(peer, call, src);
+	} else if (!strcmp(call->member, "Tell")) {
+		answer_tell(peer, call, src);
 	} else if (!strcmp(call->member, "Hear")) {
 		/* the next signal, which the caller sends behind this call */
 		heard = peer_receive(peer, &from);
