@@ -47,10 +47,16 @@ int kdbus_call_end(struct kdbus_call *call, int error)
 {
 	struct kdbus_conn *conn = call->conn;
 	struct kdbus_queue_entry *answer;
+	bool is_connected;
 	int r;
 
+	/* when a bus or an endpoint goes it is over for the replier as well, maybe a moment
+	 * earlier: once the registry is free it is over for both */
+	down_read(&conn->bus->registry);
+	is_connected = conn->is_connected;
+	up_read(&conn->bus->registry);
 	r = kdbus_reply_leave(conn->bus, call, error, &answer);
 	if (r < 0)
-		return r;
+		return r == -EPIPE && !is_connected ? -ECONNRESET : r;
 	return kdbus_conn_take_answer(conn, answer, &call->cmd->reply);
 }
