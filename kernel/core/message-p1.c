@@ -90,12 +90,8 @@ static int check_combination(const struct kdbus_conn *src, const struct kdbus_me
 
 	if (msg->dst_id == KDBUS_DST_ID_NAME && !msg->dst_name)
 		return -EDESTADDRREQ;
-	if (kdbus_message_is_broadcast(msg)) {
-		if (msg->dst_name || !is_signal)
-			return -EBADMSG;
-		if (msg->cookie_reply)
-			return -ENOTUNIQ;
-	}
+	if (kdbus_message_is_broadcast(msg) && (msg->dst_name || !is_signal))
+		return -EBADMSG;
 	if (is_signal != !!msg->bloom)
 		return -EBADMSG;
 	if (msg->body->msg.src_id != 0 && msg->body->msg.src_id != src->id)

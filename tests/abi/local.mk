@@ -102,4 +102,16 @@ check-abi: $(abi_programs)
 check-abi-rows:
 	$(AM_V_at)$(PYTHON3) '$(abs_top_srcdir)/%D%/rows.py' lint
 
-.PHONY: check-abi check-abi-rows
+# takes one check at a time out of the core, each MUTATION_EVERYth of them, and wants a row's
+# test to fail
+MUTATION_EVERY = 1
+dist_check_SCRIPTS += %D%/mutations.py
+EXTRA_DIST += %D%/mutations.skip
+
+check-abi-mutations: $(abi_programs)
+	$(AM_V_at)$(PYTHON3) '$(abs_top_srcdir)/%D%/mutations.py' --every $(MUTATION_EVERY)
+
+check-abi-sample:
+	$(AM_V_at)$(MAKE) check-abi-mutations MUTATION_EVERY=9
+
+.PHONY: check-abi check-abi-rows check-abi-mutations check-abi-sample

@@ -479,6 +479,8 @@ ABI_TEST(activator_hello)
 	hello_init(&c, KDBUS_HELLO_ACTIVATOR);
 	cmd_add_str(&c, KDBUS_ITEM_NAME, "com.example.act");
 	expect_eq(hello_try(), -EEXIST);
+	expect_eq(peer_send_name(a, "com.example.act", 1), 0);
+	expect_message(act, a->id, 1);
 	peer_close(act);
 	expect_eq(hello_try(), 0);
 

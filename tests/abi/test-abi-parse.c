@@ -342,6 +342,13 @@ ABI_TEST(item_walk)
 		item->size = ~0ULL - 6;
 		expect_eq(node_ioctl(h, nr, &cmd), -EINVAL);
 	}
+	/* one that nobody validates further would be read beyond its end */
+	match_init(&cmd, 1, 0);
+	item = cmd_add(&cmd, KDBUS_ITEM_BLOOM_MASK, NULL, 64);
+	cmd.size -= 32;
+	expect_eq(peer_match(p, &cmd), -EINVAL);
+	cmd.size += 32;
+	expect_eq(peer_match(p, &cmd), 0);
 
 	row("2.6.unpadded-end");
 	cmd_init(&cmd, sizeof(cmd.cmd), 0);
@@ -580,6 +587,18 @@ ABI_TEST(message_parse)
 		msg.msg.flags = 1ULL << bit;
 		expect_eq(peer_send_msg(a, &msg), -EINVAL);
 	}
+	row("3.12.msg-walk");
+	for (size_t extra = 1; extra < 16; extra++) {
+		msg_init(&msg, &(struct send){.dst_id = b->id});
+		memset(msg.msg.items, 0, 16);
+		msg.size += extra;
+		expect_eq(peer_send_msg(a, &msg), -EINVAL);
+	}
+	for (uint64_t size = 0; size <= 40; size += size == 15 ? 20 : 15) {
+		msg_init(&msg, &(struct send){.dst_id = b->id});
+		add_valid(&msg, KDBUS_ITEM_PAYLOAD_VEC)->size = size;
+		expect_eq(peer_send_msg(a, &msg), -EINVAL);
+	}
 	row("3.12.msg-items");
 	for (size_t i = 0; i < N_OF(all_types); i++) {
 		if (command_knows(&message, all_types[i], &flags))
@@ -601,6 +620,9 @@ ABI_TEST(message_parse)
 	msg_init(&msg, &(struct send){.dst_id = b->id});
 	add_valid(&msg, KDBUS_ITEM_PAYLOAD_MEMFD)->memfd.fd = -1;
 	expect_eq(peer_send_msg(a, &msg), -EBADF);
+	row("3.12.order-items-header");
+	msg.msg.payload_type = KDBUS_PAYLOAD_KERNEL;
+	expect_eq(peer_send_msg(a, &msg), p1() ? -EINVAL : -EBADF);
 	expect_nothing(b);
 }
 
@@ -783,13 +805,13 @@ ABI_TEST(order_of_checks)
 		  -EINVAL);
 	row("2.6.order-items-in-order");
 	cmd_init(&cmd, sizeof(cmd.cmd), 0);
-	cmd_add(&cmd, KDBUS_ITEM_MAKE_NAME, &cmd, 70);
+	cmd_add(&cmd, KDBUS_ITEM_MAKE_NAME, NULL, 70);
 	cmd_add_u64(&cmd, 0x7777, 0);
 	expect_eq(node_ioctl(subject(KDBUS_CMD_ENDPOINT_MAKE), KDBUS_CMD_ENDPOINT_MAKE, &cmd),
 		  -ENAMETOOLONG);
 	cmd_init(&cmd, sizeof(cmd.cmd), 0);
 	cmd_add_u64(&cmd, 0x7777, 0);
-	cmd_add(&cmd, KDBUS_ITEM_MAKE_NAME, &cmd, 70);
+	cmd_add(&cmd, KDBUS_ITEM_MAKE_NAME, NULL, 70);
 	expect_eq(node_ioctl(subject(KDBUS_CMD_ENDPOINT_MAKE), KDBUS_CMD_ENDPOINT_MAKE, &cmd),
 		  -EINVAL);
 }

@@ -173,6 +173,13 @@ ABI_TEST(items)
 	to(b);
 	add_vec((void *)(~0ULL - 4095), 8);
 	expect_eq(peer_send_msg(a, &msg), -EFAULT);
+	row("3.12.order-vec-routing");
+	msg_init(&msg, &(struct send){.dst_id = 0xfffffff});
+	add_vec((void *)(~0ULL - 4095), 8);
+	expect_eq(peer_send_msg(a, &msg), -EFAULT);
+	msg_init(&msg, &(struct send){.dst_id = 0xfffffff});
+	add_vec((void *)8, 8);
+	expect_eq(peer_send_msg(a, &msg), -ENXIO);
 	row("11.14");
 	to(b);
 	add_vec((void *)0xffffffff81000000ULL, 8);
@@ -210,6 +217,10 @@ ABI_TEST(items)
 	msg_init(&msg, &(struct send){.dst_name = "nodot"});
 	expect_eq(peer_send_msg(a, &msg), -EINVAL);
 	msg_init(&msg, &(struct send){.dst_name = "a.*"});
+	expect_eq(peer_send_msg(a, &msg), -EINVAL);
+	row("3.12.order-name-bloom");
+	msg_init(&msg, &(struct send){.dst_name = "nodot"});
+	msg.msg.flags = SIGNAL;
 	expect_eq(peer_send_msg(a, &msg), -EINVAL);
 	row("3.12.dst-name-broadcast");
 	msg_init(&msg, &(struct send){.dst_name = "a.b", .dst_id = BROADCAST, .flags = SIGNAL});

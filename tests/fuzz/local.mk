@@ -83,7 +83,7 @@ fuzz_match_LDFLAGS = $(fuzz_ldflags)
 fuzz_match_LDADD = $(FUZZ_MAIN) libwire.a libbase.a
 
 fuzz_programs += fuzz-items
-fuzz_items_SOURCES = %D%/fuzz-items.c %D%/fuzz.h
+fuzz_items_SOURCES = %D%/fuzz-items.c %D%/fill.c %D%/fill.h %D%/fuzz.h
 fuzz_items_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
 fuzz_items_LDFLAGS = $(fuzz_ldflags)
 fuzz_items_LDADD = $(FUZZ_MAIN) libkdbus.a libbase.a
@@ -92,6 +92,12 @@ fuzz_programs += fuzz-remote
 fuzz_remote_SOURCES = %D%/fuzz-remote.c %D%/fuzz.h
 fuzz_remote_LDFLAGS = $(fuzz_ldflags)
 fuzz_remote_LDADD = $(FUZZ_MAIN) libkdbus.a libbase.a
+
+fuzz_programs += fuzz-sequence
+fuzz_sequence_SOURCES = %D%/fuzz-sequence.c %D%/fill.c %D%/fill.h %D%/fuzz.h
+fuzz_sequence_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
+fuzz_sequence_LDFLAGS = $(fuzz_ldflags)
+fuzz_sequence_LDADD = $(FUZZ_MAIN) libkdbus.a libbase.a
 
 # how long check-fuzz runs each of them
 FUZZ_SECONDS = 60
