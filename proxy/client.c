@@ -202,8 +202,8 @@ bool client_must_pause(const struct client *client)
 	/* of who is gone the rest is not much, and is to be heard; and a single message passes */
 	if (client->is_hung_up)
 		return false;
-	return (account->n_bytes && account->n_bytes >= limits->max_incoming_bytes) ||
-	       (account->n_fds && account->n_fds >= limits->max_incoming_fds);
+	return (account->n_sent_bytes && account->n_sent_bytes >= limits->max_incoming_bytes) ||
+	       (account->n_sent_fds && account->n_sent_fds >= limits->max_incoming_fds);
 }
 
 /* position up to which the bus has queued to the client by now */

@@ -42,12 +42,22 @@ struct message_account *message_account_close(struct message_account *account)
 	return NULL;
 }
 
+/* not a reply, which was asked for, nor a broadcast, which anybody may hold up */
+static bool is_sent_to_somebody(const struct message *message)
+{
+	return message->header.destination.at && !message->header.reply_serial;
+}
+
 void message_charge(struct message *message, struct message_account *account)
 {
 	account->refcount++;
 	account->n_messages++;
 	account->n_bytes += message->payload.size;
 	account->n_fds += message->payload.n_fds;
+	if (is_sent_to_somebody(message)) {
+		account->n_sent_bytes += message->payload.size;
+		account->n_sent_fds += message->payload.n_fds;
+	}
 	if (account->n_bytes > account->peak_bytes)
 		account->peak_bytes = account->n_bytes;
 	if (account->n_fds > account->peak_fds)
@@ -62,6 +72,10 @@ static void message_discharge(struct message *message)
 	account->n_messages--;
 	account->n_bytes -= message->payload.size;
 	account->n_fds -= message->payload.n_fds;
+	if (is_sent_to_somebody(message)) {
+		account->n_sent_bytes -= message->payload.size;
+		account->n_sent_fds -= message->payload.n_fds;
+	}
 	if (account->is_waiting)
 		account->relieved(account);
 	message_account_unref(account);

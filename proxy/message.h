@@ -17,6 +17,7 @@
  * struct message_account - what there is of the messages of one sender
  * @refcount: of the sender, and of each message
  * @n_messages, @n_fds, @n_bytes: messages that are not gone, wherever they wait
+ * @n_sent_fds, @n_sent_bytes: of those, calls and signals to somebody: what nobody asked for
  * @peak_fds, @peak_bytes: the most there ever were
  * @relieved: called while @is_waiting is set, when some are gone; may only take note
  * @owner: for @relieved; NULL: the sender is gone
@@ -25,8 +26,10 @@ struct message_account {
 	uint32_t refcount;
 	uint32_t n_messages;
 	uint32_t n_fds;
+	uint32_t n_sent_fds;
 	uint32_t peak_fds;
 	uint64_t n_bytes;
+	uint64_t n_sent_bytes;
 	uint64_t peak_bytes;
 	void (*relieved)(struct message_account *account);
 	void *owner;

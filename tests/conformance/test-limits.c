@@ -306,6 +306,36 @@ TEST(one_stuck_receiver)
 	fixture_stop(&f);
 }
 
+/* replies that are not read stop who sends them there, and do not here: DIFFERENCES stuck-receiver
+ */
+TEST(replies_that_nobody_reads)
+{
+	enum { N = 100, SIZE = 40000 };
+	struct fixture f = fixture_start(LIMIT("max_incoming_bytes", "300000")
+						 LIMIT("max_replies_per_connection", "1000"));
+	struct msg *call, *reply;
+	struct blob body = {0};
+
+	blob_u32(&body, SIZE);
+	blob_zero(&body, SIZE);
+	for (int i = 0; i < N; i++)
+		conn_send(f.stuck, msg_call(f.sender->unique, "/", "a.b", "Ask"));
+	for (int i = 0; i < N; i++) {
+		call = conn_find_call(f.sender, "Ask");
+		reply = msg_body(msg_return(call), "ay", body.data, body.size);
+		msg_free(call);
+		if (!subject_is_reference() || i < 16)
+			conn_send(f.sender, reply);
+		else
+			msg_free(reply);
+	}
+	blob_free(&body);
+	conn_send(f.sender, driver_msg("GetId"));
+	expect_eq(conn_fill(f.sender, subject_is_reference() ? 500 : WAIT_MS),
+		  !subject_is_reference());
+	fixture_stop(&f);
+}
+
 /* a message may be one too many; the next is refused until the receiver reads */
 TEST(outgoing_bytes)
 {
