@@ -205,8 +205,7 @@ static bool host_may_hear(struct client *client, const struct engine_received *r
 	struct engine_conn *src = engine_find_conn(daemon->engine, received->src_id);
 	int r;
 
-	/* who is gone by now is a stranger as well; where there are none, nobody knows any more
-	 * what it was allowed to send */
+	/* who is gone by now is a stranger as well */
 	if (src)
 		r = access_may_deliver(daemon, client_of(src), client, message, 0);
 	else

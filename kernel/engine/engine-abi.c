@@ -315,7 +315,9 @@ static int handle_hello(struct abi_engine *engine, struct engine_handle *handle,
 	cmd->attach_flags_send = _KDBUS_ATTACH_ALL;
 	/* match rules ask for the names of a sender at the time of sending */
 	cmd->attach_flags_recv = KDBUS_ATTACH_NAMES;
-	if (engine->base.has_strangers)
+	/* Strangers, and who is gone when its broadcast is looked at, are judged by what came with
+	 * it.  Without the additions to the ABI that would say what this process is. */
+	if (engine->transport->has_auxgroups)
 		cmd->attach_flags_recv |=
 			KDBUS_ATTACH_CREDS | KDBUS_ATTACH_PIDS | KDBUS_ATTACH_AUXGROUPS;
 	cmd->pool_size = engine->pool_size;

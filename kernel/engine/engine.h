@@ -148,7 +148,8 @@ struct engine_notification {
  * @src_names: of a broadcast that accepts() is asked about, and where there is @src_creds:
  *	the well-known names that the sender held when it sent it, each with its NUL,
  *	an empty one behind the last; else NULL
- * @src_creds: on a bus with strangers, who the sender is; else NULL
+ * @src_creds: on a bus with strangers, and wherever the ABI carrier can ask for it: who the
+ *	sender is; else NULL
  * @payload: direct carrier: the very object the sender gave, a reference is held;
  *	other carriers: an object of the engine's own, with the received bytes
  * @is_shared: @payload is the sender's object

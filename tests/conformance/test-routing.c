@@ -439,6 +439,27 @@ TEST(last_words_are_delivered)
 	fixture_stop(&f);
 }
 
+/* a program that says one thing and ends */
+TEST(last_words_to_all_are_heard)
+{
+	struct fixture f = fixture_start();
+
+	add_match(f.a, "type='signal',interface='a.b'");
+	for (uint32_t i = 0; i < 100; i++) {
+		struct conn *conn = conn_new(f.subject->address);
+		struct msg *msg;
+		uint32_t value;
+
+		conn_send(conn, msg_append(msg_signal("/", "a.b", "Last"), "u", i));
+		conn_close(conn);
+		msg = conn_find_signal(f.a, "Last");
+		msg_read(msg, "u", &value);
+		expect_eq(value, i);
+		msg_free(msg);
+	}
+	fixture_stop(&f);
+}
+
 TEST(many_clients)
 {
 	enum { N = 100 };
