@@ -877,7 +877,7 @@ static int engine_learn_bus(struct abi_engine *engine)
 static int engine_join(struct abi_engine *engine, const char *endpoint)
 {
 	const struct engine_transport_ops *transport = engine->transport->ops;
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 	int r;
 
 	if (strlen(endpoint) >= sizeof(engine->endpoint))
