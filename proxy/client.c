@@ -14,6 +14,9 @@
 #include "proxy/daemon.h"
 #include "proxy/monitor.h"
 
+/* in units of daemon.work: to make it, and to keep it */
+enum { ANSWER_WORK = 4 };
+
 /* which states may follow which */
 static const uint8_t client_next_states[] = {
 	[CLIENT_AUTH] = 1 << CLIENT_HELLO | 1 << CLIENT_CLOSED,
@@ -217,6 +220,7 @@ void client_answer(struct client *client, struct message *message)
 	if (client->state == CLIENT_CLOSED ||
 	    !access_may_hear_driver(client->daemon, client, message))
 		return;
+	client->daemon->work += ANSWER_WORK + message->payload.size / DAEMON_BYTES_PER_WORK;
 	if (outbound_answer(&client->out, message, client_queued(client)) < 0) {
 		client_out_of_memory(client);
 		return;

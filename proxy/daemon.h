@@ -53,6 +53,9 @@ struct daemon_limits {
 	struct driver_limits driver;
 };
 
+/* what makes large messages more work than small ones */
+enum { DAEMON_BYTES_PER_WORK = 1024 };
+
 struct daemon {
 	struct loop loop;
 	struct config *config;
@@ -99,7 +102,7 @@ struct daemon {
 	struct message *hello;	    /* being dispatched: see monitor_await_hello() */
 	struct message *hello_news; /* what monitors get behind its reply */
 	struct loop_source signal_source;
-	uint64_t work;		    /* that was done so far: see client_read_messages() */
+	uint64_t work;		    /* done so far: to deliver a small message is 1 */
 	struct inbound_chunk chunk; /* what sockets are read into */
 	struct reserve reserve;	    /* for what they do not take */
 

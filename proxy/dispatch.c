@@ -24,10 +24,10 @@
 #include "proxy/monitor.h"
 #include "proxy/translate.h"
 
-/* in units of what it takes to deliver a small message */
+/* in units of daemon.work; what is refused is explained rule by rule */
 enum {
-	DRIVER_WORK = 6,
-	BYTES_PER_WORK = 1024,
+	DRIVER_WORK = 4,
+	DENIED_WORK = 16,
 };
 
 static void dispatch_error(struct client *client, const struct message *message,
@@ -52,6 +52,7 @@ static void dispatch_denied(struct client *client, const struct message *message
 	bool may_know = client->caller.flags & DRIVER_CALLER_PRIVILEGED;
 	char text[ACCESS_MAX_TEXT];
 
+	daemon->work += DENIED_WORK;
 	if (log_limit_pass(&daemon->log_denied)) {
 		access_explain(daemon, client, message, true, text);
 		log_notice("%s", text);
@@ -90,7 +91,6 @@ static void dispatch_driver(struct client *client, struct message *message)
 	for (unsigned i = 0; i < answer.n_messages; i++) {
 		if (is_addressed)
 			monitor_feed_driver(daemon, client, answer.messages[i]);
-		daemon->work += answer.messages[i]->payload.size / BYTES_PER_WORK;
 		monitor_end_hello_reply(daemon);
 		client_answer(client, answer.messages[i]);
 	}
@@ -235,7 +235,7 @@ void dispatch_message(struct client *client, struct message *message)
 {
 	const char *destination = message_destination(message);
 
-	client->daemon->work += 1 + message->payload.size / BYTES_PER_WORK;
+	client->daemon->work += 1 + message->payload.size / DAEMON_BYTES_PER_WORK;
 	if (client->state == CLIENT_MONITOR) {
 		client_close(client, "a monitor must not send messages");
 		return;

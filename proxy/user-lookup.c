@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "proxy/base/reap.h"
 
 enum {
 	TIMEOUT_S = 10,
@@ -77,8 +78,7 @@ static void user_lookup_end(struct user_lookup *lookup)
 	close(lookup->source.fd);
 	loop_timer_disarm(&lookup->timer);
 	/* it has closed its end and is gone already, or it is late and has to go */
-	kill(lookup->pid, SIGKILL);
-	waitpid(lookup->pid, NULL, 0);
+	reap(lookup->pid);
 	lookup->pid = 0;
 }
 
@@ -103,8 +103,8 @@ static void user_lookup_ready(struct loop_source *source, uint32_t events)
 	n = read(source->fd, bytes, sizeof(bytes));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	more = n > 0 && lookup->size < MAX_ANSWER ? realloc(lookup->answer, lookup->size + n) :
-						    NULL;
+	more = n > 0 && lookup->size < MAX_ANSWER ? realloc(lookup->answer, lookup->size + n)
+						  : NULL;
 	if (!more) {
 		user_lookup_finish(lookup);
 		return;
@@ -163,8 +163,7 @@ int user_lookup_start(struct user_lookup *lookup,
 	r = loop_add(lookup->loop, &lookup->source, EPOLLIN);
 	if (r < 0) {
 		close(fds[0]);
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
+		reap(pid);
 		lookup->pid = 0;
 		return r;
 	}

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "proxy/base/cleanup.h"
+#include "proxy/base/reap.h"
 
 /* glibc has it under this name from 2.36 on, elsewhere it may be missing */
 #ifndef P_PIDFD
@@ -206,8 +207,7 @@ static int spawn_watch(struct spawn *spawn)
 /* a child that cannot be watched is none */
 static void spawn_abandon(struct spawn *spawn)
 {
-	kill(spawn->pid, SIGKILL);
-	waitpid(spawn->pid, NULL, 0);
+	reap(spawn->pid);
 }
 
 static int spawn_fork(struct spawn *spawn, char *const *argv, char *const *envp,

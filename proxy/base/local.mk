@@ -8,4 +8,5 @@ libbase_a_SOURCES = \
 	%D%/htable.c %D%/htable.h \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \
+	%D%/reap.h \
 	%D%/siphash.c %D%/siphash.h
