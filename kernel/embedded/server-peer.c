@@ -540,6 +540,20 @@ static void peer_ready(struct kdbus_server *server, struct server_source *source
 
 /* life */
 
+/* the ABI tells of supplementary groups as they are */
+static void drop_extra_group(struct creds *creds)
+{
+	uint32_t n = 0;
+
+	if (!creds->is_primary_extra)
+		return;
+	for (uint32_t i = 0; i < creds->n_groups; i++)
+		if (creds->groups[i] != creds->gid)
+			creds->groups[n++] = creds->groups[i];
+	creds->n_groups = n;
+	creds->is_primary_extra = false;
+}
+
 static bool may_open(const struct server_node *node, const struct creds *creds)
 {
 	if (creds->uid == 0)
@@ -614,6 +628,7 @@ int server_peer_accept(struct kdbus_server *server, const struct server_node *no
 	peer->path = node_path(node);
 	if (!peer->path)
 		goto exit_peer;
+	drop_extra_group(&peer->creds);
 	peer->process.pid = peer->creds.pid;
 	peer->process.ops = &peer_process_ops;
 	peer->cred = (struct kdbus_embedded_cred){

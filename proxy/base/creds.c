@@ -75,6 +75,7 @@ static int read_groups(struct creds *creds, int fd)
 	creds->n_groups = size / sizeof(uint32_t);
 	for (uint32_t i = 0; i < creds->n_groups && !has_primary; i++)
 		has_primary = creds->groups[i] == creds->gid;
+	creds->is_primary_extra = !has_primary;
 	if (!has_primary)
 		creds->groups[creds->n_groups++] = creds->gid;
 	creds_sort_groups(creds->groups, creds->n_groups);

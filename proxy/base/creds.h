@@ -18,10 +18,11 @@ struct creds {
 	uint32_t uid;
 	uint32_t gid;
 	pid_t pid;
-	int pidfd;	   /* owned, or -1; creds_get_pidfd() */
-	uint32_t n_groups; /* sorted, duplicates kept, the primary one included */
-	uint32_t *groups;  /* owned */
-	char *seclabel;	   /* owned, NUL-terminated, or NULL */
+	int pidfd;	       /* owned, or -1; creds_get_pidfd() */
+	uint32_t n_groups;     /* sorted, duplicates kept, the primary one included */
+	uint32_t *groups;      /* owned */
+	bool is_primary_extra; /* the primary one is not among the supplementary ones */
+	char *seclabel;	       /* owned, NUL-terminated, or NULL */
 };
 
 #define CREDS_NULL                                                                                 \

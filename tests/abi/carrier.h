@@ -5,6 +5,7 @@
  * close() of kdbus nodes do; which implementation answers is a carrier:
  *
  *	embedded	the core in the test process, a domain for each test
+ *	remote		a server in a process of its own, for each test another
  *	file		whatever is mounted at ABI_ROOT: kdbusfs, or what a preload
  *			library makes of it
  *
@@ -27,6 +28,7 @@ struct abi_cred {
 /* what not every carrier can do */
 #define ABI_CAN_CRED (1u << 0) /* be another user */
 #define ABI_IS_FILE  (1u << 1) /* nodes have modes, handles are descriptors */
+#define ABI_OVERLAPS (1u << 2) /* two threads can use one handle at a time */
 
 /**
  * struct abi_carrier - the system calls
@@ -62,3 +64,4 @@ struct abi_carrier {
 
 extern const struct abi_carrier abi_embedded;
 extern const struct abi_carrier abi_file;
+extern const struct abi_carrier abi_remote;

@@ -52,7 +52,11 @@ void abi_begin(void)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	carrier = name && strcmp(name, "file") == 0 ? &abi_file : &abi_embedded;
+	carrier = &abi_embedded;
+	if (name && strcmp(name, "file") == 0)
+		carrier = &abi_file;
+	else if (name && strcmp(name, "remote") == 0)
+		carrier = &abi_remote;
 	expect_eq(carrier->begin(p1()), 0);
 	snprintf(B.name, sizeof(B.name), "%s", bus_fresh_name());
 	snprintf(B.path, sizeof(B.path), "%s/bus", B.name);

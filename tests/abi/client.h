@@ -6,7 +6,7 @@
  * row of tests/abi/rows that is: row("3.12.cookie-reply").  The row that was named last
  * is the one that a failure is charged to.
  *
- * ABI_CARRIER (embedded, file) chooses the implementation, ABI_PROFILE (P2, P1)
+ * ABI_CARRIER (embedded, remote, file) chooses the implementation, ABI_PROFILE (P2, P1)
  * the revision.
  */
 #pragma once

@@ -5,6 +5,7 @@ libabi_a_SOURCES = \
 	%D%/carrier.h \
 	%D%/carrier-embedded.c \
 	%D%/carrier-file.c \
+	%D%/carrier-remote.c \
 	%D%/client.c \
 	%D%/client.h
 abi_cppflags = -I$(top_srcdir)/kernel/include/uapi $(AM_CPPFLAGS)
