@@ -205,7 +205,7 @@ int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_c
 			return r;
 	}
 	host->caller_cred(caller, &cred);
-	if (!kdbus_sysname_has_uid(args.found[0]->str, __kuid_val(cred.euid)))
+	if (!kdbus_domain_owns_name(domain, cred.euid, args.found[0]->str))
 		return -EINVAL;
 
 	r = kdbus_bus_new(domain, args.found[0]->str, &bus);

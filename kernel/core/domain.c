@@ -7,6 +7,7 @@
  * one of each.
  */
 #include "kernel/core/domain.h"
+#include "kernel/core/item.h"
 #include "kernel/core/queue.h"
 #include "kernel/core/reply.h"
 
@@ -122,6 +123,14 @@ void kdbus_domain_set_limits(struct kdbus_domain *domain, const struct kdbus_lim
 u64 kdbus_domain_next_id(struct kdbus_domain *domain)
 {
 	return atomic64_inc_return(&domain->last_id);
+}
+
+bool kdbus_domain_owns_name(const struct kdbus_domain *domain, kuid_t uid, const char *name)
+{
+	u32 number;
+
+	return domain->host->uid_number(domain, uid, &number) &&
+	       kdbus_sysname_has_uid(name, number);
 }
 
 int kdbus_user_get(struct kdbus_domain *domain, kuid_t uid, struct kdbus_user **user_out)

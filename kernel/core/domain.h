@@ -149,6 +149,8 @@ void kdbus_domain_kill(struct kdbus_domain *domain);
 void kdbus_domain_set_limits(struct kdbus_domain *domain, const struct kdbus_limits *limits);
 /* a number that was never used in this domain */
 u64 kdbus_domain_next_id(struct kdbus_domain *domain);
+/* may @uid make a node called @name: it has to start with the number of @uid (1.4) */
+bool kdbus_domain_owns_name(const struct kdbus_domain *domain, kuid_t uid, const char *name);
 
 /**
  * kdbus_user_get() - the user of a uid

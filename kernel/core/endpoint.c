@@ -166,7 +166,7 @@ int kdbus_cmd_endpoint_make(struct kdbus_endpoint *ep, void *caller, struct kdbu
 		return 0;
 	}
 	bus->domain->host->caller_cred(caller, &cred);
-	if (!kdbus_sysname_has_uid(args.found[0]->str, __kuid_val(cred.euid)))
+	if (!kdbus_domain_owns_name(bus->domain, cred.euid, args.found[0]->str))
 		return -EINVAL;
 
 	r = kdbus_endpoint_new(bus, args.found[0]->str, args.flags, &cred, true, &made);

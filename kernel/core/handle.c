@@ -372,8 +372,9 @@ int kdbus_handle_start(struct kdbus_handle *handle, unsigned int nr, u64 address
 
 	is_setup =
 		command->state == KDBUS_HANDLE_CONTROL || command->state == KDBUS_HANDLE_ENDPOINT;
-	if (is_setup)
-		mutex_lock(&handle->setup_lock);
+	/* whoever holds it may be stuck in memory of his own */
+	if (is_setup && mutex_lock_killable(&handle->setup_lock) < 0)
+		return -EINTR;
 	r = handle_admit(handle, command);
 	if (r < 0)
 		goto exit_unlock;

@@ -25,6 +25,7 @@ struct kdbus_buffer;
 struct kdbus_bus;
 struct kdbus_candidates;
 struct kdbus_conn;
+struct kdbus_domain;
 struct kdbus_message;
 struct kdbus_meta;
 struct kdbus_payload;
@@ -141,6 +142,7 @@ struct kdbus_fake {
  *
  * @uid_make: @uid as the caller means it, or INVALID_UID
  * @gid_make: @gid as the caller means it, or INVALID_GID
+ * @uid_number: the number of @uid in names of nodes of @domain: false if it has none
  *
  * @clock: monotonic and real time in ns
  * @random: unpredictable bytes
@@ -199,6 +201,7 @@ struct kdbus_host_ops {
 
 	kuid_t (*uid_make)(void *caller, u64 uid);
 	kgid_t (*gid_make)(void *caller, u64 gid);
+	bool (*uid_number)(const struct kdbus_domain *domain, kuid_t uid, u32 *number_out);
 
 	void (*clock)(u64 *monotonic_ns_out, u64 *realtime_ns_out);
 	void (*random)(void *dst, size_t size);

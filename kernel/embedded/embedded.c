@@ -77,6 +77,12 @@ static kgid_t host_gid_make(void *caller, u64 gid)
 	return gid < UINT32_MAX ? KGIDT_INIT(gid) : INVALID_GID;
 }
 
+static bool host_uid_number(const struct kdbus_domain *domain, kuid_t uid, u32 *number_out)
+{
+	*number_out = __kuid_val(uid);
+	return true;
+}
+
 static u64 clock_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -221,6 +227,7 @@ static const struct kdbus_host_ops embedded_ops = {
 	.cancel_put = embedded_cancel_put,
 	.uid_make = host_uid_make,
 	.gid_make = host_gid_make,
+	.uid_number = host_uid_number,
 	.clock = host_clock,
 	.random = host_random,
 	.conn_wake = host_conn_wake,

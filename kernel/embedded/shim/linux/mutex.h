@@ -40,6 +40,13 @@ static inline void mutex_lock(struct mutex *lock)
 	shim_lock_write(&lock->dep);
 }
 
+/* nobody is killed alone here */
+static inline int __must_check mutex_lock_killable(struct mutex *lock)
+{
+	mutex_lock(lock);
+	return 0;
+}
+
 static inline void mutex_unlock(struct mutex *lock)
 {
 	shim_unlock_write(&lock->dep);
