@@ -20,7 +20,7 @@
 struct file {
 	int fd;
 	bool is_other;
-	uint32_t uid, gid;
+	struct abi_cred cred;
 };
 
 static const char *root(void)
@@ -35,8 +35,9 @@ static void become(const struct file *file)
 {
 	if (!file->is_other)
 		return;
-	if (syscall(SYS_setresgid, -1, file->gid, -1) < 0 ||
-	    syscall(SYS_setresuid, file->uid, file->uid, 0) < 0)
+	if (syscall(SYS_setgroups, file->cred.n_groups, file->cred.groups) < 0 ||
+	    syscall(SYS_setresgid, -1, file->cred.gid, -1) < 0 ||
+	    syscall(SYS_setresuid, file->cred.uid, file->cred.uid, 0) < 0)
 		abort();
 }
 
@@ -44,7 +45,8 @@ static void become_self(const struct file *file)
 {
 	if (!file->is_other)
 		return;
-	if (syscall(SYS_setresuid, 0, 0, 0) < 0 || syscall(SYS_setresgid, -1, 0, -1) < 0)
+	if (syscall(SYS_setresuid, 0, 0, 0) < 0 || syscall(SYS_setresgid, -1, 0, -1) < 0 ||
+	    syscall(SYS_setgroups, 0, NULL) < 0)
 		abort();
 }
 
@@ -71,8 +73,7 @@ static int file_open(const char *path, const struct abi_cred *cred, void **handl
 		return -ENOMEM;
 	if (cred) {
 		file->is_other = true;
-		file->uid = cred->uid;
-		file->gid = cred->gid;
+		file->cred = *cred;
 	}
 	snprintf(full, sizeof(full), "%s/%s", root(), path);
 	become(file);

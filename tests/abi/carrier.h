@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* who opens a node, and calls later on; NULL is whoever runs the tests, privileged */
+/* who opens a node, and calls later on, so that @groups is to outlive that; NULL is whoever runs the tests, privileged */
 struct abi_cred {
 	uint32_t uid;
 	uint32_t gid;

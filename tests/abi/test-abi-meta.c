@@ -349,15 +349,18 @@ ABI_TEST(update_selftest)
 	}
 }
 
-/* a child in namespaces of its own sends @from a message and gets one from it */
+/* a child in namespaces of its own gets a message from here */
 static void in_other_namespaces(int flags, uint64_t attach,
 				void (*check)(const struct kdbus_msg *msg))
 {
 	struct peer *a = peer_recv_flags(attach);
 	int status;
 	struct kdbus_cmd_recv recv;
+	uint64_t id = 0;
+	int ids[2];
 	pid_t pid;
 
+	expect_eq(pipe2(ids, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0) {
 		struct peer *inside;
@@ -371,11 +374,15 @@ static void in_other_namespaces(int flags, uint64_t attach,
 			_exit(WEXITSTATUS(status));
 		}
 		inside = peer_recv_flags(attach);
-		if (peer_send_to(a, inside->id, 1, 0) < 0)
+		if (write(ids[1], &inside->id, sizeof(id)) < 0 || !peer_wait(inside, 10000))
 			_exit(1);
 		check(peer_get_raw(inside, &recv));
 		_exit(0);
 	}
+	close(ids[1]);
+	if (read(ids[0], &id, sizeof(id)) == sizeof(id))
+		expect_eq(peer_send_to(a, id, 1, 0), 0);
+	close(ids[0]);
 	expect_eq(waitpid(pid, &status, 0), pid);
 	if (WEXITSTATUS(status) == 77)
 		skip("no namespaces");
