@@ -19,6 +19,7 @@ include tests/unit/policy/local.mk
 include tests/policy/local.mk
 include tests/unit/kernel/local.mk
 include tests/abi/local.mk
+include tests/qemu/local.mk
 include tests/stress/local.mk
 include tests/unit/driver/local.mk
 include tests/unit/proxy/local.mk

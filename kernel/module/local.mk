@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# kdbus.ko.  No other target needs the headers of a kernel.
+EXTRA_DIST += \
+	kernel/Kbuild \
+	kernel/build-module \
+	kernel/dkms.conf \
+	%D%/compat.h \
+	%D%/file.c \
+	%D%/fs.c \
+	%D%/host.c \
+	%D%/main.c \
+	%D%/meta.c \
+	%D%/module.h \
+	%D%/payload.c \
+	%D%/pool.c
+
+# for which kernel: the running one, or else the newest that has headers here
+KVER = $$(uname -r | xargs -I{} ls -d /lib/modules/{}/build 2>/dev/null | cut -d/ -f4 | grep . || \
+	ls -d /lib/modules/*/build | sort -V | tail -n 1 | cut -d/ -f4)
+build_module = MAKE='$(MAKE)' $(SHELL) $(abs_top_srcdir)/kernel/build-module
+
+module:
+	+$(AM_V_at)kver=$(KVER); \
+	$(build_module) module-build/$$kver $$kver && \
+	cp module-build/$$kver/kernel/kdbus.ko .
+
+module-install:
+	+$(AM_V_at)kver=$(KVER); \
+	INSTALL_MOD_PATH='$(DESTDIR)' INSTALL_MOD_DIR=updates \
+	$(build_module) module-build/$$kver $$kver modules_install
+
+# the sources for DKMS, to be followed by dkms add kdbus/$(VERSION)
+module_source = $(DESTDIR)/usr/src/kdbus-$(VERSION)
+module-source:
+	$(AM_V_at)mkdir -p '$(module_source)/kernel' && \
+	for part in Kbuild core module include; do \
+		cp -Rp '$(top_srcdir)'/kernel/$$part '$(module_source)/kernel/' || exit 1; \
+	done && \
+	sed 's/@VERSION@/$(VERSION)/' '$(top_srcdir)/kernel/dkms.conf' \
+		>'$(module_source)/dkms.conf'
+
+clean-local: clean-module
+clean-module:
+	rm -rf module-build kdbus.ko
+
+.PHONY: module module-install module-source clean-module
