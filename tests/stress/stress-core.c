@@ -620,13 +620,16 @@ static void *expire(void *data)
 
 /* a direct connection, whose host answers for all of its kind */
 
+/*
+ * @conn: or NULL; gone only when nobody has the registry of @bus any more
+ * @bus: its bus; a hook that is called for another one must not look at @conn
+ */
 static struct {
-	pthread_mutex_t lock; /* guards conn, outside of all locks of the core but for reading it
-				 in a hook, where the registry keeps the connection */
 	_Atomic(struct kdbus_conn *) conn;
+	_Atomic(struct kdbus_bus *) bus;
 	struct embedded_caller caller;
 	atomic_int n_wakes;
-} direct = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} direct;
 
 static void hook_wake(struct kdbus_conn *conn)
 {
@@ -642,9 +645,12 @@ static int hook_may_deliver(void *userdata, struct kdbus_conn *src, struct kdbus
 static void hook_candidates(void *userdata, struct kdbus_bus *bus, const struct kdbus_message *msg,
 			    struct kdbus_candidates *candidates)
 {
-	struct kdbus_conn *conn = direct.conn;
+	struct kdbus_conn *conn;
 
-	if (conn && conn->bus == bus)
+	if (direct.bus != bus)
+		return;
+	conn = direct.conn;
+	if (conn)
 		kdbus_candidates_add(candidates, conn, 1);
 }
 
@@ -660,6 +666,7 @@ static void direct_close(void)
 	/* who is asked for candidates holds the registry */
 	down_write(&bus->registry);
 	direct.conn = NULL;
+	direct.bus = NULL;
 	up_write(&bus->registry);
 	kdbus_conn_free(conn);
 }
@@ -682,8 +689,10 @@ static void direct_open(struct worker *w)
 	pthread_rwlock_rdlock(&slots[CONTROL].lock);
 	bus = kdbus_embedded_bus(slots[CONTROL].handle);
 	if (kdbus_cmd_hello(bus->default_ep, &direct.caller, direct.caller.cred,
-			    KDBUS_CONN_DIRECT | KDBUS_CONN_INDEXED, &hello, &conn) == 0)
+			    KDBUS_CONN_DIRECT | KDBUS_CONN_INDEXED, &hello, &conn) == 0) {
 		direct.conn = conn;
+		direct.bus = bus;
+	}
 	pthread_rwlock_unlock(&slots[CONTROL].lock);
 }
 
