@@ -413,10 +413,14 @@ int driver_run_get_name_owner(struct driver_call *call)
 	return driver_reply_string(call, unique_name);
 }
 
+/* in another process a name may change hands between two questions */
+enum { QUEUE_RETRIES = 8 };
+
 struct queue {
 	struct name_list list;
 	const char *name;
-	uint64_t owner;
+	uint64_t owner; /* that is there already, or 0 */
+	unsigned n;
 };
 
 static int put_queued(void *userdata, const struct list_entry *entry)
@@ -425,43 +429,71 @@ static int put_queued(void *userdata, const struct list_entry *entry)
 
 	if (!entry->name || strcmp(entry->name, queue->name) != 0 || entry->id == queue->owner)
 		return 0;
+	queue->n++;
 	return put_entry(&queue->list, &(struct list_entry){.id = entry->id});
+}
+
+/* all who are in the queue of a well-known name, @owner first; 1: it has changed hands since that
+ * was looked up */
+static int put_queue(struct driver_call *call, struct wire_writer *writer, const char *name,
+		     uint64_t owner)
+{
+	struct queue queue = {.list = {.call = call, .writer = writer}, .name = name};
+	char unique_name[UNIQUE_NAME_SIZE];
+	int r;
+
+	r = list(call, KDBUS_LIST_NAMES | KDBUS_LIST_QUEUED, name, put_queued, &queue);
+	if (r != -EINVAL)
+		return r ?: !queue.n;
+	/* a bus as it was published does not tell the order */
+	unique_name_format(owner, call->driver->id_offset, unique_name);
+	wire_put_string(writer, unique_name);
+	queue.owner = owner;
+	return list(call, KDBUS_LIST_QUEUED, NULL, put_queued, &queue);
+}
+
+static int try_list_queued_owners(struct driver_call *call, const char *name,
+				  const struct driver_record *record)
+{
+	char unique_name[UNIQUE_NAME_SIZE];
+	struct wire_writer writer;
+	size_t mark;
+	int r = 0;
+
+	driver_reply_init(call, &writer);
+	mark = wire_put_array(&writer, 4);
+	if (record->is_driver) {
+		wire_put_string(&writer, DRIVER_NAME);
+	} else if (name[0] == ':') {
+		unique_name_format(record->id, call->driver->id_offset, unique_name);
+		wire_put_string(&writer, unique_name);
+	} else {
+		r = put_queue(call, &writer, name, record->id);
+	}
+	if (r) {
+		wire_writer_deinit(&writer);
+		return r;
+	}
+	wire_end_array(&writer, mark, 4);
+	return driver_reply_finish(call, &writer);
 }
 
 int driver_run_list_queued_owners(struct driver_call *call)
 {
 	__cleanup(driver_record_release) struct driver_record record = {0};
+	const __typeof__(call->args) args = call->args;
 	const char *name;
-	char unique_name[UNIQUE_NAME_SIZE];
-	struct wire_writer writer;
-	struct queue queue = {.list = {.call = call, .writer = &writer}};
-	size_t mark;
-	int r;
+	int r = 1;
 
-	r = driver_look_up_argument(call, 0, "owners", &name, &record);
-	if (r)
-		return driver_done(r);
-
-	driver_reply_init(call, &writer);
-	mark = wire_put_array(&writer, 4);
-	if (record.is_driver) {
-		wire_put_string(&writer, DRIVER_NAME);
-	} else {
-		unique_name_format(record.id, call->driver->id_offset, unique_name);
-		wire_put_string(&writer, unique_name);
+	for (int i = 0; r > 0 && i < QUEUE_RETRIES; i++) {
+		driver_record_release(&record);
+		call->args = args;
+		r = driver_look_up_argument(call, 0, "owners", &name, &record);
+		if (r)
+			return driver_done(r);
+		r = try_list_queued_owners(call, name, &record);
 	}
-	if (!record.is_driver && name[0] != ':') {
-		queue.name = name;
-		queue.owner = record.id;
-		r = list(call, KDBUS_LIST_QUEUED, name, put_queued, &queue);
-		/* a bus as it was published does not tell the order */
-		if (r == -EINVAL)
-			r = list(call, KDBUS_LIST_QUEUED, NULL, put_queued, &queue);
-		if (r) {
-			wire_writer_deinit(&writer);
-			return r;
-		}
-	}
-	wire_end_array(&writer, mark, 4);
-	return driver_reply_finish(call, &writer);
+	if (r > 0)
+		return driver_fail(call, DRIVER_ERROR_FAILED, "The owners of '%s' do not stay", name);
+	return r;
 }

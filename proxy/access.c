@@ -139,8 +139,8 @@ int access_reload(struct daemon *daemon, const struct config *config)
 	r = access_load(&next, config, &daemon->learned_users);
 	if (!r)
 		r = access_prepare(&next, &daemon->clients);
-	/* behind it nothing can fail */
-	if (!r)
+	/* behind it nothing can fail; on a bus that was joined its owner does it */
+	if (!r && !daemon->is_joined)
 		r = holders_load(daemon->holders, next.policy, daemon->owner_uid,
 				 &daemon->activation.held);
 	list_for_each_entry(client, &daemon->clients, link) {

@@ -215,13 +215,19 @@ static uint64_t client_queued(struct client *client)
 	return client->caller.conn ? engine_conn_position(client->caller.conn) : 0;
 }
 
+/* the same, of the moment when what is answered took effect */
+static uint64_t client_answered(struct client *client)
+{
+	return client->caller.conn ? engine_conn_answer_position(client->caller.conn) : 0;
+}
+
 void client_answer(struct client *client, struct message *message)
 {
 	if (client->state == CLIENT_CLOSED ||
 	    !access_may_hear_driver(client->daemon, client, message))
 		return;
 	client->daemon->work += ANSWER_WORK + message->payload.size / DAEMON_BYTES_PER_WORK;
-	if (outbound_answer(&client->out, message, client_queued(client)) < 0) {
+	if (outbound_answer(&client->out, message, client_answered(client)) < 0) {
 		client_out_of_memory(client);
 		return;
 	}

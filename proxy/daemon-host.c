@@ -5,6 +5,7 @@
 #include "proxy/daemon-host.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
@@ -293,6 +294,14 @@ static void host_undelivered(void *userdata, struct engine_conn *src, struct eng
 	access_end_message(&daemon->access);
 }
 
+static void host_published(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	/* the engine must not be asked just now */
+	daemon->has_news = true;
+}
+
 static void host_deadline(void *userdata, uint64_t deadline_ns)
 {
 	struct daemon *daemon = userdata;
@@ -315,6 +324,7 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon)
 		.broadcast_candidates = host_broadcast_candidates,
 		.accepts = host_accepts,
 		.lost = host_lost,
+		.published = host_published,
 		.deadline = host_deadline,
 		.may_wait = host_may_wait,
 		.may_await = host_may_await,
@@ -456,6 +466,23 @@ const struct driver_ops daemon_driver_ops = {
 	.environment_changed = ops_environment_changed,
 	.start_service = ops_start_service,
 	.activatable = ops_activatable,
+	.stats = ops_stats,
+	.connection_stats = ops_connection_stats,
+	.connections = ops_connections,
+};
+
+static int ops_reload_joined(void *userdata, char **text_out)
+{
+	*text_out = strdup("The configuration is read by the owner of the bus alone");
+	return 1;
+}
+
+/* starting services is the owner's business as well */
+const struct driver_ops daemon_joined_ops = {
+	.hello = ops_hello,
+	.may_own = ops_may_own,
+	.pidfd = ops_pidfd,
+	.reload = ops_reload_joined,
 	.stats = ops_stats,
 	.connection_stats = ops_connection_stats,
 	.connections = ops_connections,

@@ -9,6 +9,8 @@
 struct daemon;
 
 extern const struct driver_ops daemon_driver_ops;
+/* the same on a bus that another process owns */
+extern const struct driver_ops daemon_joined_ops;
 
 /* the operations for the engine of @daemon */
 void daemon_host_init(struct engine_host *host, struct daemon *daemon);

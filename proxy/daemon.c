@@ -16,6 +16,7 @@
 #include "proxy/listener.h"
 #include "proxy/monitor.h"
 #include "proxy/parties.h"
+#include "proxy/per-client.h"
 
 enum {
 	CHUNK_SIZE = 256 * 1024,
@@ -217,11 +218,16 @@ static int daemon_init_engine(struct daemon *daemon, const struct daemon_options
 		.host = &daemon->host,
 		.serve_dir = options->engine_dir,
 	};
-	int r;
+	int r = 0;
 
-	daemon_get_engine_limits(daemon->config, &engine_options.limits);
 	daemon_host_init(&daemon->host, daemon);
-	r = engine_open(options->engine ?: "embedded", &engine_options, &daemon->engine);
+	daemon_get_engine_limits(daemon->config, &engine_options.limits);
+	if (daemon->is_joined) {
+		engine_set_host(daemon->engine, &daemon->host);
+		r = engine_set_limits(daemon->engine, &engine_options.limits);
+	} else {
+		r = engine_open(options->engine ?: "embedded", &engine_options, &daemon->engine);
+	}
 	if (r < 0)
 		return r;
 	daemon->id_offset = engine_id_offset(daemon->engine);
@@ -278,8 +284,12 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	int r;
 
 	daemon = calloc(1, sizeof(*daemon));
-	if (!daemon)
+	if (!daemon) {
+		engine_close(options->joined);
 		return -ENOMEM;
+	}
+	daemon->engine = options->joined;
+	daemon->is_joined = options->joined;
 	INIT_LIST_HEAD(&daemon->listeners);
 	INIT_LIST_HEAD(&daemon->clients);
 	INIT_LIST_HEAD(&daemon->ready);
@@ -325,13 +335,13 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 		r = match_registry_new(MATCH_REGISTRY_MONITORS, &daemon->monitor_matches);
 	if (!r)
 		r = daemon_init_engine(daemon, options);
-	if (!r)
+	if (!r && !daemon->is_joined)
 		r = daemon_init_holders(daemon);
 	if (!r) {
 		driver_options.engine = daemon->engine;
 		driver_options.guid = daemon->guid;
 		driver_options.matches = daemon->matches;
-		driver_options.ops = &daemon_driver_ops;
+		driver_options.ops = daemon->is_joined ? &daemon_joined_ops : &daemon_driver_ops;
 		driver_options.userdata = daemon;
 		driver_options.limits = daemon->limits.driver;
 		if (options->systemd_activation)
@@ -344,6 +354,9 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 		daemon->config = NULL;
 		return r;
 	}
+	daemon->is_served = options->engine_dir;
+	if (daemon->is_served)
+		per_client_publish(daemon);
 	*daemon_out = steal(daemon);
 	return 0;
 }
@@ -409,6 +422,10 @@ static bool daemon_turn(void *userdata)
 	struct client *client;
 
 	activation_turn(&daemon->activation);
+	if (daemon->has_news) {
+		daemon->has_news = false;
+		per_client_reload(daemon);
+	}
 	/* what becomes ready while these are flushed has its turn next time */
 	list_splice_tail_init(&daemon->ready, &daemon->flushing);
 	while ((client = list_first_entry_or_null(&daemon->flushing, struct client, ready_link))) {
@@ -416,11 +433,15 @@ static bool daemon_turn(void *userdata)
 		client_flush(client);
 	}
 	daemon_free_dead(daemon);
+	if (daemon->is_joined && list_empty(&daemon->clients))
+		loop_stop(&daemon->loop);
 	return !list_empty(&daemon->ready);
 }
 
 int daemon_run(struct daemon *daemon)
 {
-	learned_users_ask(daemon);
+	/* what asks is a process of its own, which is for the owner to have */
+	if (!daemon->is_joined)
+		learned_users_ask(daemon);
 	return loop_run(&daemon->loop, daemon_turn, daemon);
 }

@@ -60,6 +60,9 @@ struct daemon {
 	struct loop loop;
 	struct config *config;
 	unsigned mechanisms; /* AUTH_*; as they were at start, whatever a reload says */
+	bool is_joined; /* the bus is another process': there is one client (per-client.h) */
+	bool has_news;	/* its owner has published something */
+	bool is_served; /* the bus is ours, and others may join it */
 	uint32_t owner_uid;
 	char guid[33]; /* of the bus */
 	uint64_t id_offset;
@@ -115,11 +118,13 @@ struct daemon {
  * struct daemon_options - what the command line adds to the configuration
  * @engine: address of the engine
  * @engine_dir: where to serve it to other processes, or NULL
+ * @joined: instead of making a bus: one that another process owns; taken, also on failure
  * @systemd_activation: systemd starts services
  */
 struct daemon_options {
 	const char *engine;
 	const char *engine_dir;
+	struct engine *joined;
 	bool systemd_activation;
 };
 
@@ -137,7 +142,7 @@ DEFINE_CLEANUP(struct daemon *, daemon_free);
 /* starts to accept on sockets that listen already; @listeners is empty afterwards */
 int daemon_listen(struct daemon *daemon, struct list_head *listeners);
 
-/* serves until SIGTERM; 0 or a negative errno */
+/* serves until SIGTERM, or until the only client of a joined bus has left; 0 or a negative errno */
 int daemon_run(struct daemon *daemon);
 
 /**

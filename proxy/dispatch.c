@@ -61,6 +61,15 @@ static void dispatch_denied(struct client *client, const struct message *message
 	dispatch_error(client, message, DRIVER_ERROR_ACCESS_DENIED, text);
 }
 
+/* who sees all messages has to be where all of them are seen */
+static bool dispatch_is_monitoring(const struct message *message)
+{
+	const char *interface = message_interface(message), *member = message_member(message);
+
+	return message->header.type == WIRE_CALL && member && !strcmp(member, "BecomeMonitor") &&
+	       (!interface || !strcmp(interface, DRIVER_NAME ".Monitoring"));
+}
+
 static void dispatch_driver(struct client *client, struct message *message)
 {
 	struct daemon *daemon = client->daemon;
@@ -77,6 +86,11 @@ static void dispatch_driver(struct client *client, struct message *message)
 	if (is_addressed && access_may_call_driver(daemon, client, message) < 0) {
 		monitor_end_hello(daemon);
 		dispatch_denied(client, message);
+		return;
+	}
+	if (daemon->is_joined && dispatch_is_monitoring(message)) {
+		dispatch_error(client, message, DRIVER_ERROR_NOT_SUPPORTED,
+			       "Monitors connect to the owner of the bus");
 		return;
 	}
 	r = driver_dispatch(daemon->driver, &client->caller, message, &answer);
@@ -231,11 +245,10 @@ static void dispatch_to_peers(struct client *client, struct message *message)
 		dispatch_refused(client, message, r);
 }
 
-void dispatch_message(struct client *client, struct message *message)
+static void dispatch(struct client *client, struct message *message)
 {
 	const char *destination = message_destination(message);
 
-	client->daemon->work += 1 + message->payload.size / DAEMON_BYTES_PER_WORK;
 	if (client->state == CLIENT_MONITOR) {
 		client_close(client, "a monitor must not send messages");
 		return;
@@ -261,4 +274,15 @@ void dispatch_message(struct client *client, struct message *message)
 	}
 	monitor_feed(client->daemon, message);
 	dispatch_unknown(client, message);
+}
+
+void dispatch_message(struct client *client, struct message *message)
+{
+	client->daemon->work += 1 + message->payload.size / DAEMON_BYTES_PER_WORK;
+	if (client->caller.conn)
+		engine_conn_begin(client->caller.conn);
+	dispatch(client, message);
+	/* answers that come later are not about the last command */
+	if (client->caller.conn)
+		engine_conn_begin(client->caller.conn);
 }

@@ -54,6 +54,7 @@ libproxy_a_SOURCES = \
 	%D%/options.c %D%/options.h \
 	%D%/outbound.c %D%/outbound.h \
 	%D%/parties.c %D%/parties.h \
+	%D%/per-client.c %D%/per-client.h \
 	%D%/process.c %D%/process.h \
 	%D%/reload.c \
 	%D%/reserve.c %D%/reserve.h \

@@ -17,6 +17,7 @@
 #include "proxy/daemon.h"
 #include "proxy/listener.h"
 #include "proxy/options.h"
+#include "proxy/per-client.h"
 #include "proxy/process.h"
 
 static int run_version(void)
@@ -241,12 +242,38 @@ static int run_bus(const struct options *options)
 	return r;
 }
 
+static int run_client(const struct options *options)
+{
+	struct options log_options = *options;
+	struct per_client_options client_options = {
+		.engine = options->bus,
+		.is_system = options->file == OPTIONS_FILE_SYSTEM,
+	};
+	bool is_stderr_lost;
+	int fd, r;
+
+	r = process_prepare();
+	if (r < 0)
+		return r;
+	r = per_client_take_socket(&fd, &is_stderr_lost);
+	if (!r && is_stderr_lost)
+		log_options.syslog = OPTIONS_SYSLOG_ONLY;
+	init_log(&log_options, NULL);
+	if (r < 0) {
+		log_error("Neither systemd nor the standard input gave a connected socket");
+		return r;
+	}
+	return per_client_run(&client_options, fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 
 	switch (options_parse(argc, argv, &options)) {
 	case OPTIONS_RUN:
+		if (options.per_client)
+			return run_client(&options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 		return run_bus(&options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	case OPTIONS_VERSION:
 		return run_version();

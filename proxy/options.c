@@ -69,6 +69,7 @@ static const struct option option_table[] = {
 	{"--systemd-activation", NULL, OPTION_BOOL, .offset = AT(systemd_activation)},
 	{"--bus", "ADDRESS", OPTION_TEXT, .offset = AT(bus)},
 	{"--engine-socket", "DIRECTORY", OPTION_TEXT_OR_NONE, .offset = AT(engine_socket)},
+	{"--per-client", NULL, OPTION_BOOL, .offset = AT(per_client)},
 	{"--strict", NULL, OPTION_BOOL, .offset = AT(strict)},
 };
 
@@ -231,7 +232,11 @@ enum options_outcome options_parse(int argc, char *const *argv, struct options *
 		if (outcome != OPTIONS_RUN)
 			return outcome;
 	}
-	if (options_out->file == OPTIONS_FILE_NONE) {
+	if (options_out->per_client && options_out->file == OPTIONS_FILE_NAMED) {
+		refuse(&parser, "--per-client: the owner of the bus reads the configuration");
+		return OPTIONS_USAGE;
+	}
+	if (options_out->file == OPTIONS_FILE_NONE && !(options_out->per_client && options_out->bus)) {
 		refuse(&parser, "No configuration file specified.");
 		return OPTIONS_USAGE;
 	}

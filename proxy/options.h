@@ -2,7 +2,7 @@
 /* Command line
  *
  * dbus-daemon's, so that bus-proxyd can be started wherever dbus-daemon is, and
- * three options of our own.  Nothing here exits, prints, or looks at the world,
+ * four options of our own.  Nothing here exits, prints, or looks at the world,
  * apart from options_config_file() and options_engine_dir().
  */
 #pragma once
@@ -53,6 +53,7 @@ enum options_syslog {
  * @syslog: --syslog, --syslog-only, --nosyslog
  * @no_pidfile: --nopidfile
  * @systemd_activation: --systemd-activation
+ * @per_client: --per-client; then @file says which bus, unless @bus does
  * @strict: --strict
  * @error: ERROR and USAGE: a line without a newline, or ""
  *
@@ -70,6 +71,7 @@ struct options {
 	enum options_syslog syslog;
 	bool no_pidfile;
 	bool systemd_activation;
+	bool per_client;
 	bool strict;
 	char error[256];
 };

@@ -11,6 +11,7 @@
 #include "proxy/admission.h"
 #include "proxy/config-log.h"
 #include "proxy/daemon.h"
+#include "proxy/per-client.h"
 
 /* the first error, for whoever asked for the reload */
 static char *reload_text(const struct config_messages *messages)
@@ -66,6 +67,8 @@ int daemon_reload(struct daemon *daemon, char **text_out)
 		engine_set_limits(daemon->engine, &limits);
 		config_free(daemon->config);
 		daemon->config = config;
+		if (daemon->is_served)
+			per_client_publish(daemon);
 		learned_users_ask(daemon);
 		admission_update(daemon);
 		log_info("Configuration was reloaded");

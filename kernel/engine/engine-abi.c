@@ -7,7 +7,8 @@
  *
  * Positions.  The bus' queue of a connection is emptied into a queue of our own
  * whenever the position is asked for; then everything that the bus had queued by
- * that time is numbered.  What comes out of the bus counts only if the host
+ * that time is numbered.  A bus in another process says with each command how much it
+ * had queued when that took effect, and it is emptied so far.  What comes out of the bus counts only if the host
  * accepts it: matches are coarse, so the bus also delivers what nobody wants.
  *
  * Matches.  Every connection has permanent ones: for signals that are addressed
@@ -64,6 +65,9 @@
  * @pool: address of its pool
  * @pool_size: bytes of that
  * @last_position: position of what was numbered last
+ * @n_taken: messages that were taken out of the bus' queue, accepted or not
+ * @has_commanded: a command has been run since abi_begin()
+ * @n_commanded: messages that had been queued when it took effect
  * @queue: list of struct abi_queued: numbered, not received yet
  * @error: negative errno that ended the queue: what engine_recv() says behind it
  * @subscribed: ENGINE_SUBSCRIBE_* with match entries
@@ -78,6 +82,9 @@ struct abi_conn {
 	const unsigned char *pool;
 	uint64_t pool_size;
 	uint64_t last_position;
+	uint64_t n_taken;
+	bool has_commanded;
+	uint64_t n_commanded;
 	struct list_head queue;
 	int error;
 	unsigned subscribed;
@@ -107,7 +114,16 @@ static const struct engine_transport_ops *conn_transport(const struct abi_conn *
 
 static int conn_command(struct abi_conn *conn, unsigned long nr, void *cmd)
 {
-	return conn_transport(conn)->command(conn->handle, nr, cmd);
+	const struct engine_transport_ops *transport = conn_transport(conn);
+	int r;
+
+	r = transport->command(conn->handle, nr, cmd);
+	/* these two are not what anybody waits for an answer to */
+	if (transport->position && nr != KDBUS_CMD_RECV && nr != KDBUS_CMD_FREE) {
+		conn->has_commanded = true;
+		conn->n_commanded = transport->position(conn->handle);
+	}
+	return r;
 }
 
 static void conn_free_slice(struct abi_conn *conn, uint64_t offset)
@@ -597,6 +613,7 @@ static int conn_take(struct abi_conn *conn, struct engine_received *received_out
 		engine_lost(&conn->base, 0, cmd.dropped_msgs);
 	if (r < 0)
 		return r;
+	conn->n_taken++;
 	if (cmd.msg.offset > conn->pool_size || cmd.msg.msg_size > conn->pool_size - cmd.msg.offset)
 		return -EBADMSG;
 	parsed = engine_message_parse(conn->pool + cmd.msg.offset, cmd.msg.msg_size, received_out);
@@ -605,11 +622,13 @@ static int conn_take(struct abi_conn *conn, struct engine_received *received_out
 }
 
 /* the next message that counts, numbered; what is no message is passed over */
-static int conn_pull(struct abi_conn *conn, struct engine_received *received_out)
+static int conn_pull(struct abi_conn *conn, uint64_t n_max, struct engine_received *received_out)
 {
 	int r;
 
 	for (;;) {
+		if (conn->n_taken >= n_max)
+			return -EAGAIN;
 		r = conn_take(conn, received_out);
 		if (r == -EBADMSG)
 			continue;
@@ -624,15 +643,15 @@ static int conn_pull(struct abi_conn *conn, struct engine_received *received_out
 	return 0;
 }
 
-static uint64_t abi_position(struct engine_conn *base)
+/* empties the bus' queue as far as its first @n_max messages of all time go */
+static uint64_t conn_drain(struct abi_conn *conn, uint64_t n_max)
 {
-	struct abi_conn *conn = abi_conn(base);
 	struct abi_queued *queued;
 	int r;
 
 	while (!conn->error) {
 		queued = malloc(sizeof(*queued));
-		r = queued ? conn_pull(conn, &queued->received) : -ENOMEM;
+		r = queued ? conn_pull(conn, n_max, &queued->received) : -ENOMEM;
 		if (r < 0) {
 			free(queued);
 			if (r == -EAGAIN)
@@ -644,9 +663,27 @@ static uint64_t abi_position(struct engine_conn *base)
 	}
 	if ((conn->error || !list_empty(&conn->queue)) && !conn->is_woken) {
 		conn->is_woken = true;
-		engine_wake(base);
+		engine_wake(&conn->base);
 	}
 	return conn->last_position;
+}
+
+static uint64_t abi_position(struct engine_conn *base)
+{
+	return conn_drain(abi_conn(base), UINT64_MAX);
+}
+
+static void abi_begin(struct engine_conn *base)
+{
+	abi_conn(base)->has_commanded = false;
+}
+
+/* what came since is for later: the answer knows nothing of it */
+static uint64_t abi_answer_position(struct engine_conn *base)
+{
+	struct abi_conn *conn = abi_conn(base);
+
+	return conn_drain(conn, conn->has_commanded ? conn->n_commanded : UINT64_MAX);
 }
 
 static int abi_recv(struct engine_conn *base, struct engine_received *received_out)
@@ -663,7 +700,7 @@ static int abi_recv(struct engine_conn *base, struct engine_received *received_o
 		free(queued);
 		return 0;
 	}
-	r = conn->error ?: conn_pull(conn, &received);
+	r = conn->error ?: conn_pull(conn, UINT64_MAX, &received);
 	if (r < 0) {
 		conn->is_woken = false;
 		return r;
@@ -729,6 +766,11 @@ static int abi_set_limits(struct engine *base, const struct engine_limits *limit
 	struct abi_engine *engine = abi_engine(base);
 	int r;
 
+	/* of a bus of somebody else's our share is the size of our pools */
+	if (engine->is_joined) {
+		engine_set_pool_size(engine, limits);
+		return 0;
+	}
 	if (!engine->transport->ops->set_limits)
 		return -EOPNOTSUPP;
 	r = engine->transport->ops->set_limits(engine->transport, limits);
@@ -788,6 +830,8 @@ static const struct engine_carrier abi_carrier = {
 	.slice_free = abi_slice_free,
 	.send = abi_send,
 	.position = abi_position,
+	.begin = abi_begin,
+	.answer_position = abi_answer_position,
 	.recv = abi_recv,
 	.received_release = engine_message_release,
 };

@@ -33,6 +33,7 @@
  * @activator_close: of @activator.holder
  * @activator_is_holder, @activator_n_waiting, @activator_drop: as in engine.h; the latter
  *	writes every member but @ops
+ * @begin, @answer_position: NULL: engine_conn_answer_position() is engine_conn_position()
  * @recv: on success writes every member but @ops, which engine.c does
  * @received_release: drops what @received_out.carrier and the payload refer to
  */
@@ -73,6 +74,8 @@ struct engine_carrier {
 
 	int (*send)(struct engine_conn *conn, const struct engine_send *send);
 	uint64_t (*position)(struct engine_conn *conn);
+	void (*begin)(struct engine_conn *conn);
+	uint64_t (*answer_position)(struct engine_conn *conn);
 	/* optional */
 	void (*get_queue)(const struct engine_conn *conn, struct engine_queue *queue_out);
 	int (*recv)(struct engine_conn *conn, struct engine_received *received_out);

@@ -112,6 +112,11 @@ static int remote_map(struct engine_handle *base, size_t size, const void **addr
 	return 0;
 }
 
+static uint64_t remote_position(struct engine_handle *handle)
+{
+	return remote_handle(handle)->client.position;
+}
+
 static int remote_published(struct engine_handle *handle, int *fd_out)
 {
 	return remote_client_published(&remote_handle(handle)->client, fd_out, NULL);
@@ -128,6 +133,7 @@ static const struct engine_transport_ops remote_transport_ops = {
 	.close = remote_close,
 	.command = remote_command,
 	.map_pool = remote_map,
+	.position = remote_position,
 	.published = remote_published,
 	.poll_fd = remote_poll_fd,
 };

@@ -31,6 +31,8 @@ struct engine_transport;
  *	0 or a negative errno
  * @map_pool: where the pool of a connected handle, of @size bytes, can be read until
  *	the handle is closed
+ * @position: how far the queue of the handle's connection had got when its last command
+ *	took effect: the number of what had ever been queued; NULL: it does not say
  * @published: the file that the owner of the bus of @handle has published, as
  *	a descriptor to be closed; @poll_fd tells of the next; NULL: there
  *	is none ever
@@ -48,6 +50,7 @@ struct engine_transport_ops {
 	void (*close)(struct engine_handle *handle);
 	int (*command)(struct engine_handle *handle, unsigned long nr, void *cmd);
 	int (*map_pool)(struct engine_handle *handle, size_t size, const void **address_out);
+	uint64_t (*position)(struct engine_handle *handle);
 	int (*published)(struct engine_handle *handle, int *fd_out);
 	int (*poll_fd)(struct engine_handle *handle);
 };

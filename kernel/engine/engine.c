@@ -66,6 +66,12 @@ int engine_open(const char *address, const struct engine_options *options,
 	return -EPROTONOSUPPORT;
 }
 
+void engine_set_host(struct engine *engine, const struct engine_host *host)
+{
+	assert(!engine->n_conns);
+	engine->host = *host;
+}
+
 struct engine *engine_close(struct engine *engine)
 {
 	if (!engine)
@@ -241,6 +247,19 @@ bool engine_conn_get_queue(const struct engine_conn *conn, struct engine_queue *
 uint64_t engine_conn_position(struct engine_conn *conn)
 {
 	return conn->engine->carrier->position(conn);
+}
+
+void engine_conn_begin(struct engine_conn *conn)
+{
+	if (conn->engine->carrier->begin)
+		conn->engine->carrier->begin(conn);
+}
+
+uint64_t engine_conn_answer_position(struct engine_conn *conn)
+{
+	if (conn->engine->carrier->answer_position)
+		return conn->engine->carrier->answer_position(conn);
+	return engine_conn_position(conn);
 }
 
 int engine_recv(struct engine_conn *conn, struct engine_received *received_out)

@@ -23,9 +23,9 @@
  * Positions.  Each connection has one queue.  What is queued to it gets
  * consecutive positions, starting at 1; engine_conn_position() says how far the
  * queue has got, and what engine_recv() returns tells its position.  A caller
- * that runs a command, asks for the position, and emits its own answer once
- * everything up to that position has been received keeps the order that D-Bus
- * promises to its clients.
+ * that runs a command, asks for the position (engine_conn_answer_position()), and
+ * emits its own answer once everything up to that position has been received keeps
+ * the order that D-Bus promises to its clients.
  *
  * One thread.  Callbacks may be called from within any function here and must not
  * call back into the engine, except where they say so.
@@ -342,6 +342,8 @@ int engine_open(const char *address, const struct engine_options *options,
 		struct engine **engine_out);
 /* all connections must be closed before, all entries of the policy and all activators; NULL is
  * fine */
+/* another one to ask from now on, in place of engine_options.host; no connection is open */
+void engine_set_host(struct engine *engine, const struct engine_host *host);
 struct engine *engine_close(struct engine *engine);
 /* new limits for the domain, for what happens from now on */
 int engine_set_limits(struct engine *engine, const struct engine_limits *limits);
@@ -582,6 +584,16 @@ int engine_send(struct engine_conn *conn, const struct engine_send *send);
 
 /* position of what was queued last; everything queued by now has this or a lower one */
 uint64_t engine_conn_position(struct engine_conn *conn);
+
+/**
+ * engine_conn_begin() - something is about to be answered, or has been
+ *
+ * engine_conn_answer_position() is then the position of what had been queued when the last
+ * command that @conn has run since took effect; without one, engine_conn_position().
+ * Where the bus is in another process it queues on while we ask.
+ */
+void engine_conn_begin(struct engine_conn *conn);
+uint64_t engine_conn_answer_position(struct engine_conn *conn);
 
 /**
  * struct engine_queue - what has been queued to a connection and not been received

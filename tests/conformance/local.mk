@@ -31,6 +31,7 @@ conformance_programs = \
 	%D%/test-order-start \
 	%D%/test-policy \
 	%D%/test-policy-users \
+	%D%/test-per-client \
 	%D%/test-pressure \
 	%D%/test-process \
 	%D%/test-replies \
@@ -70,6 +71,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_order_LDADD = $(conformance_ldadd)
 %C%_test_order_speed_LDADD = $(conformance_ldadd)
 %C%_test_order_start_LDADD = $(conformance_ldadd)
+%C%_test_per_client_LDADD = $(conformance_ldadd)
 %C%_test_policy_LDADD = $(conformance_ldadd)
 %C%_test_policy_users_LDADD = $(conformance_ldadd)
 %C%_test_pressure_LDADD = $(conformance_ldadd)
@@ -77,7 +79,10 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_replies_LDADD = $(conformance_ldadd)
 %C%_test_routing_LDADD = $(conformance_ldadd)
 
-check_PROGRAMS += %D%/serve-domain
+dist_check_SCRIPTS += %D%/test-per-client-socket
+TESTS += %D%/test-per-client-socket
+
+check_PROGRAMS += %D%/per-client-bus %D%/serve-domain
 %C%_serve_domain_LDADD = libkdbus.a libbase.a
 
 if HAVE_LIBDBUS

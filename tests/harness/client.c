@@ -102,9 +102,8 @@ struct conn *conn_open(const char *address)
 	return conn_take_fd(fd);
 }
 
-struct conn *conn_auth(const char *address, bool with_fds)
+void conn_login(struct conn *conn, bool with_fds)
 {
-	struct conn *conn = conn_open(address);
 	char uid[16], text[64], *p = text;
 
 	p += sprintf(p, "AUTH EXTERNAL ");
@@ -120,6 +119,13 @@ struct conn *conn_auth(const char *address, bool with_fds)
 		expect_line(conn, "AGREE_UNIX_FD");
 	}
 	conn_text(conn, "BEGIN\r\n");
+}
+
+struct conn *conn_auth(const char *address, bool with_fds)
+{
+	struct conn *conn = conn_open(address);
+
+	conn_login(conn, with_fds);
 	return conn;
 }
 

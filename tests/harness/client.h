@@ -39,6 +39,8 @@ char *address_value(const char *address, const char *key);
 struct conn *conn_open(const char *address);
 /* around a socket that is already connected; takes it */
 struct conn *conn_take_fd(int fd);
+/* authenticates one that is connected */
+void conn_login(struct conn *conn, bool with_fds);
 /* connected and authenticated; with_fds: descriptors negotiated */
 struct conn *conn_auth(const char *address, bool with_fds);
 /* connected, authenticated, descriptors negotiated, registered */

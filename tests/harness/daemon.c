@@ -34,7 +34,7 @@ const char *subject_name(void)
 	if (!name || !*name)
 		return "embedded";
 	if (strcmp(name, "embedded") && strcmp(name, "pool") && strcmp(name, "remote") &&
-	    strcmp(name, "reference"))
+	    strcmp(name, "per-client") && strcmp(name, "reference"))
 		fail("BP_SUBJECT=%s: no such subject", name);
 	return name;
 }
@@ -55,7 +55,7 @@ bool subject_is_sanitized(void)
 
 size_t subject_command(const char **argv)
 {
-	static char path[4096], serve_domain[4096];
+	static char path[4096], wrapper[4096];
 	const char *builddir = getenv("top_builddir") ?: ".";
 
 	if (subject_is_reference()) {
@@ -63,10 +63,10 @@ size_t subject_command(const char **argv)
 		return 1;
 	}
 	snprintf(path, sizeof(path), "%s/bus-proxyd", builddir);
-	if (!strcmp(subject_name(), "remote")) {
-		snprintf(serve_domain, sizeof(serve_domain), "%s/tests/conformance/serve-domain",
-			 builddir);
-		argv[0] = serve_domain;
+	if (!strcmp(subject_name(), "remote") || !strcmp(subject_name(), "per-client")) {
+		snprintf(wrapper, sizeof(wrapper), "%s/tests/conformance/%s", builddir,
+			 *subject_name() == 'r' ? "serve-domain" : "per-client-bus");
+		argv[0] = wrapper;
 		argv[1] = path;
 		return 2;
 	}

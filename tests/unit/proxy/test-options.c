@@ -169,6 +169,10 @@ static const struct row own_outcomes[] = {
 	{"--config-file=f --bus embedded:pool", OPTIONS_RUN},
 	{"--config-file=f --bus=a --bus=b", OPTIONS_ERROR, "a was given already"},
 	{"--config-file=f --engine-socket", OPTIONS_RUN},
+	{"--per-client --session", OPTIONS_RUN},
+	{"--per-client --bus=kernel:path=/b", OPTIONS_RUN},
+	{"--per-client", OPTIONS_USAGE, "No configuration file"},
+	{"--per-client --config-file=f", OPTIONS_USAGE, "--per-client: the owner"},
 	{"--config-file=f --engine-socket=/d --engine-socket", OPTIONS_ERROR, "/d was given already"},
 	{"--config-file=f --strict", OPTIONS_RUN},
 	{"--config-file=f --strict=1", OPTIONS_USAGE, "Not an option"},
@@ -329,6 +333,7 @@ TEST(usage_names_every_option)
 		" [--syslog]",	    " [--syslog-only]",
 		" [--nosyslog]",    " [--systemd-activation]",
 		" [--bus=ADDRESS]", " [--engine-socket[=DIRECTORY]]",
+		" [--per-client]",
 		" [--strict]\n",
 	};
 	char *text = NULL;

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* per-client-bus PROGRAM [ARGUMENT...]: a bus on which each client has a proxy process
+ *
+ * To whoever starts it it looks as PROGRAM ARGUMENT... would, bus-proxyd or dbus-daemon with
+ * the same arguments: it listens where that would and prints the address.  PROGRAM itself
+ * owns the bus and listens elsewhere; for each connection there is one PROGRAM --per-client.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[64];
+static char engine[300];
+static const char *program;
+static const char *config_file;
+static char address[200];
+static int print_address_fd = -1;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "per-client-bus: %s\n", what);
+	exit(EXIT_FAILURE);
+}
+
+/* the path of the first <listen>unix:path=...</listen>, or a new one for unix:tmpdir=... */
+static void address_from_config(void)
+{
+	static char text[65536];
+	FILE *file = fopen(config_file, "re");
+	const char *at, *end;
+
+	if (!file)
+		die("no configuration");
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	at = strstr(text, "<listen>unix:path=");
+	if (!at) {
+		snprintf(address, sizeof(address), "%s/bus", dir);
+		return;
+	}
+	at += strlen("<listen>unix:path=");
+	end = strchr(at, '<');
+	snprintf(address, sizeof(address), "%.*s", (int)(end - at), at);
+}
+
+/* what is for us; the rest goes to the owner */
+static int take_arguments(int argc, char **argv, char **args)
+{
+	int n = 0;
+
+	for (int i = 0; i < argc; i++) {
+		if (!strncmp(argv[i], "--print-address", 15)) {
+			print_address_fd = argv[i][15] == '=' ? atoi(argv[i] + 16) : 1;
+			continue;
+		}
+		if (!strncmp(argv[i], "--address=unix:path=", 20)) {
+			snprintf(address, sizeof(address), "%s", argv[i] + 20);
+			continue;
+		}
+		if (!strncmp(argv[i], "--config-file=", 14))
+			config_file = argv[i] + 14;
+		if (!strcmp(argv[i], "--config-file") && i + 1 < argc)
+			config_file = argv[i + 1];
+		args[n++] = argv[i];
+	}
+	if (!*address && config_file)
+		address_from_config();
+	return n;
+}
+
+static int listen_on(const char *path)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		die("the path is too long");
+	strcpy(sa.sun_path, path);
+	unlink(path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || chmod(path, 0777) < 0 ||
+	    listen(fd, 1024) < 0)
+		die("cannot listen");
+	return fd;
+}
+
+static pid_t start_owner(char **args, int n)
+{
+	static char own_address[128], own_engine[128], fd_option[32];
+	char line[300];
+	int fds[2];
+	pid_t pid;
+	ssize_t size;
+
+	snprintf(own_address, sizeof(own_address), "--address=unix:path=%s/owner", dir);
+	snprintf(own_engine, sizeof(own_engine), "--engine-socket=%s/kdbus", dir);
+	if (pipe(fds) < 0)
+		die("no pipe");
+	snprintf(fd_option, sizeof(fd_option), "--print-address=%d", fds[1]);
+	args[n++] = own_address;
+	args[n++] = own_engine;
+	args[n++] = fd_option;
+	args[n] = NULL;
+	pid = fork();
+	if (pid == 0) {
+		if (print_address_fd > 2)
+			close(print_address_fd);
+		close(fds[0]);
+		execv(program, args);
+		_exit(127);
+	}
+	close(fds[1]);
+	size = read(fds[0], line, sizeof(line) - 1);
+	close(fds[0]);
+	return size > 0 ? pid : -pid;
+}
+
+/* the only bus there is */
+static bool find_engine(void)
+{
+	struct dirent *entry;
+	char kdbus[80];
+	DIR *entries;
+
+	snprintf(kdbus, sizeof(kdbus), "%s/kdbus", dir);
+	entries = opendir(kdbus);
+	while (entries && (entry = readdir(entries)))
+		if (*entry->d_name >= '0' && *entry->d_name <= '9')
+			snprintf(engine, sizeof(engine), "--bus=kernel:path=%s/%.100s/bus", kdbus,
+				 entry->d_name);
+	if (entries)
+		closedir(entries);
+	return *engine && access(strchr(engine, '/'), F_OK) == 0;
+}
+
+static void start_proxy(int listen_fd)
+{
+	int fd = accept(listen_fd, NULL, NULL);
+
+	if (fd < 0)
+		return;
+	if (fork() == 0) {
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		dup2(fd, 0);
+		close(fd);
+		execl(program, program, "--per-client", engine, NULL);
+		_exit(127);
+	}
+	close(fd);
+}
+
+static void clean_up(void)
+{
+	char path[100];
+
+	unlink(address);
+	snprintf(path, sizeof(path), "%s/kdbus", dir);
+	rmdir(path);
+	snprintf(path, sizeof(path), "%s/owner", dir);
+	unlink(path);
+	rmdir(dir);
+}
+
+/* until the owner has ended; its exit status */
+static int serve(pid_t owner, int listen_fd, int signal_fd)
+{
+	struct pollfd fds[2] = {{.fd = listen_fd, .events = POLLIN},
+				{.fd = signal_fd, .events = POLLIN}};
+	struct signalfd_siginfo info;
+	int status;
+	pid_t pid;
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			start_proxy(listen_fd);
+		if (!fds[1].revents || read(signal_fd, &info, sizeof(info)) < 0)
+			continue;
+		if (info.ssi_signo != SIGCHLD)
+			kill(owner, info.ssi_signo);
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			if (pid == owner)
+				return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int listen_fd, n, signal_fd, status;
+	char *args[64];
+	sigset_t mask;
+	pid_t owner;
+
+	if (argc < 2 || argc > 50)
+		die("usage: per-client-bus PROGRAM [ARGUMENT...]");
+	program = argv[1];
+	snprintf(dir, sizeof(dir), "/tmp/per-client-XXXXXX");
+	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
+		die("no directory");
+	n = take_arguments(argc - 1, argv + 1, args);
+	if (!*address)
+		die("no address");
+	owner = start_owner(args, n);
+	if (owner < 0) {
+		waitpid(-owner, &status, 0);
+		clean_up();
+		return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+	}
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGHUP);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal_fd = signalfd(-1, &mask, SFD_CLOEXEC);
+	/* the address is printed before the bus is there */
+	for (int i = 0; i < 500 && !find_engine(); i++)
+		usleep(10000);
+	listen_fd = listen_on(address);
+	if (print_address_fd >= 0) {
+		dprintf(print_address_fd, "unix:path=%s,guid=0123456789abcdef0123456789abcdef\n",
+			address);
+		if (print_address_fd > 2)
+			close(print_address_fd);
+	}
+	status = serve(owner, listen_fd, signal_fd);
+	clean_up();
+	return status;
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Clients that have a proxy process of their own, beside those that the owner of the bus
+ * serves itself.
+ */
+#include "tests/harness/client.h"
+#include "tests/harness/daemon.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NAME "org.example.Name"
+
+/**
+ * struct bus - an owner, and proxies
+ * @sandbox: where all of it lies
+ * @owner: process id
+ * @address: of the owner
+ * @engine: address for proxies
+ */
+struct bus {
+	struct sandbox sandbox;
+	pid_t owner;
+	char address[300];
+	char engine[300];
+};
+
+static const char *program(void)
+{
+	static char path[4096];
+
+	snprintf(path, sizeof(path), "%s/bus-proxyd", getenv("top_builddir") ?: ".");
+	return path;
+}
+
+static void write_config(struct bus *bus, const char *xml)
+{
+	char *text = config_text(&bus->sandbox, NULL, xml);
+
+	file_write(sandbox_path(&bus->sandbox, "bus.conf"), text);
+	free(text);
+}
+
+static void bus_open(struct bus *bus, const char *xml)
+{
+	char config[300], engine[300];
+	const char *argv[] = {program(), config, "--nofork", "--print-address=8", engine, NULL};
+	int pipe_fds[2], fds[2];
+	ssize_t n;
+
+	if (subject_is_reference())
+		skip("dbus-daemon serves all clients itself");
+	sandbox_open(&bus->sandbox);
+	write_config(bus, xml);
+	snprintf(config, sizeof(config), "--config-file=%s",
+		 sandbox_path(&bus->sandbox, "bus.conf"));
+	snprintf(engine, sizeof(engine), "--engine-socket=%s",
+		 sandbox_path(&bus->sandbox, "kdbus"));
+	expect_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
+	fds[0] = pipe_fds[1];
+	fds[1] = 8;
+	bus->owner = sandbox_spawn(&bus->sandbox, argv, fds, 1);
+	close(pipe_fds[1]);
+	n = read(pipe_fds[0], bus->address, sizeof(bus->address) - 1);
+	expect_gt(n, 10);
+	bus->address[n - 1] = '\0';
+	close(pipe_fds[0]);
+	/* the address is printed before the bus is there */
+	conn_close(conn_new(bus->address));
+	snprintf(bus->engine, sizeof(bus->engine), "--bus=kernel:path=%s/%u-user/bus",
+		 sandbox_path(&bus->sandbox, "kdbus"), geteuid());
+}
+
+static void bus_close(struct bus *bus)
+{
+	expect_eq(kill(bus->owner, SIGTERM), 0);
+	expect_eq(sandbox_wait(&bus->sandbox, bus->owner), 0);
+	sandbox_close(&bus->sandbox);
+}
+
+/**
+ * struct proxied - a client with a proxy process
+ */
+struct proxied {
+	pid_t pid;
+	struct conn *conn;
+};
+
+/* not authenticated yet */
+static struct proxied proxied_open(struct bus *bus)
+{
+	const char *argv[] = {program(), "--per-client", bus->engine, NULL};
+	struct proxied p;
+	int pair[2], fds[2];
+
+	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	fds[0] = pair[1];
+	fds[1] = 0;
+	p.pid = sandbox_spawn(&bus->sandbox, argv, fds, 1);
+	close(pair[1]);
+	p.conn = conn_take_fd(pair[0]);
+	return p;
+}
+
+static struct proxied proxied_new(struct bus *bus)
+{
+	struct proxied p = proxied_open(bus);
+
+	conn_login(p.conn, true);
+	conn_hello(p.conn);
+	return p;
+}
+
+/* the proxy goes with its client */
+static void proxied_close(struct bus *bus, struct proxied *p)
+{
+	conn_close(p->conn);
+	expect_eq(sandbox_wait(&bus->sandbox, p->pid), 0);
+}
+
+struct fixture {
+	struct bus bus;
+	struct proxied a, b;
+	struct conn *c; /* of the owner */
+};
+
+static void fixture_open(struct fixture *f, const char *xml)
+{
+	bus_open(&f->bus, xml);
+	f->a = proxied_new(&f->bus);
+	f->b = proxied_new(&f->bus);
+	f->c = conn_new(f->bus.address);
+}
+
+static void fixture_close(struct fixture *f)
+{
+	proxied_close(&f->bus, &f->a);
+	proxied_close(&f->bus, &f->b);
+	conn_close(f->c);
+	bus_close(&f->bus);
+}
+
+/* a call, and its answer */
+static void expect_talk(struct conn *from, struct conn *to, const char *destination)
+{
+	uint32_t serial = conn_send(
+		from, msg_append(msg_call(destination, "/x", "a.b", "Ask"), "s", "question"));
+	struct msg *call = conn_find_call(to, "Ask"), *reply;
+	const char *text;
+
+	expect_str(call->sender, from->unique);
+	msg_read(call, "s", &text);
+	expect_str(text, "question");
+	conn_send(to, msg_append(msg_return(call), "s", "answer"));
+	msg_free(call);
+	reply = conn_reply(from, serial);
+	expect_eq(reply->type, MSG_RETURN);
+	expect_str(reply->sender, to->unique);
+	msg_read(reply, "s", &text);
+	expect_str(text, "answer");
+	msg_free(reply);
+}
+
+TEST(calls_between_all_kinds_of_clients)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	expect_talk(f.a.conn, f.b.conn, f.b.conn->unique);
+	expect_talk(f.a.conn, f.c, f.c->unique);
+	expect_talk(f.c, f.a.conn, f.a.conn->unique);
+	expect_eq(request_name(f.b.conn, NAME, 0), 1);
+	expect_talk(f.a.conn, f.b.conn, NAME);
+	expect_talk(f.c, f.b.conn, NAME);
+	fixture_close(&f);
+}
+
+TEST(signals_to_all_who_asked)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	add_match(f.a.conn, "type='signal',interface='a.b',member='S'");
+	add_match(f.b.conn, "type='signal',sender='" NAME "'");
+	add_match(f.c, "type='signal',interface='a.b',member='S'");
+	conn_send(f.a.conn, msg_signal("/", "a.b", "S"));
+	expect_next(f.a.conn, MSG_SIGNAL, "S");
+	expect_next(f.c, MSG_SIGNAL, "S");
+	expect_eq(request_name(f.c, NAME, 0), 1);
+	conn_drop(f.c);
+	conn_send(f.c, msg_signal("/", "a.b", "T"));
+	expect_next(f.b.conn, MSG_SIGNAL, "T");
+	conn_send(f.c, msg_to(msg_signal("/", "a.b", "Directed"), f.a.conn->unique));
+	expect_next(f.a.conn, MSG_SIGNAL, "Directed");
+	conn_send(f.b.conn, msg_to(msg_signal("/", "a.b", "Directed"), f.c->unique));
+	expect_next(f.c, MSG_SIGNAL, "Directed");
+	expect_quiet(f.a.conn);
+	expect_quiet(f.b.conn);
+	fixture_close(&f);
+}
+
+TEST(names_and_credentials_are_those_of_the_client)
+{
+	struct fixture f;
+	char *owner;
+
+	fixture_open(&f, NULL);
+	expect_eq(request_name(f.a.conn, NAME, 0), 1);
+	owner = name_owner(f.c, NAME);
+	expect_str(owner, f.a.conn->unique);
+	free(owner);
+	owner = name_owner(f.b.conn, NAME);
+	expect_str(owner, f.a.conn->unique);
+	free(owner);
+	expect_eq(request_name(f.b.conn, NAME, 0), 2);
+	/* the test has made both ends of the socket */
+	expect_eq(driver_u32(f.c, "GetConnectionUnixProcessID", "s", f.a.conn->unique),
+		  (uint32_t)getpid());
+	add_match(f.c, "type='signal',member='NameOwnerChanged',arg0='" NAME "'");
+	conn_close(f.a.conn);
+	expect_eq(sandbox_wait(&f.bus.sandbox, f.a.pid), 0);
+	expect_next(f.c, MSG_SIGNAL, "NameOwnerChanged");
+	owner = name_owner(f.c, NAME);
+	expect_str(owner, f.b.conn->unique);
+	free(owner);
+	proxied_close(&f.bus, &f.b);
+	conn_close(f.c);
+	bus_close(&f.bus);
+}
+
+TEST(descriptors_and_large_messages)
+{
+	struct fixture f;
+	struct msg *msg;
+	char *text = malloc(3000001);
+	const char *got;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	memset(text, 'x', 3000000);
+	text[3000000] = '\0';
+	fixture_open(&f, NULL);
+	for (int i = 0; i < 2; i++) {
+		struct conn *to = i ? f.c : f.b.conn;
+
+		msg = msg_append(msg_call(to->unique, "/x", "a.b", "Large"), "s", text);
+		conn_send(f.a.conn, msg);
+		msg = conn_find_call(to, "Large");
+		msg_read(msg, "s", &got);
+		expect(!strcmp(got, text));
+		msg_free(msg);
+		msg = msg_call(to->unique, "/x", "a.b", "Descriptor");
+		msg_attach(msg, fd);
+		conn_send(f.a.conn, msg);
+		msg = conn_find_call(to, "Descriptor");
+		expect_eq(msg->n_fds, 1u);
+		msg_free(msg);
+	}
+	fixture_close(&f);
+	close(fd);
+	free(text);
+}
+
+/* policy */
+
+static bool is_refused(struct conn *from, struct conn *to, const char *member)
+{
+	return conn_is_refused(from, conn_send(from, msg_call(to->unique, "/x", "a.b", member)));
+}
+
+/* each of the three as sender and as receiver */
+static void expect_refused_everywhere(struct fixture *f, const char *member)
+{
+	struct conn *conns[] = {f->a.conn, f->b.conn, f->c};
+
+	for (int i = 0; i < 3; i++)
+		for (int j = 0; j < 3; j++)
+			if (i != j && !is_refused(conns[i], conns[j], member))
+				fail("%s passes from %d to %d", member, i, j);
+}
+
+TEST(rules_of_both_sides_hold_across_processes)
+{
+	struct fixture f;
+
+	fixture_open(&f, "<policy context=\"mandatory\">"
+			 "<deny send_interface=\"a.b\" send_member=\"NotSent\"/>"
+			 "<deny receive_interface=\"a.b\" receive_member=\"NotReceived\"/>"
+			 "<deny send_interface=\"a.b\" send_member=\"NotBroadcast\"/>"
+			 "<deny own=\"org.example.Denied\"/></policy>");
+	expect_refused_everywhere(&f, "NotSent");
+	expect_refused_everywhere(&f, "NotReceived");
+	add_match(f.b.conn, "type='signal'");
+	add_match(f.c, "type='signal'");
+	conn_drop(f.b.conn);
+	conn_drop(f.c);
+	conn_send(f.a.conn, msg_signal("/", "a.b", "NotBroadcast"));
+	conn_send(f.a.conn, msg_signal("/", "a.b", "Broadcast"));
+	expect_next(f.b.conn, MSG_SIGNAL, "Broadcast");
+	expect_next(f.c, MSG_SIGNAL, "Broadcast");
+	expect_error(conn_call(f.a.conn, msg_append(driver_msg("RequestName"), "su",
+						    "org.example.Denied", 0)),
+		     "AccessDenied");
+	fixture_close(&f);
+}
+
+TEST(reload_reaches_the_proxies)
+{
+	struct fixture f;
+	bool refused = false;
+
+	fixture_open(&f, NULL);
+	expect(!is_refused(f.a.conn, f.c, "Ask"));
+	write_config(&f.bus, "<policy context=\"mandatory\">"
+			     "<deny receive_interface=\"a.b\" receive_member=\"Ask\"/></policy>");
+	expect_eq(kill(f.bus.owner, SIGHUP), 0);
+	/* when it has arrived nobody says */
+	for (int64_t end = now_ms() + 5000; !refused && now_ms() < end;) {
+		refused = is_refused(f.c, f.a.conn, "Ask");
+		conn_drop(f.a.conn);
+	}
+	expect(refused);
+	fixture_close(&f);
+}
+
+/* life */
+
+TEST(bus_goes_away)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	expect_eq(kill(f.bus.owner, SIGKILL), 0);
+	sandbox_wait(&f.bus.sandbox, f.bus.owner);
+	expect_eof(f.a.conn);
+	expect_eof(f.b.conn);
+	expect_eq(sandbox_wait(&f.bus.sandbox, f.a.pid), 0);
+	expect_eq(sandbox_wait(&f.bus.sandbox, f.b.pid), 0);
+	conn_close(f.a.conn);
+	conn_close(f.b.conn);
+	conn_close(f.c);
+	sandbox_close(&f.bus.sandbox);
+}
+
+TEST(no_bus)
+{
+	struct bus bus;
+	struct proxied p;
+
+	bus_open(&bus, NULL);
+	strcat(bus.engine, "-there-is-not");
+	p = proxied_open(&bus);
+	expect_eof(p.conn);
+	expect_eq(WEXITSTATUS(sandbox_wait(&bus.sandbox, p.pid)), 1);
+	conn_close(p.conn);
+	bus_close(&bus);
+}
+
+TEST(proxy_that_is_killed_takes_nobody_with_it)
+{
+	struct fixture f;
+	int status;
+
+	fixture_open(&f, NULL);
+	expect_eq(request_name(f.a.conn, NAME, 0), 1);
+	add_match(f.c, "type='signal',member='NameOwnerChanged',arg0='" NAME "'");
+	expect_eq(kill(f.a.pid, SIGKILL), 0);
+	status = sandbox_wait(&f.bus.sandbox, f.a.pid);
+	expect_ne(status, 0);
+	expect_next(f.c, MSG_SIGNAL, "NameOwnerChanged");
+	expect_talk(f.c, f.b.conn, f.b.conn->unique);
+	conn_close(f.a.conn);
+	proxied_close(&f.bus, &f.b);
+	conn_close(f.c);
+	bus_close(&f.bus);
+}
+
+/* a process of another user, in the place of a client that does not like its proxy */
+TEST(client_can_neither_signal_nor_trace_its_proxy)
+{
+	struct fixture f;
+	char path[64], status[4096] = "";
+	int fd, wait_status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip("only root can become somebody else");
+	fixture_open(&f, NULL);
+	pid = fork();
+	expect(pid >= 0);
+	if (pid == 0) {
+		if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+			_exit(1);
+		if (kill(f.a.pid, SIGTERM) == 0 || errno != EPERM)
+			_exit(2);
+		if (ptrace(PTRACE_SEIZE, f.a.pid, 0, 0) == 0)
+			_exit(3);
+		_exit(0);
+	}
+	expect_eq(waitpid(pid, &wait_status, 0), pid);
+	expect_eq(wait_status, 0);
+	snprintf(path, sizeof(path), "/proc/%d/status", f.a.pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	expect(read(fd, status, sizeof(status) - 1) > 0);
+	close(fd);
+	expect(strstr(status, "NoNewPrivs:\t1") != NULL);
+	fixture_close(&f);
+}
+
+TEST(monitors_belong_to_the_owner)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	expect_error(conn_call(f.a.conn, msg_append(msg_call("org.freedesktop.DBus", "/",
+							     "org.freedesktop.DBus.Monitoring",
+							     "BecomeMonitor"),
+						    "asu", 0, 0)),
+		     "NotSupported");
+	fixture_close(&f);
+}
