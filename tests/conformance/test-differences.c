@@ -344,3 +344,29 @@ TEST(service_for_what_is_no_name)
 	subject_stop(subject);
 	sandbox_close(&files);
 }
+
+/* DIFFERENCES home: where the services of a user lie that has no XDG_DATA_HOME */
+TEST(home_of_the_environment)
+{
+	static const char *const folders[] = {".local", ".local/share", ".local/share/dbus-1",
+					      ".local/share/dbus-1/services"};
+	struct subject *subject;
+	struct sandbox files;
+	struct conn *conn;
+	struct msg *reply;
+
+	sandbox_open(&files);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		expect_eq(mkdir(sandbox_path(&files, folders[i]), 0755), 0);
+	write_service(&files, ".local/share/dbus-1/services/a.home.service", "a.home",
+		      "/bin/sh -c 'exit 3'");
+	expect_eq(setenv("HOME", files.dir, 1), 0);
+	expect_eq(unsetenv("XDG_DATA_HOME"), 0);
+	subject = subject_start("<standard_session_servicedirs/>");
+	conn = conn_new(subject->address);
+	reply = driver_call(conn, "StartServiceByName", "su", "a.home", 0);
+	expect_error(reply, subject_is_reference() ? "ServiceUnknown" : "Spawn.ChildExited");
+	conn_close(conn);
+	subject_stop(subject);
+	sandbox_close(&files);
+}
