@@ -96,7 +96,12 @@ static void remote_close(struct engine_handle *base)
 
 static int remote_command(struct engine_handle *handle, unsigned long nr, void *cmd)
 {
-	return remote_client_command(&remote_handle(handle)->client, nr, cmd);
+	struct remote_client *client = &remote_handle(handle)->client;
+
+	/* most queues are empty behind the first message */
+	if (nr == KDBUS_CMD_RECV && remote_client_is_empty(client))
+		return -EAGAIN;
+	return remote_client_command(client, nr, cmd);
 }
 
 static int remote_map(struct engine_handle *base, size_t size, const void **address_out)

@@ -414,10 +414,26 @@ static int receive_answer(struct remote_client *client, struct answer *answer)
 			return r;
 	} while (answer->head.kind == REMOTE_WAKE);
 	client->position = answer->head.position;
+	client->is_readable = answer->head.is_readable;
 	keep_pool(client, answer);
 	if (answer->head.is_readable && client->flags & REMOTE_CLIENT_EXACT)
 		poll(&pollfd, 1, -1);
 	return 0;
+}
+
+bool remote_client_is_empty(struct remote_client *client)
+{
+	struct remote_answer packet;
+	ssize_t n;
+
+	if (client->is_readable)
+		return false;
+	/* between answers there is nothing but what says that there is something */
+	n = recv(client->fd, &packet, sizeof(packet), MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	client->is_readable = true;
+	return false;
 }
 
 /* a request without anything, and its answer */

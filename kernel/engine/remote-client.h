@@ -29,6 +29,8 @@
  * @flags: REMOTE_CLIENT_*
  * @pool_fd: descriptor of the pool, or -1 while that is not known
  * @pool_size: its bytes, with @pool_fd
+ * @is_readable: there was something to receive when the last answer was given, or the server has
+ *	said so since
  * @position: how far the queue had got when the last answer was given
  * @buffer: for packets
  */
@@ -37,6 +39,7 @@ struct remote_client {
 	unsigned flags;
 	int pool_fd;
 	uint64_t pool_size;
+	bool is_readable;
 	uint64_t position;
 	uint64_t *buffer;
 };
@@ -80,6 +83,9 @@ int remote_client_command(struct remote_client *client, unsigned long nr, void *
  * Return: 0, -ENODATA, -EPERM (not as good as the owner), or -ECONNRESET.
  */
 int remote_client_published(struct remote_client *client, int *fd_out, uint64_t *generation_out);
+/* whether RECV would say EAGAIN, as far as is known without asking; for who has no copies of
+ * the socket */
+bool remote_client_is_empty(struct remote_client *client);
 /* poll(): the events of the ABI, or -ECONNRESET if the server is gone */
 int remote_client_poll(struct remote_client *client);
 /**
