@@ -30,6 +30,15 @@ static inline void compat_vm_forbid_write(struct vm_area_struct *vma)
 #endif
 }
 
+static inline int compat_mmap(struct file *file, struct vm_area_struct *vma)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+	return vfs_mmap(file, vma);
+#else
+	return call_mmap(file, vma);
+#endif
+}
+
 static inline void compat_inode_init_times(struct inode *inode)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)

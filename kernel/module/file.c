@@ -114,6 +114,8 @@ static int call_wait(struct file *file, struct call_waiter *waiter, const struct
 		if (!table.triggered)
 			is_late = !schedule_hrtimeout_range(&deadline, 0, HRTIMER_MODE_ABS);
 		__set_current_state(TASK_RUNNING);
+		/* what wakes up after this is seen next time, what did before it is looked at now
+		 */
 		smp_store_mb(table.triggered, 0);
 	}
 	poll_freewait(&table);

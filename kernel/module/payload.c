@@ -13,6 +13,7 @@
  * it shall be delivered.
  */
 #include <linux/file.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/refcount.h>
@@ -91,6 +92,15 @@ static int import_memfd(const struct kdbus_file *self, const struct kdbus_part *
 	return 0;
 }
 
+/* a file of io_uring keeps those that were registered with it; nothing else tells that it is one */
+static bool file_is_uring(const struct file *file)
+{
+	const struct dentry *dentry = file->f_path.dentry;
+
+	return dentry->d_sb->s_magic == ANON_INODE_FS_MAGIC &&
+	       strcmp(dentry->d_name.name, "[io_uring]") == 0;
+}
+
 /* what may hold descriptors that hold it: nobody would ever free such a ring */
 static bool file_is_refused(struct file *file)
 {
@@ -98,7 +108,7 @@ static bool file_is_refused(struct file *file)
 
 	if (file->f_mode & FMODE_PATH)
 		return false;
-	if (file->f_op == &kdbusfs_file_ops)
+	if (file->f_op == &kdbusfs_file_ops || file_is_uring(file))
 		return true;
 	sock = sock_from_file(file);
 	return sock && sock->ops->family == PF_UNIX;

@@ -13,7 +13,6 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/pid_namespace.h>
-#include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 
 #include "kernel/module/compat.h"
@@ -85,8 +84,7 @@ int kdbusfs_pool_write(void *pool, u64 offset, const void *src, size_t size)
 		offset += n;
 		src += n;
 		size -= n;
-		if (size > 0 && fatal_signal_pending(current))
-			return -EINTR;
+		/* whoever is being killed has to tell others of it: there is no way out here */
 		cond_resched();
 	}
 	return 0;
@@ -129,5 +127,5 @@ int kdbusfs_pool_mmap(void *data, struct vm_area_struct *vma)
 		return -EFAULT;
 	compat_vm_forbid_write(vma);
 	vma_set_file(vma, pool);
-	return pool->f_op->mmap(pool, vma);
+	return compat_mmap(pool, vma);
 }

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
@@ -374,6 +375,56 @@ ABI_TEST(stuck_hello_can_be_killed)
 	expect_killed(stuck);
 	hello_init(&cmd, 0);
 	expect_eq(node_ioctl(handle, KDBUS_CMD_HELLO, &cmd), 0);
+}
+
+/* who is killed tells all that he has to, wherever in the pool it happens to lie */
+ABI_TEST(killed_peers_are_announced)
+{
+	struct kdbus_cmd_recv recv;
+	struct peer *a = peer();
+	const struct kdbus_msg *msg;
+	uint64_t id;
+	int ids[2];
+
+	peer_match_type(a, KDBUS_ITEM_ID_REMOVE);
+	expect_eq(pipe2(ids, O_CLOEXEC), 0);
+	for (int i = 0; i < 100; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			id = peer()->id;
+			if (write(ids[1], &id, sizeof(id)) < 0)
+				_exit(1);
+			pause();
+		}
+		expect_eq(read(ids[0], &id, sizeof(id)), sizeof(id));
+		expect_killed(pid);
+		expect(peer_wait(a, 10000));
+		/* it stays in the pool, so that the next one lies elsewhere */
+		msg = peer_get_raw(a, &recv);
+		expect_eq(recv.return_flags, 0);
+		expect_eq(msg->items[0].type, KDBUS_ITEM_ID_REMOVE);
+		expect_eq(msg->items[0].id_change.id, id);
+	}
+	close(ids[0]);
+	close(ids[1]);
+}
+
+/* descriptors */
+
+ABI_TEST(uring_is_refused)
+{
+	struct peer *a = peer(), *b = peer();
+	struct io_uring_params params = {};
+	int fd = syscall(SYS_io_uring_setup, 1, &params);
+
+	if (fd < 0)
+		skip("no io_uring");
+	expect_eq(
+		peer_send(a, &(struct send){.dst_id = b->id, .cookie = 1, .fds = &fd, .n_fds = 1}),
+		-EOPNOTSUPP);
+	close(fd);
+	expect_nothing(b);
 }
 
 /* mounts */
