@@ -129,6 +129,7 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/remote-request.h \
 	%D%/embedded/server.c \
 	%D%/embedded/server.h \
+	%D%/embedded/server-call.c \
 	%D%/embedded/server-inner.h \
 	%D%/embedded/server-node.c \
 	%D%/embedded/server-peer.c

@@ -9,14 +9,17 @@
  *	   |
  *	WAITING --woken--> eventfd is written
  *
- * Others, who must not block, bring a waiter of their own (host.h).
+ * Others, who must not block, bring a waiter of their own (host.h): server-call.c.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,13 +45,44 @@ static int check_pollable(int fd)
 	return r;
 }
 
+/*
+ * Files that answer poll() at once, whoever has made them: a file system or a device in
+ * userspace would be asked, and need not answer.
+ */
+static bool is_prompt(int fd)
+{
+	static const char *const kinds[] = {
+		"anon_inode:[eventfd",	"anon_inode:[timerfd", "anon_inode:[pidfd",
+		"anon_inode:[signalfd", "anon_inode:inotify",  "pidfd:",
+	};
+	char path[32], kind[32];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
+		return true;
+	/* a path would begin with a slash */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, kind, sizeof(kind));
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (n >= (ssize_t)strlen(kinds[i]) && !strncmp(kind, kinds[i], strlen(kinds[i])))
+			return true;
+	return false;
+}
+
 int embedded_cancel_get(void *caller, s32 number, void **cancel_out)
 {
+	const struct embedded_caller *who = caller;
 	int r, fd = embedded_caller_fd(caller, number);
 	struct cancel *cancel;
 
 	if (fd < 0 || fcntl(fd, F_GETFL) < 0 || (fcntl(fd, F_GETFL) & O_PATH))
 		return -EBADF;
+	/* for another process nobody here shall wait */
+	if (who->process && !is_prompt(fd))
+		return -EINVAL;
 	r = check_pollable(fd);
 	if (r < 0)
 		return r;

@@ -18,6 +18,12 @@
  * INSTALLED, which numbers they got, for that is what the message in the pool has
  * to say; before that its RECV is not over.
  *
+ * Synchronous calls.  The answer to a SEND that has to wait is that it waits: a number for
+ * the call, and the end of a pipe, on which the other end is closed when it is over.  The
+ * caller waits for that, or gives up, and asks for the result by COLLECT; the answer to that
+ * is the one to SEND.  Other requests may be made meanwhile.  Who closes the pipe without
+ * that will not come back.
+ *
  * Readiness.  Between answers the server sends a packet of kind WAKE while there is
  * something to receive and no such packet is on its way; who waits for an answer
  * drops those in front of it.  So the socket is readable when the ABI's poll()
@@ -51,6 +57,8 @@
  * @REMOTE_POOL: the descriptor of the pool, once more
  * @REMOTE_PUBLISHED: the file that the owner of the bus has published, for those who are as
  *	good as the owner; from then on a packet of kind WAKE says that there is another
+ * @REMOTE_COLLECT: what came of a SEND that had to wait; EINTR if it is not over, and will not
+ *	be unless it is sent again
  * @REMOTE_CLOSE: the last close, whatever copies of the socket there are; the answer
  *	is that the server closes it, when everything has taken effect
  */
@@ -62,13 +70,14 @@ enum remote_op {
 	REMOTE_POOL,
 	REMOTE_PUBLISHED,
 	REMOTE_CLOSE,
+	REMOTE_COLLECT,
 };
 
 /**
  * struct remote_request - a request
  * @version: REMOTE_VERSION
  * @op: REMOTE_*
- * @nr: COMMAND: KDBUS_CMD_*
+ * @nr: COMMAND: KDBUS_CMD_*; COLLECT: number of the call
  * @address: COMMAND: of its struct
  * @n_segments: COMMAND: number of struct remote_segment that follow
  * @n_numbers: then as many int32_t, and padding to 8 bytes: COMMAND: the numbers of the
@@ -122,6 +131,7 @@ enum remote_kind {
  *	slot of the message received, its memory files first; or -1
  * @has_pool: before all other descriptors comes that of the pool
  * @generation: PUBLISHED: number of the file, which comes along
+ * @call: COMMAND: number of the call if it has to wait, else 0; with that a pipe comes along
  * @is_readable: right behind this one comes a packet of kind WAKE
  */
 struct remote_answer {
@@ -130,6 +140,7 @@ struct remote_answer {
 	uint64_t position;
 	uint64_t pool_size;
 	uint64_t generation;
+	uint64_t call;
 	uint32_t n_writes;
 	uint32_t n_slots;
 	uint32_t has_pool;

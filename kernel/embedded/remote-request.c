@@ -43,6 +43,7 @@ static bool head_is_good(const struct remote_request *head, uint32_t n_fds)
 	case REMOTE_POOL:
 	case REMOTE_PUBLISHED:
 	case REMOTE_CLOSE:
+	case REMOTE_COLLECT:
 		return !n_fds && !head->n_segments && !head->n_numbers && !head->has_file;
 	}
 	return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the parts of the server know of each other: server.c, server-node.c,
- * server-peer.c
+/* What the parts of the server know of each other: server.c, server-call.c,
+ * server-node.c, server-peer.c
  */
 #pragma once
 
@@ -43,7 +43,10 @@ struct server_source {
  * @published_fd: what kdbus_server_publish() was given, or -1
  * @generation: how many of them there have been
  * @max_peers: how many there may be, so that descriptors are left for the process
- * @closed_nodes, @closed_peers: to be freed when the batch is done
+ * @n_calls: synchronous calls under way
+ * @max_calls: how many there may be
+ * @last_call_id: of the newest
+ * @closed_nodes, @closed_peers, @closed_calls: to be freed when the batch is done
  * @packet: the request that is looked at
  * @answer: the answer to it
  */
@@ -61,8 +64,12 @@ struct kdbus_server {
 	int published_fd;
 	uint64_t generation;
 	uint32_t max_peers;
+	uint32_t n_calls;
+	uint32_t max_calls;
+	uint64_t last_call_id;
 	struct list_head closed_nodes;
 	struct list_head closed_peers;
+	struct list_head closed_calls;
 	uint64_t packet[REMOTE_PACKET_MAX / sizeof(uint64_t)];
 	uint64_t answer[REMOTE_PACKET_MAX / sizeof(uint64_t)];
 };
@@ -133,6 +140,9 @@ void server_node_free_closed(struct kdbus_server *server);
  * @unsent: an answer that the socket had no room for
  * @install_offset: the message in the pool that waits for INSTALLED
  * @n_install: slots that it has
+ * @calls: synchronous calls under way
+ * @n_calls: number of them
+ * @is_discarding: what comes of a command is not for it
  */
 struct server_peer {
 	struct server_source source;
@@ -161,6 +171,10 @@ struct server_peer {
 
 	uint64_t install_offset;
 	uint32_t n_install;
+
+	struct list_head calls;
+	uint32_t n_calls;
+	bool is_discarding;
 };
 
 /* takes @fd if it succeeds: 0, -EACCES (its peer may not open @node), -EMFILE (has too many), or
@@ -170,3 +184,17 @@ void server_peer_close(struct server_peer *peer);
 /* tells it, if it wants to know, that there is another published file */
 void server_peer_news(struct server_peer *peer);
 void server_peer_free_closed(struct kdbus_server *server);
+
+/**
+ * server_call_send() - SEND, as the request of @peer says
+ * @fd_out, @id_out: with KDBUS_CALL_WAITS: what the peer shall wait for, owned by the caller, and
+ *	how it names the call in COLLECT
+ *
+ * Return: 0, KDBUS_CALL_WAITS or a negative errno; -EMFILE if too many wait already.
+ */
+int server_call_send(struct server_peer *peer, int *fd_out, uint64_t *id_out);
+/* the result of SEND, -EINTR if it is not over, -ENOENT if there is no such call */
+int server_call_collect(struct server_peer *peer, uint64_t id);
+/* as its handle is about to go */
+void server_call_end_all(struct server_peer *peer);
+void server_call_free_closed(struct kdbus_server *server);

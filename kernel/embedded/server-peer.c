@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "kernel/core/call.h"
 #include "kernel/core/pool.h"
 #include "kernel/embedded/server-inner.h"
 
@@ -77,6 +78,8 @@ static int peer_write(struct embedded_process *process, u64 address, const void 
 	struct server_peer *peer = peer_of(process);
 	struct remote_write *write;
 
+	if (peer->is_discarding)
+		return 0;
 	write = answer_extend(peer, sizeof(*write) + size);
 	if (!write)
 		return -EFAULT;
@@ -101,7 +104,7 @@ static int peer_give_fd(struct embedded_process *process, int fd)
 {
 	struct server_peer *peer = peer_of(process);
 
-	if (peer->n_slots >= REMOTE_FDS_MAX)
+	if (peer->is_discarding || peer->n_slots >= REMOTE_FDS_MAX)
 		return -EMFILE;
 	if (!peer->slots) {
 		peer->slots = kmalloc_array(REMOTE_FDS_MAX, sizeof(*peer->slots), GFP_KERNEL);
@@ -318,6 +321,49 @@ static int peer_make_node(struct server_peer *peer, unsigned long nr)
 	return r;
 }
 
+/* a descriptor that no slot of a message is for */
+static int peer_give_plain_fd(struct server_peer *peer, int fd)
+{
+	int r = peer_give_fd(&peer->process, fd);
+
+	peer->n_slots = 0;
+	return r;
+}
+
+/* the numbers of what @nr has received are still to come */
+static void peer_await_installed(struct server_peer *peer, unsigned long nr)
+{
+	if (peer->n_slots == 0)
+		return;
+	peer->install_offset = received_offset(peer, nr);
+	peer->n_install = peer->n_slots;
+}
+
+static int peer_send(struct server_peer *peer)
+{
+	struct remote_answer *answer = (void *)peer->server->answer;
+	int r, fd;
+
+	r = server_call_send(peer, &fd, &answer->call);
+	if (r != KDBUS_CALL_WAITS)
+		return r;
+	/* who gets none does not wait: it is gone already */
+	peer_give_plain_fd(peer, fd);
+	close(fd);
+	return 0;
+}
+
+static int peer_collect(struct server_peer *peer)
+{
+	int r;
+
+	peer->n_install = 0;
+	r = server_call_collect(peer, peer->call.head.nr);
+	if (r >= 0)
+		peer_await_installed(peer, KDBUS_CMD_SEND);
+	return r;
+}
+
 static int peer_command(struct server_peer *peer)
 {
 	struct remote_answer *answer = (void *)peer->server->answer;
@@ -326,6 +372,8 @@ static int peer_command(struct server_peer *peer)
 
 	/* who asks for something else will not say any more */
 	peer->n_install = 0;
+	if (nr == KDBUS_CMD_SEND)
+		return peer_send(peer);
 	r = embedded_command_at(peer->handle, nr, peer->call.head.address);
 	if (r < 0)
 		return r;
@@ -333,10 +381,7 @@ static int peer_command(struct server_peer *peer)
 		return peer_make_node(peer, nr);
 	if (nr == KDBUS_CMD_HELLO && embedded_handle_conn(peer->handle))
 		answer->has_pool = 1;
-	if (peer->n_slots > 0) {
-		peer->install_offset = received_offset(peer, nr);
-		peer->n_install = peer->n_slots;
-	}
+	peer_await_installed(peer, nr);
 	return r;
 }
 
@@ -418,11 +463,9 @@ static int peer_published(struct server_peer *peer)
 		return -EPERM;
 	if (peer->server->published_fd < 0)
 		return -ENODATA;
-	r = peer_give_fd(&peer->process, peer->server->published_fd);
+	r = peer_give_plain_fd(peer, peer->server->published_fd);
 	if (r < 0)
 		return r;
-	/* there is no message that it would be a part of */
-	peer->n_slots = 0;
 	answer->generation = peer->server->generation;
 	peer->generation = peer->server->generation;
 	return 0;
@@ -461,6 +504,9 @@ static void peer_run(struct server_peer *peer, size_t size)
 		break;
 	case REMOTE_POLL:
 		r = kdbus_embedded_poll(peer->handle);
+		break;
+	case REMOTE_COLLECT:
+		r = peer_collect(peer);
 		break;
 	case REMOTE_PUBLISHED:
 		r = peer_published(peer);
@@ -614,6 +660,7 @@ int server_peer_accept(struct kdbus_server *server, const struct server_node *no
 		return -ENOMEM;
 	peer->creds = (struct creds)CREDS_NULL;
 	peer->server = server;
+	INIT_LIST_HEAD(&peer->calls);
 	peer->source = (struct server_source){.fd = fd, .ready = peer_ready};
 	r = creds_init_socket(&peer->creds, fd);
 	if (r < 0)
@@ -661,6 +708,7 @@ void server_peer_close(struct server_peer *peer)
 	/* nobody shall find the nodes of what is about to go, nor see the socket closed before it
 	 * has gone */
 	server_node_close_owned(server, peer);
+	server_call_end_all(peer);
 	peer->handle = kdbus_embedded_close(peer->handle);
 	server_unwatch(server, &peer->source);
 	peer_drop_given(peer);

@@ -2,8 +2,9 @@
 /* Server: see server.h
  *
  * One epoll set with the sockets that listen (server-node.c), those of the peers
- * (server-peer.c) and a timer.  A batch of events is dispatched; what is closed on
- * the way is freed behind the batch, for an event of it may still be in there.
+ * (server-peer.c), what their calls wait for (server-call.c) and a timer.  A batch of events is
+ * dispatched; what is closed on the way is freed behind the batch, for an event of it may still be
+ * in there.
  *
  * The directory is locked through a file in it that nobody else can open, so that
  * leftovers of a server that was killed can be told from another server's nodes.
@@ -166,6 +167,8 @@ static int server_open(struct kdbus_server *server)
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return -errno;
 	server->max_peers = limit.rlim_cur < UINT32_MAX ? limit.rlim_cur / 4 : UINT32_MAX / 4;
+	/* up to three each */
+	server->max_calls = server->max_peers / 4;
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (server->epoll_fd < 0)
 		return -errno;
@@ -201,6 +204,7 @@ int kdbus_server_new(struct kdbus_embedded *embedded, const char *path,
 	INIT_LIST_HEAD(&server->peers);
 	INIT_LIST_HEAD(&server->closed_nodes);
 	INIT_LIST_HEAD(&server->closed_peers);
+	INIT_LIST_HEAD(&server->closed_calls);
 	server->path = kstrdup(path, GFP_KERNEL_ACCOUNT);
 	r = server->path ? server_open(server) : -ENOMEM;
 	if (r < 0) {
@@ -220,6 +224,7 @@ struct kdbus_server *kdbus_server_free(struct kdbus_server *server)
 	while (!list_empty(&server->nodes))
 		server_node_close(server,
 				  list_last_entry(&server->nodes, struct server_node, link));
+	server_call_free_closed(server);
 	server_peer_free_closed(server);
 	server_node_free_closed(server);
 	directory_close(server);
@@ -271,6 +276,7 @@ int kdbus_server_dispatch(struct kdbus_server *server)
 		if (source->fd >= 0)
 			source->ready(server, source, events[i].events);
 	}
+	server_call_free_closed(server);
 	server_peer_free_closed(server);
 	server_node_free_closed(server);
 	return 0;

@@ -6,6 +6,9 @@
  * the descriptors that it names are packed, then what the answer says is written back.  Whether any
  * of it makes sense is for the server to say, in its order: a piece that cannot be
  * read is left out, a number that is no descriptor too.
+ *
+ * For a synchronous SEND there are two answers.  Between them the caller reads from a pipe,
+ * which only ends: so that system call is interrupted or restarted as the ioctl() would be.
  */
 #include "kernel/engine/remote-client.h"
 
@@ -437,12 +440,13 @@ bool remote_client_is_empty(struct remote_client *client)
 }
 
 /* a request without anything, and its answer */
-static int exchange(struct remote_client *client, enum remote_op op, struct answer *answer)
+static int exchange(struct remote_client *client, enum remote_op op, uint64_t nr,
+		    struct answer *answer)
 {
 	struct remote_request *head = (void *)client->buffer;
 	int r;
 
-	*head = (struct remote_request){.version = REMOTE_VERSION, .op = op};
+	*head = (struct remote_request){.version = REMOTE_VERSION, .op = op, .nr = nr};
 	r = send_packet(client, sizeof(*head), NULL, 0);
 	return r < 0 ? r : receive_answer(client, answer);
 }
@@ -466,10 +470,11 @@ static bool answer_next_write(struct answer *answer, struct remote_write *write,
 }
 
 /* only what was sent is written to */
-static bool request_has(const struct request *request, const struct remote_write *write)
+static bool segments_have(const struct remote_segment *segments, uint32_t n,
+			  const struct remote_write *write)
 {
-	for (uint32_t i = 0; i < request->n_segments && i < 2; i++) {
-		const struct remote_segment *segment = &request->segments[i];
+	for (uint32_t i = 0; i < n; i++) {
+		const struct remote_segment *segment = &segments[i];
 
 		if (write->address >= segment->address && write->size <= segment->size &&
 		    write->address - segment->address <= segment->size - write->size)
@@ -478,16 +483,18 @@ static bool request_has(const struct request *request, const struct remote_write
 	return false;
 }
 
-static int apply_writes(struct request *request, struct answer *answer)
+static int apply_writes(struct remote_client *client, const struct remote_segment *segments,
+			uint32_t n, struct answer *answer)
 {
 	struct remote_write write;
 	const void *bytes;
 	int r = 0;
 
 	for (uint32_t i = 0; i < answer->head.n_writes; i++) {
-		if (!answer_next_write(answer, &write, &bytes) || !request_has(request, &write))
+		if (!answer_next_write(answer, &write, &bytes) ||
+		    !segments_have(segments, n, &write))
 			return -EPROTO;
-		if (!memory_write(request->client, write.address, bytes, write.size))
+		if (!memory_write(client, write.address, bytes, write.size))
 			r = -EFAULT;
 	}
 	return r;
@@ -549,12 +556,40 @@ static void close_fds(struct answer *answer)
 		close(answer->fds[--answer->n_fds]);
 }
 
-static int run(struct request *request, unsigned long nr, uint64_t address, struct answer *answer)
+/* the answer to a command that is over: its result */
+static int apply(struct remote_client *client, const struct remote_segment *segments, uint32_t n,
+		 unsigned long nr, uint64_t address, struct answer *answer)
+{
+	int result = answer->head.result;
+	int w;
+
+	w = apply_writes(client, segments, n, answer);
+	if (w != -EPROTO && answer->head.n_slots > 0)
+		w = install(client, nr, address, answer) ?: w;
+	return result < 0 ? result : w;
+}
+
+static void call_init(struct remote_client_call *call, const struct request *request,
+		      unsigned long nr, uint64_t address, struct answer *answer)
+{
+	*call = (struct remote_client_call){
+		.fd = -1,
+		.id = answer->head.call,
+		.nr = nr,
+		.address = address,
+		.size = request->n_segments > 0 ? request->segments[0].size : 0,
+	};
+	if (answer->n_fds > 0)
+		call->fd = answer->fds[--answer->n_fds];
+}
+
+static int run(struct request *request, unsigned long nr, uint64_t address, struct answer *answer,
+	       struct remote_client_call *call_out)
 {
 	struct remote_client *client = request->client;
 	int fds[1 + REMOTE_FDS_MAX];
-	int r, w, result;
 	size_t size;
+	int r;
 
 	if (request->payload_size > REMOTE_INLINE_MAX) {
 		if (request->n_numbers == REMOTE_FDS_MAX)
@@ -570,14 +605,17 @@ static int run(struct request *request, unsigned long nr, uint64_t address, stru
 	r = r < 0 ? r : receive_answer(client, answer);
 	if (r < 0)
 		return r;
-	result = answer->head.result;
-	w = apply_writes(request, answer);
-	if (w != -EPROTO && answer->head.n_slots > 0)
-		w = install(client, nr, address, answer) ?: w;
-	return result < 0 ? result : w;
+	if (answer->head.call) {
+		call_init(call_out, request, nr, address, answer);
+		return REMOTE_CLIENT_WAITS;
+	}
+	/* nothing but the command and the message is written to */
+	return apply(client, request->segments, request->n_segments < 2 ? request->n_segments : 2,
+		     nr, address, answer);
 }
 
-int remote_client_command(struct remote_client *client, unsigned long nr, void *cmd)
+int remote_client_start(struct remote_client *client, unsigned long nr, void *cmd,
+			struct remote_client_call *call_out)
 {
 	struct request request;
 	struct answer answer;
@@ -592,11 +630,51 @@ int remote_client_command(struct remote_client *client, unsigned long nr, void *
 	request.file = -1;
 	answer.n_fds = 0;
 	request_fill(&request, nr, (uintptr_t)cmd);
-	r = run(&request, nr, (uintptr_t)cmd, &answer);
+	r = run(&request, nr, (uintptr_t)cmd, &answer, call_out);
 	close_fds(&answer);
 	if (request.file >= 0)
 		close(request.file);
 	return r;
+}
+
+void remote_client_wait(const struct remote_client_call *call)
+{
+	char byte;
+
+	/* it ends, or is interrupted: the server knows more than its result does */
+	if (call->fd >= 0 && read(call->fd, &byte, sizeof(byte)) < 0)
+		return;
+}
+
+int remote_client_end(struct remote_client *client, struct remote_client_call *call)
+{
+	struct remote_segment segment = {.address = call->address, .size = call->size};
+	struct answer answer;
+	int r;
+
+	r = exchange(client, REMOTE_COLLECT, call->id, &answer);
+	if (r >= 0) {
+		r = apply(client, &segment, 1, call->nr, call->address, &answer);
+		close_fds(&answer);
+	}
+	if (call->fd >= 0)
+		close(call->fd);
+	else if (r < 0)
+		/* there was no room for it */
+		r = -EMFILE;
+	return r;
+}
+
+int remote_client_command(struct remote_client *client, unsigned long nr, void *cmd)
+{
+	struct remote_client_call call;
+	int r;
+
+	r = remote_client_start(client, nr, cmd, &call);
+	if (r != REMOTE_CLIENT_WAITS)
+		return r;
+	remote_client_wait(&call);
+	return remote_client_end(client, &call);
 }
 
 /* life */
@@ -649,7 +727,7 @@ int remote_client_open(struct remote_client *client, const char *path, unsigned 
 	r = remote_client_attach(&opened, fd, flags);
 	if (r < 0)
 		return r;
-	r = exchange(&opened, REMOTE_OPEN, &answer);
+	r = exchange(&opened, REMOTE_OPEN, 0, &answer);
 	if (r >= 0) {
 		close_fds(&answer);
 		r = answer.head.result;
@@ -676,7 +754,7 @@ void remote_client_close_last(struct remote_client *client)
 {
 	struct answer answer;
 
-	if (client->fd >= 0 && exchange(client, REMOTE_CLOSE, &answer) >= 0)
+	if (client->fd >= 0 && exchange(client, REMOTE_CLOSE, 0, &answer) >= 0)
 		close_fds(&answer);
 	remote_client_close(client);
 }
@@ -686,7 +764,7 @@ int remote_client_published(struct remote_client *client, int *fd_out, uint64_t 
 	struct answer answer;
 	int r;
 
-	r = exchange(client, REMOTE_PUBLISHED, &answer);
+	r = exchange(client, REMOTE_PUBLISHED, 0, &answer);
 	if (r < 0)
 		return r;
 	if (answer.head.result >= 0 && answer.n_fds == 1) {
@@ -704,7 +782,7 @@ int remote_client_poll(struct remote_client *client)
 	struct answer answer;
 	int r;
 
-	r = exchange(client, REMOTE_POLL, &answer);
+	r = exchange(client, REMOTE_POLL, 0, &answer);
 	if (r < 0)
 		return r;
 	close_fds(&answer);
@@ -720,7 +798,7 @@ int remote_client_map(struct remote_client *client, size_t size, int prot, int f
 	int r;
 
 	if (client->pool_fd < 0) {
-		r = exchange(client, REMOTE_POOL, &answer);
+		r = exchange(client, REMOTE_POOL, 0, &answer);
 		if (r < 0)
 			return r;
 		close_fds(&answer);

@@ -70,9 +70,44 @@ void remote_client_close_last(struct remote_client *client);
  * @nr: KDBUS_CMD_*
  * @cmd: its struct, written back as the ABI says
  *
+ * A synchronous SEND blocks; -EINTR as for an ioctl().
+ *
  * Return: 0 or the negative errno of the ABI; -ECONNRESET if the server is gone.
  */
 int remote_client_command(struct remote_client *client, unsigned long nr, void *cmd);
+/**
+ * struct remote_client_call - a synchronous SEND under way
+ * @fd: ends when there is a result; or -1
+ * @id: what the server calls it
+ * @nr, @address, @size: the command
+ */
+struct remote_client_call {
+	int fd;
+	uint64_t id;
+	unsigned long nr;
+	uint64_t address;
+	uint64_t size;
+};
+
+#define REMOTE_CLIENT_WAITS 1
+
+/**
+ * remote_client_start() - remote_client_command() for those who share the client
+ * @call_out: with REMOTE_CLIENT_WAITS: to be waited for, and ended
+ *
+ * Return: 0, REMOTE_CLIENT_WAITS or a negative errno.
+ */
+int remote_client_start(struct remote_client *client, unsigned long nr, void *cmd,
+			struct remote_client_call *call_out);
+/**
+ * remote_client_wait() - until there is a result, or a signal
+ *
+ * It does not touch the client, which others may use meanwhile.  A signal whose handler was
+ * installed with SA_RESTART does not end it.
+ */
+void remote_client_wait(const struct remote_client_call *call);
+/* the result; -EINTR if there is none, and the same command, sent again, goes on to wait for it */
+int remote_client_end(struct remote_client *client, struct remote_client_call *call);
 /**
  * remote_client_published() - the file that the owner of the bus has published
  * @fd_out: to be closed

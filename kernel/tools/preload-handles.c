@@ -42,12 +42,14 @@ struct shared {
  * @client: its fd is one of the descriptors
  * @shared: with the processes forked from this one
  * @n_fds: descriptors of this process
+ * @n_waiting: threads in a synchronous SEND; the handle is not closed before they return
  * @path: of the node; NULL if the socket came from elsewhere
  */
 struct preload_handle {
 	struct remote_client client;
 	struct shared *shared;
 	unsigned n_fds;
+	unsigned n_waiting;
 	char *path;
 };
 
@@ -113,9 +115,13 @@ static void fork_parent(void)
 
 static void fork_child(void)
 {
-	for (int fd = 0; fd < N_FDS; fd++)
-		if (table[fd] && table[fd]->client.fd == fd)
-			__atomic_add_fetch(&table[fd]->shared->n_processes, 1, __ATOMIC_RELAXED);
+	for (int fd = 0; fd < N_FDS; fd++) {
+		if (!table[fd] || table[fd]->client.fd != fd)
+			continue;
+		__atomic_add_fetch(&table[fd]->shared->n_processes, 1, __ATOMIC_RELAXED);
+		/* those threads are not here */
+		table[fd]->n_waiting = 0;
+	}
 	pthread_mutex_unlock(&table_lock);
 }
 
@@ -297,7 +303,7 @@ static void handle_free(struct preload_handle *handle)
 bool preload_forget(int fd)
 {
 	struct preload_handle *handle;
-	bool is_closed = false;
+	bool is_last, is_closed = false;
 
 	if (!preload_find(fd))
 		return false;
@@ -310,8 +316,12 @@ bool preload_forget(int fd)
 		handle->n_fds--;
 		if (handle->n_fds && handle->client.fd == fd)
 			handle_switch(handle);
+		is_last = !handle->n_fds && !handle->n_waiting;
+		/* those who wait still need it */
+		if (!handle->n_fds && !is_last)
+			handle->client.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		handle_unlock(handle);
-		if (!handle->n_fds) {
+		if (is_last) {
 			handle->client.fd = fd;
 			handle_free(handle);
 			is_closed = true;
@@ -331,14 +341,38 @@ static int result_of(int r)
 	return -1;
 }
 
+/* the result of a SEND that waits; others have the handle meanwhile, also to close it */
+static int command_wait(struct preload_handle *handle, struct remote_client_call *call)
+{
+	bool is_last;
+	int r;
+
+	/* a signal handler's calls are the program's */
+	remote_client_wait(call);
+	handle_lock(handle);
+	r = remote_client_end(&handle->client, call);
+	is_last = !--handle->n_waiting && !handle->n_fds;
+	handle_unlock(handle);
+	if (is_last) {
+		preload_enter();
+		handle_free(handle);
+		preload_leave();
+	}
+	return r;
+}
+
 int preload_command(struct preload_handle *handle, unsigned long nr, void *cmd)
 {
+	struct remote_client_call call;
 	int r;
 
 	handle_lock(handle);
-	r = remote_client_command(&handle->client, nr, cmd);
+	r = remote_client_start(&handle->client, nr, cmd, &call);
 	drop_pool_fd(&handle->client);
+	handle->n_waiting += r == REMOTE_CLIENT_WAITS;
 	handle_unlock(handle);
+	if (r == REMOTE_CLIENT_WAITS)
+		r = command_wait(handle, &call);
 	return result_of(r);
 }
 

@@ -106,7 +106,7 @@ static int embedded_set_attach_mask(uint64_t mask)
 
 const struct abi_carrier abi_embedded = {
 	.name = "embedded",
-	.features = ABI_CAN_CRED | ABI_OVERLAPS,
+	.features = ABI_CAN_CRED,
 	.begin = embedded_begin,
 	.end = embedded_end,
 	.open = embedded_open,

@@ -150,10 +150,17 @@ static int remote_open(const char *path, const struct abi_cred *cred, void **han
 static int remote_ioctl(void *data, unsigned long nr, void *cmd)
 {
 	struct handle *handle = data;
+	struct remote_client_call call;
 	int r;
 
 	pthread_mutex_lock(&handle->lock);
-	r = remote_client_command(&handle->client, nr, cmd);
+	r = remote_client_start(&handle->client, nr, cmd, &call);
+	pthread_mutex_unlock(&handle->lock);
+	if (r != REMOTE_CLIENT_WAITS)
+		return r;
+	remote_client_wait(&call);
+	pthread_mutex_lock(&handle->lock);
+	r = remote_client_end(&handle->client, &call);
 	pthread_mutex_unlock(&handle->lock);
 	return r;
 }

@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* who opens a node, and calls later on, so that @groups is to outlive that; NULL is whoever runs the tests, privileged */
+/* who opens a node, and calls later on, so that @groups is to outlive that; NULL is whoever runs
+ * the tests, privileged */
 struct abi_cred {
 	uint32_t uid;
 	uint32_t gid;
@@ -28,7 +29,6 @@ struct abi_cred {
 /* what not every carrier can do */
 #define ABI_CAN_CRED (1u << 0) /* be another user */
 #define ABI_IS_FILE  (1u << 1) /* nodes have modes, handles are descriptors */
-#define ABI_OVERLAPS (1u << 2) /* two threads can use one handle at a time */
 
 /**
  * struct abi_carrier - the system calls

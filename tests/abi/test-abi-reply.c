@@ -314,7 +314,6 @@ ABI_TEST(sync_and_another_thread)
 	struct call call;
 
 	row("C44");
-	need(ABI_OVERLAPS);
 	start(&call, a, b);
 	expect_eq(peer_send_to(c, a->id, 9, 0), 0);
 	expect_message(a, c->id, 9);
@@ -383,7 +382,6 @@ ABI_TEST(sync_own_disconnect)
 	struct call call;
 
 	row("11.16.self");
-	need(ABI_OVERLAPS);
 	start(&call, a, b);
 	expect_eq(peer_byebye(a), 0);
 	expect_eq(call_wait(&call), -ECONNRESET);
@@ -536,7 +534,6 @@ ABI_TEST(sync_interrupted)
 	row("0.4.reply-while-interrupted");
 	row("4.6.restart");
 	row("4.6.interrupted");
-	need(ABI_OVERLAPS);
 	sigaction(SIGUSR1, &action, NULL);
 	start(&call, a, b);
 	/* the thread may not wait yet */

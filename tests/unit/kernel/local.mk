@@ -59,6 +59,11 @@ test_remote_SOURCES = %D%/test-remote.c %D%/remote-util.c %D%/remote-util.h
 test_remote_LDADD = $(kernel_test_ldadd)
 TESTS += test-remote
 
+check_PROGRAMS += test-remote-call
+test_remote_call_SOURCES = %D%/test-remote-call.c %D%/remote-util.c %D%/remote-util.h
+test_remote_call_LDADD = $(kernel_test_ldadd)
+TESTS += test-remote-call
+
 include tests/unit/kernel/core.mk
 check_PROGRAMS += test-engine-fault
 test_engine_fault_SOURCES = %D%/test-engine-fault.c
