@@ -10,10 +10,21 @@ test_module_SOURCES = %D%/test-module.c
 test_module_CPPFLAGS = $(abi_cppflags)
 test_module_LDADD = $(abi_ldadd)
 
+# of 32 bits; left out where the compiler makes none
+EXTRA_DIST += %D%/test-compat.c
+CLEANFILES += test-compat
+test-compat: %D%/test-compat.c kernel/include/uapi/linux/kdbus.h
+	$(AM_V_GEN)$(CC) -m32 -O1 -std=gnu11 -Wall -Wextra -ffreestanding -fno-pie \
+		-fno-stack-protector -nostdlib -static -no-pie \
+		-I$(top_srcdir)/kernel/include/uapi \
+		-isystem /usr/include/$(MULTIARCH_PATH) \
+		$(top_srcdir)/%D%/test-compat.c -o $@ 2>/dev/null || : >$@
+MULTIARCH_PATH = $$($(CC) -print-multiarch)
+
 # on which kernels: all that have headers and an image here
 KERNELS =
-check-kernel: $(qemu_programs) $(abi_programs)
+check-kernel: $(qemu_programs) $(abi_programs) test-compat
 	+$(AM_V_at)MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/%D%/check-kernel $(top_srcdir) \
-		"$(KERNELS)" $(qemu_programs) $(abi_programs)
+		"$(KERNELS)" $(qemu_programs) $(abi_programs) test-compat
 
 .PHONY: check-kernel
