@@ -532,12 +532,17 @@ int access_may_receive(struct daemon *daemon, const struct engine_received *rece
 		       struct client *dst, const struct message *message, unsigned flags)
 {
 	struct access_side sender, receiver = access_client_side(dst);
+	struct policy_message *facts;
 	char name[UNIQUE_NAME_SIZE];
 	int r;
 
 	r = access_sender_side(daemon, received, &dst->creds, name, &sender);
 	if (r < 0)
 		return r;
+	/* where it goes is what the engine says, if its header says nothing */
+	facts = access_facts(&daemon->access, message);
+	if (received->dst_id != KDBUS_DST_ID_BROADCAST && !facts->destination)
+		facts->destination = dst->unique_name;
 	return access_may_pass(daemon, &sender, &receiver, message, flags);
 }
 

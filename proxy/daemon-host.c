@@ -9,6 +9,7 @@
 
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
+#include "proxy/eavesdrop.h"
 #include "proxy/monitor.h"
 #include "proxy/parties.h"
 #include "proxy/translate.h"
@@ -60,7 +61,7 @@ static int host_may_receive(void *userdata, struct engine_conn *dst,
 	int r;
 
 	/* what is no message of ours is dropped where it arrives */
-	if (!translate_peek(received, &message))
+	if (!translate_peek(daemon, received, &message))
 		return 0;
 	r = access_may_receive(daemon, received, client_of(dst), &message,
 			       is_reply ? POLICY_MESSAGE_REQUESTED : 0);
@@ -133,11 +134,7 @@ static void match_subject_init_received(struct daemon *daemon, struct match_subj
 {
 	match_subject_init_message(subject, message);
 	unique_name_format(received->src_id, daemon->id_offset, sender);
-	subject->sender = (struct match_party){.unique_name = sender};
-	if (received->src_names) {
-		subject->sender.names = parties_listed_names;
-		subject->sender.context = (void *)received->src_names;
-	}
+	parties_init_sender(subject, received, sender);
 }
 
 static void host_stranger_candidates(struct daemon *daemon, const struct engine_received *received,
@@ -147,7 +144,7 @@ static void host_stranger_candidates(struct daemon *daemon, const struct engine_
 	struct match_subject subject;
 	struct message message;
 
-	if (!translate_peek(received, &message))
+	if (!translate_peek(daemon, received, &message))
 		return;
 	match_subject_init_received(daemon, &subject, received, &message, sender);
 	match_registry_find(
@@ -176,6 +173,27 @@ static void host_broadcast_candidates(void *userdata, const struct engine_broadc
 	match_registry_find(
 		daemon->matches, &subject, host_hit,
 		&(struct host_search){.candidates = candidates, .has_fds = message->header.n_fds});
+}
+
+static bool host_is_listening(void *userdata)
+{
+	const struct daemon *daemon = userdata;
+
+	return match_registry_n_nodes(daemon->monitor_matches) ||
+	       match_registry_n_eavesdropping(daemon->matches);
+}
+
+static void host_overheard(void *userdata, const struct engine_received *received, uint64_t dst_id)
+{
+	__cleanup(message_unrefp) struct message *message = NULL;
+	struct daemon *daemon = userdata;
+
+	/* without memory a monitor misses something; what is not of D-Bus it cannot be shown */
+	if (translate_overheard(daemon, received, &message) < 0 || !message)
+		return;
+	monitor_feed_stranger(daemon, received, message);
+	if (dst_id != KDBUS_DST_ID_BROADCAST)
+		eavesdrop_feed_stranger(daemon, received, dst_id, message);
 }
 
 static bool host_accepts_notification(struct client *client,
@@ -227,7 +245,7 @@ static bool host_accepts(void *userdata, struct engine_conn *conn,
 
 	if (received->src_id == KDBUS_SRC_ID_KERNEL)
 		return host_accepts_notification(client, &received->notification, tag_out);
-	if (!translate_peek(received, &message))
+	if (!translate_peek(daemon, received, &message))
 		return false;
 	match_subject_init_received(daemon, &subject, received, &message, sender);
 	*tag_out = TRANSLATE_TAG_MATCHED;
@@ -265,7 +283,7 @@ static int host_may_await(void *userdata, void *activator_userdata,
 	int r;
 
 	/* who takes the name may understand it */
-	if (!translate_peek(received, &message))
+	if (!translate_peek(daemon, received, &message))
 		return 0;
 	r = activation_may_await(activator_userdata, received, &message);
 	return host_refused(daemon, r == ACTIVATION_LIMIT ? -ENOBUFS : r, received, &message);
@@ -322,6 +340,8 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon)
 		.may_receive = host_may_receive,
 		.may_send = host_may_send,
 		.broadcast_candidates = host_broadcast_candidates,
+		.is_listening = host_is_listening,
+		.overheard = host_overheard,
 		.accepts = host_accepts,
 		.lost = host_lost,
 		.published = host_published,

@@ -302,6 +302,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	log_limit_init(&daemon->log_refused, LOG_INTERVAL_MS, LOG_BURST);
 	log_limit_init(&daemon->log_lost, LOG_INTERVAL_MS, LOG_BURST);
 	log_limit_init(&daemon->log_denied, LOG_INTERVAL_MS, LOG_BURST);
+	log_limit_init(&daemon->log_unreadable, LOG_INTERVAL_MS, 1);
 	learned_users_init(daemon);
 	daemon->signal_source.fd = -1;
 	daemon->engine_source.fd = -1;

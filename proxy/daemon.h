@@ -112,6 +112,7 @@ struct daemon {
 	struct log_limit log_refused; /* of clients that broke the protocol */
 	struct log_limit log_lost;
 	struct log_limit log_denied;
+	struct log_limit log_unreadable; /* of what strangers send */
 };
 
 /**

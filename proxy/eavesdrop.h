@@ -12,6 +12,7 @@
 
 struct client;
 struct daemon;
+struct engine_received;
 
 /**
  * eavesdrop_feed() - @message of @src has taken effect
@@ -19,6 +20,14 @@ struct daemon;
  * To be called behind its delivery.  Costs nothing while nobody eavesdrops.
  */
 void eavesdrop_feed(struct daemon *daemon, struct client *src, struct message *message);
+
+/**
+ * eavesdrop_feed_stranger() - @message of a connection of another process takes effect
+ * @received: the same message; who sent it is in there
+ * @dst_id: who gets it
+ */
+void eavesdrop_feed_stranger(struct daemon *daemon, const struct engine_received *received,
+			     uint64_t dst_id, struct message *message);
 
 /* the same for a message to the driver, as yet by the name that its sender had before */
 void eavesdrop_feed_driver(struct daemon *daemon, struct client *src, struct message *message);

@@ -27,6 +27,19 @@ void monitor_feed(struct daemon *daemon, struct message *message)
 	match_registry_find(daemon->monitor_matches, &subject, monitor_hit, message);
 }
 
+void monitor_feed_stranger(struct daemon *daemon, const struct engine_received *received,
+			   struct message *message)
+{
+	struct match_subject subject;
+
+	if (!match_registry_n_nodes(daemon->monitor_matches))
+		return;
+	match_subject_init_message(&subject, message);
+	parties_init(daemon, &subject, NULL, message_destination(message));
+	parties_init_sender(&subject, received, message_sender(message));
+	match_registry_find(daemon->monitor_matches, &subject, monitor_hit, message);
+}
+
 void monitor_await_hello(struct daemon *daemon, struct message *message)
 {
 	daemon->hello = message;

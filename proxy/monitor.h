@@ -17,6 +17,10 @@ struct engine_received;
 /* a message that the bus accepted or made */
 void monitor_feed(struct daemon *daemon, struct message *message);
 
+/* a message of a connection of another process, wherever it goes */
+void monitor_feed_stranger(struct daemon *daemon, const struct engine_received *received,
+			   struct message *message);
+
 /* a message of @src (NULL: the driver) was refused for one receiver, of which its sender does
  * not hear; access_explain() says why */
 void monitor_feed_refusal(struct daemon *daemon, const struct client *src,

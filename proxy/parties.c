@@ -40,6 +40,16 @@ int parties_listed_names(void *names, match_name_fn fn, void *userdata)
 	return 0;
 }
 
+void parties_init_sender(struct match_subject *subject, const struct engine_received *received,
+			 const char *unique_name)
+{
+	subject->sender = (struct match_party){.unique_name = unique_name};
+	if (!received->src_names)
+		return;
+	subject->sender.names = parties_listed_names;
+	subject->sender.context = (void *)received->src_names;
+}
+
 static void party_init(struct match_party *party, struct daemon *daemon, const char *name)
 {
 	struct engine_conn *conn = NULL;

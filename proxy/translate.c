@@ -31,6 +31,9 @@
 /* a name may change hands between look-up and SEND so often, and no more */
 enum { NAME_RETRIES = 8 };
 
+/* byte 3 of a header */
+enum { PROTOCOL_VERSION = 1 };
+
 static int translate_broadcast(struct client *client, struct engine_send *send,
 			       const struct message *message)
 {
@@ -177,7 +180,33 @@ int translate_send(struct client *client, struct message *message)
 	return r;
 }
 
-bool translate_peek(const struct engine_received *received, struct message *message_out)
+/* whether the header says the same as the engine about where it goes; of a unicast it may say
+ * nothing */
+static bool is_addressed_so(const struct daemon *daemon, const struct engine_received *received,
+			    const char *destination)
+{
+	uint64_t id;
+
+	if (!destination)
+		return true;
+	if (received->dst_id == KDBUS_DST_ID_BROADCAST)
+		return false;
+	if (*destination != ':')
+		return received->dst_name && !strcmp(received->dst_name, destination);
+	return unique_name_parse(destination, daemon->id_offset, &id) && id == received->dst_id;
+}
+
+/* whether the header says the same as the engine about what it answers */
+static bool is_answering_so(const struct engine_received *received,
+			    const struct wire_header *header)
+{
+	if (header->type == WIRE_RETURN || header->type == WIRE_ERROR)
+		return header->reply_serial == received->cookie_reply;
+	return !received->cookie_reply;
+}
+
+bool translate_peek(const struct daemon *daemon, const struct engine_received *received,
+		    struct message *message_out)
 {
 	const struct engine_payload *payload = received->payload;
 	struct wire_header *header = &message_out->header;
@@ -191,12 +220,10 @@ bool translate_peek(const struct engine_received *received, struct message *mess
 		return false;
 	if (header->serial != received->cookie || header->n_fds != payload->n_fds)
 		return false;
-	if ((header->type == WIRE_RETURN || header->type == WIRE_ERROR) &&
-	    header->reply_serial != received->cookie_reply)
-		return false;
 	message_out->bytes = (uint8_t *)payload->data;
 	message_out->payload = *payload;
-	return true;
+	return is_answering_so(received, header) &&
+	       is_addressed_so(daemon, received, message_destination(message_out));
 }
 
 /* An error in the place of the client, to a stranger who calls it and will get no answer: by a
@@ -311,54 +338,60 @@ static int translate_judge(struct client *client, const struct engine_received *
 	return r;
 }
 
-/* descriptors that others may receive as well are copied; 0 or a negative errno */
-static int translate_take_fds(struct engine_payload *payload, struct message *message)
+/* @is_own: nobody else will receive them; otherwise they are copied.  0 or a negative errno */
+static int translate_take_fds(struct engine_payload *payload, bool is_own, struct message *message)
 {
 	for (uint32_t i = 0; i < payload->n_fds; i++) {
 		message->payload.fds[i] = payload->fds[i];
-		if (payload->refcount > 1)
-			message->payload.fds[i] = fcntl(payload->fds[i], F_DUPFD_CLOEXEC, 3);
-		else
+		if (is_own)
 			payload->fds[i] = -1;
+		else
+			message->payload.fds[i] = fcntl(payload->fds[i], F_DUPFD_CLOEXEC, 3);
 		if (message->payload.fds[i] < 0)
 			return -errno;
 	}
 	return 0;
 }
 
-/* a payload that did not come from a client of this process */
-static int translate_stranger(struct client *client, const struct engine_received *received,
-			      struct message **message_out)
+/* A message of our own of one that was received and is good, as clients get it.  0; -ENOMEM; or
+ * another errno: nobody can be given it. */
+static int translate_relay(struct daemon *daemon, const struct engine_received *received,
+			   const struct message *peek, bool is_own, struct message **message_out)
 {
-	struct engine_payload *payload = received->payload;
 	__cleanup(message_unrefp) struct message *message = NULL;
+	const struct wire_header *header = &peek->header;
 	char sender[UNIQUE_NAME_SIZE];
-	struct message peek;
-	struct wire_header *header = &peek.header;
 	uint32_t relay_size;
 	size_t sender_len;
 	int r;
 
-	*message_out = NULL;
-	if (!translate_peek(received, &peek))
-		return 0;
-	r = translate_judge(client, received, &peek);
-	if (r)
-		return r < 0 ? r : 0;
-	sender_len = unique_name_format(received->src_id, client->daemon->id_offset, sender);
-	relay_size = wire_relay_size(peek.bytes, header, sender_len);
+	sender_len = unique_name_format(received->src_id, daemon->id_offset, sender);
+	relay_size = wire_relay_size(peek->bytes, header, sender_len);
 	if (relay_size > WIRE_MAX_SIZE - header->body_size)
-		return 0;
+		return -EMSGSIZE;
 	r = message_new((size_t)relay_size + header->body_size, header->n_fds, &message);
 	if (r < 0)
 		return r;
-	wire_relay_header(peek.bytes, header, sender, sender_len, message->bytes, &message->header);
-	memcpy(message->bytes + relay_size, message_body(&peek), header->body_size);
+	wire_relay_header(peek->bytes, header, sender, sender_len, message->bytes,
+			  &message->header);
+	memcpy(message->bytes + relay_size, message_body(peek), header->body_size);
 	/* a message without its descriptors is none */
-	if (translate_take_fds(payload, message) < 0)
-		return 0;
+	r = translate_take_fds(received->payload, is_own, message);
+	if (r < 0)
+		return r;
 	*message_out = steal(message);
 	return 0;
+}
+
+int translate_overheard(struct daemon *daemon, const struct engine_received *received,
+			struct message **message_out)
+{
+	struct message peek;
+
+	*message_out = NULL;
+	if (!translate_peek(daemon, received, &peek))
+		return 0;
+	return translate_relay(daemon, received, &peek, false, message_out);
 }
 
 /* drops a message that the client's rules keep from it */
@@ -368,6 +401,72 @@ static bool is_heard(struct client *client, struct message *message)
 		return true;
 	message_unref(message);
 	return false;
+}
+
+/* what the bus says to the client: monitors see it, and the client if it may; 0 */
+static int translate_hear_driver(struct client *client, struct message **message)
+{
+	monitor_feed(client->daemon, *message);
+	if (!is_heard(client, *message))
+		*message = NULL;
+	return 0;
+}
+
+/* whether it is a message of a version of D-Bus that no client here speaks */
+static bool is_other_version(const struct engine_received *received)
+{
+	const uint8_t *bytes = received->payload->data;
+
+	return received->payload->size > 3 && bytes[3] != PROTOCOL_VERSION;
+}
+
+/* Nobody waits for ever: who called the client is told that it was not understood, and the client
+ * that it cannot understand what it was answered. */
+static int translate_unreadable(struct client *client, const struct engine_received *received,
+				struct message **message_out)
+{
+	static const char other[] = "Only messages of version 1 of the protocol are understood";
+	static const char broken[] = "What was sent is no valid message";
+	struct daemon *daemon = client->daemon;
+	bool is_other = is_other_version(received);
+	const char *text = is_other ? other : broken;
+	char sender[UNIQUE_NAME_SIZE];
+	int r;
+
+	if (log_limit_pass(&daemon->log_unreadable)) {
+		unique_name_format(received->src_id, daemon->id_offset, sender);
+		log_warning("%s (uid=%d pid=%d) cannot be given a message from %s: %s",
+			    client->unique_name, (int)client->creds.uid, (int)client->creds.pid,
+			    sender, is_other ? "of another version" : "malformed");
+	}
+	if (!received->cookie_reply)
+		return translate_answer(
+			client, received,
+			is_other ? DRIVER_ERROR_NOT_SUPPORTED : DRIVER_ERROR_INVALID_ARGS, text);
+	r = synthetic_error(received->cookie_reply, client->unique_name,
+			    is_other ? DRIVER_ERROR_NOT_SUPPORTED : DRIVER_ERROR_FAILED, text,
+			    message_out);
+	return r < 0 ? r : translate_hear_driver(client, message_out);
+}
+
+/* a payload that did not come from a client of this process */
+static int translate_stranger(struct client *client, const struct engine_received *received,
+			      struct message **message_out)
+{
+	struct daemon *daemon = client->daemon;
+	/* what the direct carrier hands over others may get as well */
+	bool is_own = !engine_asks_may_deliver(daemon->engine);
+	struct message peek;
+	int r;
+
+	*message_out = NULL;
+	if (!translate_peek(daemon, received, &peek))
+		return translate_unreadable(client, received, message_out);
+	r = translate_judge(client, received, &peek);
+	if (r)
+		return r < 0 ? r : 0;
+	r = translate_relay(daemon, received, &peek, is_own, message_out);
+	return r && r != -ENOMEM ? translate_unreadable(client, received, message_out) : r;
 }
 
 /* who answers what will not be answered any more */
@@ -387,9 +486,8 @@ static int translate_no_reply(struct client *client, const struct engine_notific
 				    &message);
 	if (r < 0)
 		return r;
-	monitor_feed(client->daemon, message);
-	*message_out = is_heard(client, message) ? message : NULL;
-	return 0;
+	*message_out = message;
+	return translate_hear_driver(client, message_out);
 }
 
 /* In the order of D-Bus: who loses a name hears that first, who gets it hears that last. */

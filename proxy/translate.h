@@ -26,9 +26,11 @@ int translate_send(struct client *client, struct message *message);
  * @message_out: describes the received bytes and is valid as long as they are;
  *	nothing to be released; its SENDER is what the bytes say
  *
- * Return: whether it is a D-Bus message that a client may get to see.
+ * Return: whether it is a D-Bus message that a client may get to see: valid, and its header
+ * does not contradict the engine about serials and destination.
  */
-bool translate_peek(const struct engine_received *received, struct message *message_out);
+bool translate_peek(const struct daemon *daemon, const struct engine_received *received,
+		    struct message *message_out);
 
 /**
  * translate_received() - what a client gets for what its connection received
@@ -41,6 +43,15 @@ bool translate_peek(const struct engine_received *received, struct message *mess
  */
 int translate_received(struct client *client, const struct engine_received *received,
 		       struct message **message_out);
+
+/**
+ * translate_overheard() - the message that clients would get for one that they do not get
+ * @message_out: the caller's reference; NULL: it is none of D-Bus
+ *
+ * Return: 0 or a negative errno.
+ */
+int translate_overheard(struct daemon *daemon, const struct engine_received *received,
+			struct message **message_out);
 
 /* a line in the log: @message of a connection of another process was refused, access_explain()
  * knows why */

@@ -60,15 +60,19 @@ static void broadcast_to(struct kdbus_message *msg, struct kdbus_conn *dst, u64 
 		kdbus_queue_lose(dst, msg->src ? msg->src->id : KDBUS_SRC_ID_KERNEL);
 }
 
-/* a copy of everything that goes anywhere, before it does */
-static void copy_to_monitors(struct kdbus_bus *bus, struct kdbus_message *msg)
+/* a copy of everything that goes anywhere, before it does; @dst NULL: to many */
+static void copy_to_monitors(struct kdbus_bus *bus, struct kdbus_message *msg,
+			     const struct kdbus_conn *dst)
 {
+	const struct kdbus_host_ops *host = bus->domain->host;
 	struct kdbus_conn *conn;
 
 	list_for_each_entry(conn, &bus->monitors, bus_link) {
 		if (kdbus_queue_add(conn, msg, NULL, 0) < 0)
 			kdbus_queue_lose(conn, msg->src ? msg->src->id : KDBUS_SRC_ID_KERNEL);
 	}
+	if (host->overheard && !msg->is_notification)
+		host->overheard(bus, msg, dst);
 }
 
 void kdbus_candidates_add(struct kdbus_candidates *candidates, struct kdbus_conn *conn, u64 tag)
@@ -124,7 +128,7 @@ void kdbus_deliver_broadcast(struct kdbus_bus *bus, struct kdbus_message *msg)
 
 	if (msg->is_notification)
 		msg->seqnum = next_seqnum(bus);
-	copy_to_monitors(bus, msg);
+	copy_to_monitors(bus, msg, NULL);
 
 	list_for_each_entry(conn, &bus->matchers, match_link) {
 		if (kdbus_match_hits(conn, msg))
@@ -140,7 +144,7 @@ void kdbus_deliver_notification(struct kdbus_conn *dst, struct kdbus_message *ms
 	lockdep_assert_held(&dst->bus->registry);
 
 	msg->seqnum = next_seqnum(dst->bus);
-	copy_to_monitors(dst->bus, msg);
+	copy_to_monitors(dst->bus, msg, dst);
 	kdbus_queue_add(dst, msg, NULL, 0);
 }
 
@@ -180,7 +184,7 @@ static int deliver_answer(struct kdbus_message *msg, struct kdbus_conn *dst,
 	int r;
 
 	if (host_may_deliver(msg, dst, true, &r)) {
-		copy_to_monitors(dst->bus, msg);
+		copy_to_monitors(dst->bus, msg, dst);
 		r = kdbus_queue_make(dst, msg, &answer);
 	}
 	if (kdbus_reply_answer(dst->bus, reply, answer, r == -ECOMM ? -EREMOTEIO : r))
@@ -204,7 +208,7 @@ static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 		return deliver_answer(msg, dst, reply);
 	if (!host_may_deliver(msg, dst, true, &r))
 		return r;
-	copy_to_monitors(dst->bus, msg);
+	copy_to_monitors(dst->bus, msg, dst);
 	r = kdbus_queue_add(dst, msg, NULL, 0);
 	if (r < 0 && !kdbus_conn_is_strict(dst))
 		kdbus_notify_reply(dst, KDBUS_ITEM_REPLY_DEAD, msg->cookie_reply);
@@ -225,7 +229,7 @@ static int deliver_unicast_signal(struct kdbus_message *msg, struct kdbus_conn *
 {
 	int r;
 
-	copy_to_monitors(dst->bus, msg);
+	copy_to_monitors(dst->bus, msg, dst);
 	if (!wants_signal(dst, msg))
 		return 0;
 	if (!kdbus_conn_may_talk(dst, dst->cred, msg->src))
@@ -251,7 +255,7 @@ static int deliver_unicast(struct kdbus_message *msg, const struct kdbus_cred *c
 		if (r < 0)
 			return r;
 	}
-	copy_to_monitors(dst->bus, msg);
+	copy_to_monitors(dst->bus, msg, dst);
 	r = kdbus_queue_add(dst, msg, reply, 0);
 	if (r < 0 && reply)
 		kdbus_reply_cancel(dst->bus, reply);

@@ -160,6 +160,9 @@ struct kdbus_fake {
  * @broadcast_candidates: optional; which indexed connections want @msg: to be
  *	answered by kdbus_candidates_add().  Called with the registry held, may look
  *	at names.  Without it no indexed connection gets a broadcast
+ * @overheard: optional; @msg is about to go to @dst (NULL: a broadcast), and monitors have got
+ *	their copies.  Not called for notifications.  Called with the registry held, may look
+ *	at names
  *
  * The next three are about messages that waited at an activator, are optional and called with
  * the registry held; never in a strict domain.
@@ -216,6 +219,8 @@ struct kdbus_host_ops {
 			   const struct kdbus_message *msg, bool is_reply);
 	void (*broadcast_candidates)(struct kdbus_bus *bus, const struct kdbus_message *msg,
 				     struct kdbus_candidates *candidates);
+	void (*overheard)(struct kdbus_bus *bus, const struct kdbus_message *msg,
+			  const struct kdbus_conn *dst);
 
 	int (*may_move)(struct kdbus_conn *src, struct kdbus_conn *dst,
 			const struct kdbus_queue_entry *entry);

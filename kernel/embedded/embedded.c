@@ -180,6 +180,14 @@ static void host_broadcast_candidates(struct kdbus_bus *bus, const struct kdbus_
 	embedded->hooks.broadcast_candidates(embedded->userdata, bus, msg, candidates);
 }
 
+static void host_overheard(struct kdbus_bus *bus, const struct kdbus_message *msg,
+			   const struct kdbus_conn *dst)
+{
+	struct kdbus_embedded *embedded = to_embedded(bus);
+
+	embedded->hooks.overheard(embedded->userdata, bus, msg, dst);
+}
+
 static int host_may_move(struct kdbus_conn *src, struct kdbus_conn *dst,
 			 const struct kdbus_queue_entry *entry)
 {
@@ -303,6 +311,8 @@ int kdbus_embedded_new(const struct kdbus_embedded_options *options,
 		embedded->ops.may_deliver = host_may_deliver;
 	if (embedded->hooks.broadcast_candidates)
 		embedded->ops.broadcast_candidates = host_broadcast_candidates;
+	if (embedded->hooks.overheard)
+		embedded->ops.overheard = host_overheard;
 	if (embedded->hooks.may_move)
 		embedded->ops.may_move = host_may_move;
 	if (embedded->hooks.undelivered)

@@ -34,7 +34,8 @@ struct kdbus_queue_entry;
  * @wake: @conn has something to receive
  * @lost: a broadcast from @src_id went missing for @conn
  * @deadline: the earliest reply deadline of @bus is @deadline_ns
- * @may_deliver, @broadcast_candidates, @may_move, @undelivered: as in struct kdbus_host_ops
+ * @may_deliver, @broadcast_candidates, @overheard, @may_move, @undelivered: as in struct
+ *	kdbus_host_ops
  * @taken: the same, of an activator that is a direct connection
  */
 struct kdbus_embedded_hooks {
@@ -46,6 +47,8 @@ struct kdbus_embedded_hooks {
 	void (*broadcast_candidates)(void *userdata, struct kdbus_bus *bus,
 				     const struct kdbus_message *msg,
 				     struct kdbus_candidates *candidates);
+	void (*overheard)(void *userdata, struct kdbus_bus *bus, const struct kdbus_message *msg,
+			  const struct kdbus_conn *dst);
 	int (*may_move)(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
 			const struct kdbus_queue_entry *entry);
 	void (*undelivered)(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,

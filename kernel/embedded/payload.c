@@ -23,6 +23,9 @@
 #define SEALS_NEEDED (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 #define TMPFS_MAGIC_ 0x01021994
 
+/* what is put together for a receiver in this process: more is no message of its protocol */
+#define FLAT_SIZE_MAX (128u * 1024 * 1024)
+
 struct imported_part {
 	enum kdbus_part_type type;
 	int fd;
@@ -349,6 +352,15 @@ static int flat_fill(struct flat *flat, const struct imported *imported)
 	return 0;
 }
 
+static void nothing_release(struct engine_payload *payload)
+{
+	/* the reference that is there from the start is never given up */
+	BUG_ON(true);
+}
+
+/* in the place of what cannot be had */
+static struct engine_payload nothing = {.refcount = 1, .release = nothing_release};
+
 int embedded_payload_flat(struct kdbus_payload *opaque, struct engine_payload **flat_out)
 {
 	struct engine_payload *payload = to_engine(opaque);
@@ -365,16 +377,21 @@ int embedded_payload_flat(struct kdbus_payload *opaque, struct engine_payload **
 	for (size_t i = 0; imported && i < imported->n_parts; i++)
 		if (imported->parts[i].type != KDBUS_PART_FDS &&
 		    check_add_overflow(size, (size_t)imported->parts[i].size, &size))
-			return -ENOMEM;
-	if (check_add_overflow(size, sizeof(*flat), &total))
-		return -ENOMEM;
+			size = SIZE_MAX / 2;
+	/* no receiver takes this for a message, but one answers who waits */
+	if (size > FLAT_SIZE_MAX) {
+		*flat_out = engine_payload_ref(&nothing);
+		return 0;
+	}
+	total = sizeof(*flat) + size;
 	flat = kvmalloc(total, GFP_KERNEL_ACCOUNT);
 	if (!flat)
 		return -ENOMEM;
 	r = imported ? flat_fill(flat, imported) : 0;
 	if (r < 0) {
 		kvfree(flat);
-		return r;
+		*flat_out = engine_payload_ref(&nothing);
+		return 0;
 	}
 	flat->origin = payload ? engine_payload_ref(payload) : NULL;
 	flat->payload = (struct engine_payload){

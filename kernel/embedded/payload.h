@@ -20,9 +20,10 @@ static inline struct kdbus_payload *embedded_payload(struct engine_payload *payl
  * embedded_payload_flat() - a payload as a direct receiver wants it
  * @payload: of either kind; NULL, that of a message without any, gives an empty one
  * @flat_out: a reference; all bytes in one piece.  The same object, unless it was
- *	imported with runs of zeros or memory files
+ *	imported with runs of zeros or memory files.  What is too much (128 MiB), or
+ *	cannot be read from its file, becomes an empty one without descriptors
  *
- * Return: 0, -ENOMEM, or the errno of reading a file.
+ * Return: 0 or -ENOMEM.
  */
 int embedded_payload_flat(struct kdbus_payload *payload, struct engine_payload **flat_out);
 /* whether it is a sender's own object */

@@ -201,6 +201,22 @@ static void direct_broadcast_candidates(void *userdata, struct kdbus_bus *bus,
 				   (struct engine_candidates *)candidates);
 }
 
+static void direct_overheard(void *userdata, struct kdbus_bus *bus, const struct kdbus_message *msg,
+			     const struct kdbus_conn *dst)
+{
+	struct direct_engine *direct = userdata;
+	struct engine_host *host = &direct->base.host;
+	const struct engine_received *received;
+
+	/* of what ours say the host knows */
+	if (bus != direct->bus || kdbus_conn_is_direct(msg->src) ||
+	    !host->is_listening(host->userdata))
+		return;
+	received = direct_stranger_look(&direct->stranger, msg);
+	if (received)
+		host->overheard(host->userdata, received, dst ? dst->id : KDBUS_DST_ID_BROADCAST);
+}
+
 static void direct_candidates_add(struct engine_candidates *candidates, struct engine_conn *conn,
 				  uint64_t tag)
 {
@@ -849,6 +865,8 @@ int engine_direct_open(const struct engine_options *options, struct engine **eng
 		hooks.may_deliver = direct_may_deliver;
 	if (direct->base.host.may_deliver)
 		hooks.may_move = direct_may_move;
+	if (direct->base.host.overheard && direct->base.host.is_listening)
+		hooks.overheard = direct_overheard;
 	if (direct->base.host.undelivered)
 		hooks.undelivered = direct_undelivered;
 	if (direct->base.host.broadcast_candidates)

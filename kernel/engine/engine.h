@@ -236,6 +236,12 @@ struct engine_host {
 	 * this operation nobody who is "indexed" gets any.  Direct carrier only. */
 	void (*broadcast_candidates)(void *userdata, const struct engine_broadcast *broadcast,
 				     struct engine_candidates *candidates);
+	/* Is there anybody who wants to see what passes between others? */
+	bool (*is_listening)(void *userdata);
+	/* If so: this message of a stranger is about to go to @dst_id (KDBUS_DST_ID_BROADCAST: to
+	 * many), who may be a stranger as well.  Each is told of once, in the order of the bus.
+	 * @received is as in may_receive().  Direct carrier only. */
+	void (*overheard)(void *userdata, const struct engine_received *received, uint64_t dst_id);
 	/* Does @conn want this broadcast or broadcast notification, which the bus
 	 * delivered to it?  Asked by the carriers that do not ask
 	 * broadcast_candidates(), when they take it out of the bus' queue: in

@@ -164,13 +164,68 @@ static void peer_match(struct peer *peer)
 
 /* sending */
 
-enum { IN_MEMORY, IN_FILE };
+/* where the payload is, and what is wrong with the message */
+enum where {
+	IN_MEMORY,
+	IN_FILE,
+	LIE_VERSION,	 /* a message of version 2 */
+	LIE_SERIAL,	 /* not the cookie */
+	LIE_REPLY,	 /* it answers something else than it says */
+	LIE_SENDER,	 /* another sender */
+	LIE_DESTINATION, /* another destination */
+	LIE_SHORT,	 /* the end is missing */
+	LIE_EMPTY,	 /* there is no payload */
+	LIE_HUGE,	 /* the payload is a file of a terabyte */
+	LIE_SIGNAL,	 /* the answer to a call is a signal */
+	LIE_TYPE,	 /* the payload is not of D-Bus */
+	N_LIES,
+};
 
-static int payload_file(const struct blob *bytes)
+static const char *const lies[N_LIES] = {
+	[IN_MEMORY] = "none",	 [LIE_VERSION] = "version", [LIE_SERIAL] = "serial",
+	[LIE_REPLY] = "reply",	 [LIE_SENDER] = "sender",   [LIE_DESTINATION] = "destination",
+	[LIE_SHORT] = "short",	 [LIE_EMPTY] = "empty",	    [LIE_HUGE] = "huge",
+	[LIE_SIGNAL] = "signal", [LIE_TYPE] = "type",
+};
+
+static enum where lie_called(const char *name)
+{
+	for (unsigned i = 0; i < N_LIES; i++)
+		if (lies[i] && !strcmp(lies[i], name))
+			return i;
+	fail("no lie is called %s", name);
+}
+
+/* what it does to the message */
+static void lie(enum where what, struct msg *msg, struct kdbus_msg *out)
+{
+	if (what == LIE_SERIAL)
+		out->cookie += 1000;
+	else if (what == LIE_TYPE)
+		out->payload_type = 4711;
+	else if (what == LIE_REPLY)
+		msg->reply_serial += 7;
+	else if (what == LIE_SENDER)
+		msg->sender = strdup("org.freedesktop.DBus");
+	else if (what == LIE_DESTINATION)
+		msg_to(msg, "com.example.Somebody.Else");
+	else if (what == LIE_SIGNAL)
+		*msg = (struct msg){.endian = msg->endian,
+				    .type = MSG_SIGNAL,
+				    .version = 1,
+				    .serial = msg->serial,
+				    .path = strdup("/"),
+				    .interface = strdup("com.example.Lie"),
+				    .member = strdup("Signal")};
+}
+
+/* @size: with a hole behind the bytes */
+static int payload_file(const struct blob *bytes, uint64_t size)
 {
 	int fd = memfd_create("payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	expect_ge(fd, 0);
+	expect_eq(ftruncate(fd, size), 0);
 	expect_eq(write(fd, bytes->data, bytes->size), (ssize_t)bytes->size);
 	expect_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL),
 		  0);
@@ -179,7 +234,7 @@ static int payload_file(const struct blob *bytes)
 
 /* @msg is taken.  @dst_id: KDBUS_DST_ID_BROADCAST for a signal; KDBUS_DST_ID_NAME: to where the
  * message says.  0 or an errno; peer->serial is the message's */
-static int peer_try_send(struct peer *peer, struct msg *msg, uint64_t dst_id, int where)
+static int peer_try_send(struct peer *peer, struct msg *msg, uint64_t dst_id, enum where where)
 {
 	bool is_call = msg->type == MSG_CALL && !(msg->flags & MSG_NO_REPLY);
 	struct command out = {.msg = {.size = sizeof(out.msg),
@@ -188,11 +243,21 @@ static int peer_try_send(struct peer *peer, struct msg *msg, uint64_t dst_id, in
 	struct kdbus_cmd_send cmd = {.size = sizeof(cmd), .msg_address = (uintptr_t)&out};
 	struct blob bytes = {0};
 	struct kdbus_item *item;
+	uint64_t size;
 	int fd = -1, r;
 
 	msg->serial = ++peer->serial;
-	msg_encode(msg, &bytes);
 	out.msg.cookie = msg->serial;
+	if (!is_call && dst_id != KDBUS_DST_ID_BROADCAST && msg->reply_serial)
+		out.msg.cookie_reply = msg->reply_serial;
+	if (dst_id == KDBUS_DST_ID_NAME)
+		add_item(&out, KDBUS_ITEM_DST_NAME, msg->destination, strlen(msg->destination) + 1);
+	lie(where, msg, &out.msg);
+	msg_encode(msg, &bytes);
+	if (where == LIE_VERSION)
+		bytes.data[3] = 2;
+	else if (where == LIE_SHORT)
+		bytes.size--;
 	if (is_call) {
 		out.msg.flags = KDBUS_MSG_EXPECT_REPLY;
 		out.msg.timeout_ns = 1ULL << 62;
@@ -201,16 +266,13 @@ static int peer_try_send(struct peer *peer, struct msg *msg, uint64_t dst_id, in
 		/* for everybody who wants anything at all */
 		item = add_item(&out, KDBUS_ITEM_BLOOM_FILTER, NULL, 8 + peer->bloom_size);
 		memset(item->bloom_filter.data, 0xff, peer->bloom_size);
-	} else {
-		out.msg.cookie_reply = msg->reply_serial;
 	}
-	if (dst_id == KDBUS_DST_ID_NAME)
-		add_item(&out, KDBUS_ITEM_DST_NAME, msg->destination, strlen(msg->destination) + 1);
-	if (where == IN_FILE) {
-		fd = payload_file(&bytes);
+	if (where == IN_FILE || where == LIE_HUGE) {
+		size = where == LIE_HUGE ? 1ULL << 40 : bytes.size;
+		fd = payload_file(&bytes, size);
 		item = add_item(&out, KDBUS_ITEM_PAYLOAD_MEMFD, NULL, sizeof(item->memfd));
-		item->memfd = (struct kdbus_memfd){.size = bytes.size, .fd = fd};
-	} else {
+		item->memfd = (struct kdbus_memfd){.size = size, .fd = fd};
+	} else if (where != LIE_EMPTY) {
 		item = add_item(&out, KDBUS_ITEM_PAYLOAD_VEC, NULL, sizeof(item->vec));
 		item->vec =
 			(struct kdbus_vec){.size = bytes.size, .address = (uintptr_t)bytes.data};
@@ -223,7 +285,7 @@ static int peer_try_send(struct peer *peer, struct msg *msg, uint64_t dst_id, in
 	return r;
 }
 
-static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, int where)
+static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, enum where where)
 {
 	expect_eq(peer_try_send(peer, msg, dst_id, where), 0);
 	return peer->serial;
@@ -231,7 +293,7 @@ static uint32_t peer_send(struct peer *peer, struct msg *msg, uint64_t dst_id, i
 
 /* receiving */
 
-/* the next D-Bus message, whoever sent it; NULL: the bus itself says something */
+/* the next D-Bus message; NULL: the bus itself says something, or this peer */
 static struct msg *peer_receive_any(struct peer *peer, uint64_t *src_out)
 {
 	struct kdbus_cmd_recv cmd = {.size = sizeof(cmd)};
@@ -250,10 +312,12 @@ static struct msg *peer_receive_any(struct peer *peer, uint64_t *src_out)
 	in = (const void *)(peer->pool + cmd.msg.offset);
 	for (item = in->items; (const uint8_t *)item < (const uint8_t *)in + in->size;
 	     item = (const void *)((const uint8_t *)item + ((item->size + 7) & ~7ULL)))
-		if (item->type == KDBUS_ITEM_PAYLOAD_OFF)
+		if (item->type == KDBUS_ITEM_PAYLOAD_MEMFD)
+			close(item->memfd.fd);
+		else if (item->type == KDBUS_ITEM_PAYLOAD_OFF)
 			blob_bytes(&bytes, (const uint8_t *)in + item->vec.offset, item->vec.size);
 	*src_out = in->src_id;
-	if (in->src_id != KDBUS_SRC_ID_KERNEL) {
+	if (in->src_id != KDBUS_SRC_ID_KERNEL && in->src_id != peer->id) {
 		expect_str(msg_parse(bytes.data, bytes.size, &msg), NULL);
 		expect_eq((uint64_t)msg->serial, (uint64_t)in->cookie);
 	}
@@ -268,14 +332,15 @@ static struct msg *peer_receive(struct peer *peer, uint64_t *src_out)
 {
 	struct msg *msg;
 
-	while ((msg = peer_receive_any(peer, src_out)) && *src_out == peer->id)
-		msg_free(msg);
+	do {
+		msg = peer_receive_any(peer, src_out);
+	} while (*src_out == peer->id);
 	return msg;
 }
 
 /* methods */
 
-static void answer_echo(struct peer *peer, const struct msg *call, uint64_t src, int where)
+static void answer_echo(struct peer *peer, const struct msg *call, uint64_t src, enum where where)
 {
 	const char *text;
 
@@ -368,6 +433,43 @@ static void answer_call(struct peer *peer, const struct msg *call, uint64_t src)
 	answer_outcome(peer, call, src, r ? strerrorname_np(r) : await_reply(peer));
 }
 
+/* a call to a name, about which it lies */
+static void answer_lie(struct peer *peer, const struct msg *call, uint64_t src)
+{
+	const char *name, *what;
+	struct msg *lying;
+	int r;
+
+	msg_read(call, "ss", &name, &what);
+	lying = msg_append(message_of(MSG_CALL, name, "com.example.Lie.Call"), "s", what);
+	r = peer_try_send(peer, lying, KDBUS_DST_ID_NAME, lie_called(what));
+	if (!strcmp(what, "serial"))
+		peer->serial += 1000;
+	answer_outcome(peer, call, src, r ? strerrorname_np(r) : await_reply(peer));
+}
+
+/* the same of a signal to everybody */
+static void answer_lie_to_all(struct peer *peer, const struct msg *call, uint64_t src)
+{
+	const char *name, *what;
+	struct msg *lying;
+	int r;
+
+	msg_read(call, "ss", &name, &what);
+	lying = msg_append(message_of(MSG_SIGNAL, NULL, "com.example.Lie.Signal"), "s", what);
+	r = peer_try_send(peer, lying, KDBUS_DST_ID_BROADCAST, lie_called(what));
+	answer_outcome(peer, call, src, r ? strerrorname_np(r) : "sent");
+}
+
+/* answers the call itself so */
+static void answer_lying(struct peer *peer, const struct msg *call, uint64_t src)
+{
+	const char *what;
+
+	msg_read(call, "s", &what);
+	peer_send(peer, msg_append(msg_return(call), "s", what), src, lie_called(what));
+}
+
 /* a signal to everybody, or to a name */
 static void answer_tell(struct peer *peer, const struct msg *call, uint64_t src)
 {
@@ -414,6 +516,12 @@ static bool serve(struct peer *peer)
 		answer_call(peer, call, src);
 	} else if (!strcmp(call->member, "Tell")) {
 		answer_tell(peer, call, src);
+	} else if (!strcmp(call->member, "Lie")) {
+		answer_lie(peer, call, src);
+	} else if (!strcmp(call->member, "LieToAll")) {
+		answer_lie_to_all(peer, call, src);
+	} else if (!strcmp(call->member, "AnswerLying")) {
+		answer_lying(peer, call, src);
 	} else if (!strcmp(call->member, "Hear")) {
 		/* the next signal, which the caller sends behind this call */
 		heard = peer_receive(peer, &from);
