@@ -60,9 +60,9 @@ static int host_may_receive(void *userdata, struct engine_conn *dst,
 	struct message message;
 	int r;
 
-	/* what is no message of ours is dropped where it arrives */
+	/* what is no message of ours is dropped where it arrives; of what is cut nobody knows */
 	if (!translate_peek(daemon, received, &message))
-		return 0;
+		return received->is_cut ? -EMSGSIZE : 0;
 	r = access_may_receive(daemon, received, client_of(dst), &message,
 			       is_reply ? POLICY_MESSAGE_REQUESTED : 0);
 	return host_refused(daemon, r, received, &message);
@@ -144,7 +144,8 @@ static void host_stranger_candidates(struct daemon *daemon, const struct engine_
 	struct match_subject subject;
 	struct message message;
 
-	if (!translate_peek(daemon, received, &message))
+	/* rules look at arguments as well, and so much is no news */
+	if (received->is_cut || !translate_peek(daemon, received, &message))
 		return;
 	match_subject_init_received(daemon, &subject, received, &message, sender);
 	match_registry_find(
@@ -282,7 +283,7 @@ static int host_may_await(void *userdata, void *activator_userdata,
 	struct message message;
 	int r;
 
-	/* who takes the name may understand it */
+	/* who takes the name may understand it, and if it is one of ours is asked then */
 	if (!translate_peek(daemon, received, &message))
 		return 0;
 	r = activation_may_await(activator_userdata, received, &message);

@@ -32,7 +32,7 @@
 enum { NAME_RETRIES = 8 };
 
 /* byte 3 of a header */
-enum { PROTOCOL_VERSION = 1 };
+enum { GVARIANT_VERSION = 2 };
 
 static int translate_broadcast(struct client *client, struct engine_send *send,
 			       const struct message *message)
@@ -214,9 +214,12 @@ bool translate_peek(const struct daemon *daemon, const struct engine_received *r
 
 	if (received->payload_type != KDBUS_PAYLOAD_DBUS || payload->size < WIRE_FIXED_SIZE)
 		return false;
-	if (wire_frame(payload->data, &header_size, &size) || size != payload->size ||
-	    wire_header_parse(payload->data, header) ||
-	    wire_body_check(header, payload->data, (const uint8_t *)payload->data + header_size))
+	if (wire_frame(payload->data, &header_size, &size) || header_size > payload->size ||
+	    wire_header_parse(payload->data, header))
+		return false;
+	if (!received->is_cut &&
+	    (size != payload->size ||
+	     wire_body_check(header, payload->data, (const uint8_t *)payload->data + header_size)))
 		return false;
 	if (header->serial != received->cookie || header->n_fds != payload->n_fds)
 		return false;
@@ -417,7 +420,7 @@ static bool is_other_version(const struct engine_received *received)
 {
 	const uint8_t *bytes = received->payload->data;
 
-	return received->payload->size > 3 && bytes[3] != PROTOCOL_VERSION;
+	return received->payload->size > 3 && bytes[3] == GVARIANT_VERSION;
 }
 
 /* Nobody waits for ever: who called the client is told that it was not understood, and the client

@@ -27,7 +27,8 @@ int translate_send(struct client *client, struct message *message);
  *	nothing to be released; its SENDER is what the bytes say
  *
  * Return: whether it is a D-Bus message that a client may get to see: valid, and its header
- * does not contradict the engine about serials and destination.
+ * does not contradict the engine about serials and destination.  Of one that is cut, its
+ * header.
  */
 bool translate_peek(const struct daemon *daemon, const struct engine_received *received,
 		    struct message *message_out);

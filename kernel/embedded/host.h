@@ -11,6 +11,7 @@ struct kdbus_embedded_handle;
 /**
  * struct embedded_process - another process, for which a handle works
  * @pid: its number, 0 if that is not known
+ * @max_fds: descriptors that the messages of all processes together may hold
  * @ops: what can be done with it
  *
  * The operations are called while a command of the handle runs, but for @wake, which
@@ -26,6 +27,7 @@ struct kdbus_embedded_handle;
  */
 struct embedded_process {
 	pid_t pid;
+	int max_fds;
 	const struct embedded_process_ops {
 		int (*read)(struct embedded_process *process, void *dst, u64 address, size_t size);
 		int (*write)(struct embedded_process *process, u64 address, const void *src,

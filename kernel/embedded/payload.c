@@ -35,6 +35,7 @@ struct imported_part {
 
 struct imported {
 	struct engine_payload payload; /* data: the image */
+	bool is_foreign;	       /* of another process */
 	bool is_faulty;
 	bool is_flat; /* the image is all there is */
 	size_t n_parts;
@@ -42,18 +43,47 @@ struct imported {
 	uint8_t *image;
 };
 
+/* descriptors in messages of other processes, all together */
+static atomic_t n_foreign_fds;
+
 static struct engine_payload *to_engine(struct kdbus_payload *payload)
 {
 	return (struct engine_payload *)payload;
+}
+
+/* One that is a message's cannot be reached by the limits of those who receive it: they may be
+ * many, and all of one who means harm. */
+static int imported_dup(const struct embedded_caller *caller, int from)
+{
+	int fd;
+
+	if (caller->process && atomic_inc_return(&n_foreign_fds) > caller->process->max_fds)
+		fd = -EMFILE;
+	else
+		fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
+	if (fd == -1)
+		fd = errno == EBADF ? -EBADF : -EMFILE;
+	if (fd < 0 && caller->process)
+		atomic_dec_return(&n_foreign_fds);
+	return fd;
+}
+
+static void imported_close(const struct imported *imported, int fd)
+{
+	/* who received it took it */
+	if (imported->is_foreign)
+		atomic_dec_return(&n_foreign_fds);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void imported_free(struct imported *imported)
 {
 	for (size_t i = 0; i < imported->n_parts; i++)
 		if (imported->parts[i].type == KDBUS_PART_MEMFD && imported->parts[i].fd >= 0)
-			close(imported->parts[i].fd);
+			imported_close(imported, imported->parts[i].fd);
 	for (uint32_t i = 0; i < imported->payload.n_fds; i++)
-		close(imported->payload.fds[i]);
+		imported_close(imported, imported->payload.fds[i]);
 	kfree(imported->payload.fds);
 	kvfree(imported->parts);
 	kvfree(imported->image);
@@ -103,9 +133,9 @@ static int import_memfd(const struct embedded_caller *caller, const struct kdbus
 		return -EBADF;
 	if (part->start + part->size > (uint64_t)st.st_size)
 		return kdbus_embedded_domain(caller->embedded)->is_p1 ? -EBADF : -EFAULT;
-	fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
+	fd = imported_dup(caller, from);
 	if (fd < 0)
-		return errno == EBADF ? -EBADF : -EMFILE;
+		return fd;
 	*fd_out = fd;
 	return 0;
 }
@@ -138,9 +168,9 @@ static int import_fds(const struct embedded_caller *caller, const struct kdbus_p
 			return -EBADF;
 		if (!(flags & O_PATH) && fd_is_refused(caller, from))
 			return -EOPNOTSUPP;
-		fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
+		fd = imported_dup(caller, from);
 		if (fd < 0)
-			return errno == EBADF ? -EBADF : -EMFILE;
+			return fd;
 		payload->fds[payload->n_fds++] = fd;
 	}
 	return 0;
@@ -212,6 +242,7 @@ int embedded_payload_import(void *data, const struct kdbus_part *parts, size_t n
 	imported->payload.refcount = 1;
 	imported->payload.release = imported_release;
 	imported->is_flat = true;
+	imported->is_foreign = caller->process;
 
 	imported->parts = kvcalloc(n_parts, sizeof(*imported->parts), GFP_KERNEL_ACCOUNT);
 	imported->image = size > 0 ? kvzalloc(size, GFP_KERNEL_ACCOUNT) : NULL;
@@ -305,13 +336,13 @@ static void flat_release(struct engine_payload *payload)
 	kvfree(flat);
 }
 
-static int read_memfd(const struct imported_part *part, uint8_t *dst)
+static int read_memfd(const struct imported_part *part, uint8_t *dst, size_t size)
 {
 	size_t done = 0;
 	ssize_t n;
 
-	while (done < part->size) {
-		n = pread(part->fd, dst + done, part->size - done, part->start + done);
+	while (done < size) {
+		n = pread(part->fd, dst + done, size - done, part->start + done);
 		if (n <= 0)
 			return n < 0 ? -errno : -EIO;
 		done += n;
@@ -319,8 +350,8 @@ static int read_memfd(const struct imported_part *part, uint8_t *dst)
 	return 0;
 }
 
-/* the bytes of all parts, which the image has without those of zeros and files */
-static int flat_fill(struct flat *flat, const struct imported *imported)
+/* the first @room bytes of all parts, of which the image has not those of zeros and files */
+static int flat_fill(struct flat *flat, const struct imported *imported, size_t room)
 {
 	const uint8_t *image = imported->image;
 	uint8_t *dst = flat->data;
@@ -328,18 +359,19 @@ static int flat_fill(struct flat *flat, const struct imported *imported)
 
 	for (size_t i = 0; i < imported->n_parts; i++) {
 		const struct imported_part *part = &imported->parts[i];
+		size_t size = min_t(size_t, part->size, room);
 
 		switch (part->type) {
 		case KDBUS_PART_BYTES:
-			memcpy(dst, image, part->size);
+			memcpy(dst, image, size);
 			image += part->size;
 			break;
 		case KDBUS_PART_ZERO:
-			memset(dst, 0, part->size);
+			memset(dst, 0, size);
 			image += part->size % 8;
 			break;
 		case KDBUS_PART_MEMFD:
-			r = read_memfd(part, dst);
+			r = read_memfd(part, dst, size);
 			if (r < 0)
 				return r;
 			image += part->size % 8;
@@ -347,7 +379,8 @@ static int flat_fill(struct flat *flat, const struct imported *imported)
 		case KDBUS_PART_FDS:
 			continue;
 		}
-		dst += part->size;
+		dst += size;
+		room -= size;
 	}
 	return 0;
 }
@@ -361,14 +394,16 @@ static void nothing_release(struct engine_payload *payload)
 /* in the place of what cannot be had */
 static struct engine_payload nothing = {.refcount = 1, .release = nothing_release};
 
-int embedded_payload_flat(struct kdbus_payload *opaque, struct engine_payload **flat_out)
+int embedded_payload_flat_part(struct kdbus_payload *opaque, size_t max, bool *is_cut_out,
+			       struct engine_payload **flat_out)
 {
 	struct engine_payload *payload = to_engine(opaque);
 	struct imported *imported = payload ? to_imported(payload) : NULL;
-	size_t size = 0, total;
+	size_t size = 0, room;
 	struct flat *flat;
 	int r;
 
+	*is_cut_out = false;
 	if (payload && (!imported || imported->is_flat)) {
 		*flat_out = engine_payload_ref(payload);
 		return 0;
@@ -383,11 +418,11 @@ int embedded_payload_flat(struct kdbus_payload *opaque, struct engine_payload **
 		*flat_out = engine_payload_ref(&nothing);
 		return 0;
 	}
-	total = sizeof(*flat) + size;
-	flat = kvmalloc(total, GFP_KERNEL_ACCOUNT);
+	room = min_t(size_t, size, max);
+	flat = kvmalloc(sizeof(*flat) + room, GFP_KERNEL_ACCOUNT);
 	if (!flat)
 		return -ENOMEM;
-	r = imported ? flat_fill(flat, imported) : 0;
+	r = imported ? flat_fill(flat, imported, room) : 0;
 	if (r < 0) {
 		kvfree(flat);
 		*flat_out = engine_payload_ref(&nothing);
@@ -397,13 +432,21 @@ int embedded_payload_flat(struct kdbus_payload *opaque, struct engine_payload **
 	flat->payload = (struct engine_payload){
 		.refcount = 1,
 		.n_fds = payload ? payload->n_fds : 0,
-		.size = size,
+		.size = room,
 		.data = flat->data,
 		.fds = payload ? payload->fds : NULL,
 		.release = flat_release,
 	};
+	*is_cut_out = room < size;
 	*flat_out = &flat->payload;
 	return 0;
+}
+
+int embedded_payload_flat(struct kdbus_payload *payload, struct engine_payload **flat_out)
+{
+	bool is_cut;
+
+	return embedded_payload_flat_part(payload, FLAT_SIZE_MAX, &is_cut, flat_out);
 }
 
 bool embedded_payload_is_direct(struct kdbus_payload *payload)

@@ -26,5 +26,8 @@ static inline struct kdbus_payload *embedded_payload(struct engine_payload *payl
  * Return: 0 or -ENOMEM.
  */
 int embedded_payload_flat(struct kdbus_payload *payload, struct engine_payload **flat_out);
+/* the same of no more than the first @max bytes of what has to be put together */
+int embedded_payload_flat_part(struct kdbus_payload *payload, size_t max, bool *is_cut_out,
+			       struct engine_payload **flat_out);
 /* whether it is a sender's own object */
 bool embedded_payload_is_direct(struct kdbus_payload *payload);

@@ -43,6 +43,7 @@ struct server_source {
  * @published_fd: what kdbus_server_publish() was given, or -1
  * @generation: how many of them there have been
  * @max_peers: how many there may be, so that descriptors are left for the process
+ * @max_fds: how many their messages may hold, for the same reason
  * @n_calls: synchronous calls under way
  * @max_calls: how many there may be
  * @last_call_id: of the newest
@@ -64,6 +65,7 @@ struct kdbus_server {
 	int published_fd;
 	uint64_t generation;
 	uint32_t max_peers;
+	int max_fds;
 	uint32_t n_calls;
 	uint32_t max_calls;
 	uint64_t last_call_id;

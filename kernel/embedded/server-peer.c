@@ -678,6 +678,7 @@ int server_peer_accept(struct kdbus_server *server, const struct server_node *no
 	drop_extra_group(&peer->creds);
 	peer->process.pid = peer->creds.pid;
 	peer->process.ops = &peer_process_ops;
+	peer->process.max_fds = server->max_fds;
 	peer->cred = (struct kdbus_embedded_cred){
 		.uid = peer->creds.uid,
 		.euid = peer->creds.uid,

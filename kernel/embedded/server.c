@@ -169,6 +169,7 @@ static int server_open(struct kdbus_server *server)
 	server->max_peers = limit.rlim_cur < UINT32_MAX ? limit.rlim_cur / 4 : UINT32_MAX / 4;
 	/* up to three each */
 	server->max_calls = server->max_peers / 4;
+	server->max_fds = server->max_peers / 4;
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (server->epoll_fd < 0)
 		return -errno;

@@ -20,6 +20,10 @@
 #include "kernel/embedded/host.h"
 #include "kernel/embedded/payload.h"
 
+/* Of what is in memory files so much is read in a SEND, which costs its sender nothing whatever
+ * the size, and may yet be refused. */
+#define LOOK_MAX (256u * 1024)
+
 /**
  * struct direct_stranger - a connection, and a message of it
  * @stranger: who it is
@@ -91,12 +95,14 @@ void direct_stranger_forget(struct direct_stranger **stranger)
 	*stranger = NULL;
 }
 
-/* the message as whoever receives it will see it */
-static int stranger_take_payload(struct direct_stranger *stranger, struct kdbus_payload *payload)
+/* the message as whoever receives it will see it, at least its beginning */
+static int stranger_take_payload(struct direct_stranger *stranger, struct kdbus_payload *payload,
+				 size_t max)
 {
 	int r;
 
-	r = embedded_payload_flat(payload, &stranger->received.payload);
+	r = embedded_payload_flat_part(payload, max, &stranger->received.is_cut,
+				       &stranger->received.payload);
 	if (r < 0)
 		return r;
 	if (payload)
@@ -113,18 +119,19 @@ const struct engine_stranger *direct_stranger_meet(struct direct_stranger **stra
 }
 
 const struct engine_received *direct_stranger_look(struct direct_stranger **stranger,
-						   const struct kdbus_message *msg)
+						   const struct kdbus_message *msg, bool is_whole)
 {
 	struct direct_stranger *looked = *stranger;
 	struct engine_received *received;
 
-	if (looked && looked->payload && looked->payload == (struct engine_payload *)msg->payload)
+	if (looked && looked->payload && looked->payload == (struct engine_payload *)msg->payload &&
+	    !(is_whole && looked->received.is_cut))
 		return &looked->received;
 	if (!direct_stranger_meet(stranger, msg->src))
 		return NULL;
 	looked = *stranger;
 	received = &looked->received;
-	if (stranger_take_payload(looked, msg->payload) < 0) {
+	if (stranger_take_payload(looked, msg->payload, is_whole ? SIZE_MAX : LOOK_MAX) < 0) {
 		direct_stranger_forget(stranger);
 		return NULL;
 	}
@@ -147,7 +154,7 @@ const struct engine_received *direct_stranger_remember(struct direct_stranger **
 	if (!direct_stranger_meet(stranger, src))
 		return NULL;
 	received = &(*stranger)->received;
-	if (stranger_take_payload(*stranger, entry->payload) < 0) {
+	if (stranger_take_payload(*stranger, entry->payload, LOOK_MAX) < 0) {
 		direct_stranger_forget(stranger);
 		return NULL;
 	}

@@ -21,9 +21,10 @@ const struct engine_stranger *direct_stranger_meet(struct direct_stranger **stra
  * direct_stranger_look() - a message of a stranger, as a receiver would see it
  * @msg: being delivered; asked about once more it is not looked at again, as a broadcast asks
  *	for each receiver
+ * @is_whole: however large it is; otherwise it may be cut
  */
 const struct engine_received *direct_stranger_look(struct direct_stranger **stranger,
-						   const struct kdbus_message *msg);
+						   const struct kdbus_message *msg, bool is_whole);
 /* the same for a message that has waited in a queue */
 const struct engine_received *direct_stranger_remember(struct direct_stranger **stranger,
 						       const struct kdbus_conn *src,

@@ -152,8 +152,8 @@ static int direct_may_deliver(void *userdata, struct kdbus_conn *src, struct kdb
 	if (!from && (!to || !host_judges_strangers(host, to)))
 		return 0;
 	if (!from)
-		return direct_may_receive(direct, direct_stranger_look(&direct->stranger, msg), to,
-					  is_reply);
+		return direct_may_receive(
+			direct, direct_stranger_look(&direct->stranger, msg, false), to, is_reply);
 	if (!to)
 		return direct_may_send(direct, from, dst, msg->host, is_reply);
 	if (to->activator)
@@ -193,7 +193,7 @@ static void direct_broadcast_candidates(void *userdata, struct kdbus_bus *bus,
 		broadcast.src = &from_core(msg->src)->base;
 		broadcast.send = msg->host;
 	} else {
-		broadcast.received = direct_stranger_look(&direct->stranger, msg);
+		broadcast.received = direct_stranger_look(&direct->stranger, msg, false);
 		if (!broadcast.received)
 			return;
 	}
@@ -212,7 +212,7 @@ static void direct_overheard(void *userdata, struct kdbus_bus *bus, const struct
 	if (bus != direct->bus || kdbus_conn_is_direct(msg->src) ||
 	    !host->is_listening(host->userdata))
 		return;
-	received = direct_stranger_look(&direct->stranger, msg);
+	received = direct_stranger_look(&direct->stranger, msg, true);
 	if (received)
 		host->overheard(host->userdata, received, dst ? dst->id : KDBUS_DST_ID_BROADCAST);
 }

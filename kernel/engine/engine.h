@@ -153,6 +153,8 @@ struct engine_notification {
  * @payload: direct carrier: the very object the sender gave, a reference is held;
  *	other carriers: an object of the engine's own, with the received bytes
  * @is_shared: @payload is the sender's object
+ * @is_cut: only its beginning is there, which has the header of a message if that is no longer
+ *	than others are
  * @is_reply_dead: of engine_activator_drop(): whoever waits for the reply was told by the
  *	bus that there will be none
  * @notification: a kernel notification
@@ -171,6 +173,7 @@ struct engine_received {
 	const struct creds *src_creds;
 	struct engine_payload *payload;
 	bool is_shared;
+	bool is_cut;
 	bool is_reply_dead;
 	struct engine_notification notification;
 	/* private */
@@ -224,7 +227,8 @@ struct engine_host {
 			   const struct engine_send *send, bool is_reply);
 	/* May this message of a stranger reach @dst?  A stranger is a connection of another
 	 * process; @received is as engine_recv() would give it, with @src_creds and @src_names, and
-	 * belongs to the carrier.  Otherwise as may_deliver(). */
+	 * belongs to the carrier.  It may be cut: what is in a memory file costs its sender
+	 * nothing.  Otherwise as may_deliver(). */
 	int (*may_receive)(void *userdata, struct engine_conn *dst,
 			   const struct engine_received *received, bool is_reply);
 	/* The other way round: may @src send this to a stranger?  Direct carrier only; on the
@@ -240,7 +244,7 @@ struct engine_host {
 	bool (*is_listening)(void *userdata);
 	/* If so: this message of a stranger is about to go to @dst_id (KDBUS_DST_ID_BROADCAST: to
 	 * many), who may be a stranger as well.  Each is told of once, in the order of the bus.
-	 * @received is as in may_receive().  Direct carrier only. */
+	 * @received is as in may_receive(), but whole.  Direct carrier only. */
 	void (*overheard)(void *userdata, const struct engine_received *received, uint64_t dst_id);
 	/* Does @conn want this broadcast or broadcast notification, which the bus
 	 * delivered to it?  Asked by the carriers that do not ask

@@ -2,6 +2,7 @@
 # programs written for kdbusfs, under kdbus-run
 native_tests = \
 	%D%/test-native \
+	%D%/test-native-hostile \
 	%D%/test-native-lies \
 	%D%/test-native-monitor \
 	%D%/test-native-policy
@@ -18,3 +19,5 @@ native_stage = %D%/stage.c %D%/stage.h
 %C%_test_native_lies_LDADD = libharness.a libtap.a
 %C%_test_native_monitor_SOURCES = %D%/test-native-monitor.c $(native_stage)
 %C%_test_native_monitor_LDADD = libharness.a libtap.a
+%C%_test_native_hostile_SOURCES = %D%/test-native-hostile.c $(native_stage)
+%C%_test_native_hostile_LDADD = libharness.a libtap.a

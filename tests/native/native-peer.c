@@ -314,6 +314,9 @@ static struct msg *peer_receive_any(struct peer *peer, uint64_t *src_out)
 	     item = (const void *)((const uint8_t *)item + ((item->size + 7) & ~7ULL)))
 		if (item->type == KDBUS_ITEM_PAYLOAD_MEMFD)
 			close(item->memfd.fd);
+		else if (item->type == KDBUS_ITEM_FDS)
+			for (unsigned i = 0; i < (item->size - 16) / sizeof(int); i++)
+				close(item->fds[i]);
 		else if (item->type == KDBUS_ITEM_PAYLOAD_OFF)
 			blob_bytes(&bytes, (const uint8_t *)in + item->vec.offset, item->vec.size);
 	*src_out = in->src_id;
@@ -470,6 +473,133 @@ static void answer_lying(struct peer *peer, const struct msg *call, uint64_t src
 	peer_send(peer, msg_append(msg_return(call), "s", what), src, lie_called(what));
 }
 
+/* FLOODS: each goes on until the bus says no, or so often */
+
+enum {
+	FLOOD_MAX = 20000,
+	FLOOD_CONNECTIONS = 1000,
+	FLOOD_SIZE = 4096,
+	FLOOD_FDS = 8,
+	FLOOD_FILES = 16
+};
+
+static struct msg *flood_message(uint8_t type, const char *name)
+{
+	static char text[FLOOD_SIZE];
+
+	memset(text, 'x', sizeof(text) - 1);
+	return msg_flags(msg_append(message_of(type, name, "com.example.Flood.Drop"), "s", text),
+			 MSG_NO_REPLY);
+}
+
+static int flood_calls(struct peer *peer, const char *name)
+{
+	return peer_try_send(peer, flood_message(MSG_CALL, name), KDBUS_DST_ID_NAME, IN_MEMORY);
+}
+
+static int flood_expecting(struct peer *peer, const char *name)
+{
+	return peer_try_send(peer, message_of(MSG_CALL, name, "com.example.Flood.Drop"),
+			     KDBUS_DST_ID_NAME, IN_MEMORY);
+}
+
+static int flood_signals(struct peer *peer, const char *name)
+{
+	return peer_try_send(peer, flood_message(MSG_SIGNAL, NULL), KDBUS_DST_ID_BROADCAST,
+			     IN_MEMORY);
+}
+
+static int flood_files(struct peer *peer, const char *name)
+{
+	return peer_try_send(peer, flood_message(MSG_CALL, name), KDBUS_DST_ID_NAME, IN_FILE);
+}
+
+/* @items: of a message to @name that has no sense */
+static int flood_items(struct peer *peer, const char *name, struct command *out)
+{
+	struct kdbus_cmd_send cmd = {.size = sizeof(cmd), .msg_address = (uintptr_t)out};
+
+	out->msg.cookie = ++peer->serial;
+	add_item(out, KDBUS_ITEM_DST_NAME, name, strlen(name) + 1);
+	return ioctl(peer->fd, KDBUS_CMD_SEND, &cmd) < 0 ? errno : 0;
+}
+
+static int flood_fds(struct peer *peer, const char *name)
+{
+	struct command out = {.msg = {.size = sizeof(out.msg), .payload_type = KDBUS_PAYLOAD_DBUS}};
+	int fds[FLOOD_FDS];
+
+	for (unsigned i = 0; i < FLOOD_FDS; i++)
+		fds[i] = 1;
+	add_item(&out, KDBUS_ITEM_FDS, fds, sizeof(fds));
+	return flood_items(peer, name, &out);
+}
+
+/* memory files, which no limit of descriptors is about */
+static int flood_memory_files(struct peer *peer, const char *name)
+{
+	struct command out = {.msg = {.size = sizeof(out.msg), .payload_type = KDBUS_PAYLOAD_DBUS}};
+	const struct blob bytes = {.data = (uint8_t *)"x", .size = 1};
+	struct kdbus_item *item;
+	int fd = payload_file(&bytes, 1), r;
+
+	for (unsigned i = 0; i < FLOOD_FILES; i++) {
+		item = add_item(&out, KDBUS_ITEM_PAYLOAD_MEMFD, NULL, sizeof(item->memfd));
+		item->memfd = (struct kdbus_memfd){.size = 1, .fd = fd};
+	}
+	r = flood_items(peer, name, &out);
+	close(fd);
+	return r;
+}
+
+static int connections[FLOOD_CONNECTIONS];
+static unsigned n_connections;
+
+/* connections that do nothing; they stay until the end */
+static int flood_connections(struct peer *peer, const char *name)
+{
+	struct command hello = {.hello = {.size = sizeof(hello.hello),
+					  .attach_flags_send = _KDBUS_ATTACH_ANY,
+					  .pool_size = 4096}};
+	char path[512];
+	int fd;
+
+	find_endpoint(path);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	connections[n_connections++] = fd;
+	return ioctl(fd, KDBUS_CMD_HELLO, &hello) < 0 ? errno : 0;
+}
+
+static const struct flood {
+	const char *name;
+	int (*once)(struct peer *peer, const char *name);
+	unsigned n_max;
+} floods[] = {
+	{"calls", flood_calls, FLOOD_MAX},
+	{"expecting", flood_expecting, FLOOD_MAX},
+	{"signals", flood_signals, FLOOD_MAX},
+	{"files", flood_files, FLOOD_MAX},
+	{"fds", flood_fds, FLOOD_MAX},
+	{"memory-files", flood_memory_files, FLOOD_MAX},
+	{"connections", flood_connections, FLOOD_CONNECTIONS},
+};
+
+static void answer_flood(struct peer *peer, const struct msg *call, uint64_t src)
+{
+	const struct flood *flood = floods;
+	const char *name, *what;
+	int r = 0;
+
+	msg_read(call, "ss", &name, &what);
+	while (strcmp(flood->name, what) != 0)
+		flood++;
+	for (unsigned i = 0; i < flood->n_max && !r; i++)
+		r = flood->once(peer, name);
+	answer_outcome(peer, call, src, r ? strerrorname_np(r) : "sent");
+}
+
 /* a signal to everybody, or to a name */
 static void answer_tell(struct peer *peer, const struct msg *call, uint64_t src)
 {
@@ -522,6 +652,8 @@ static bool serve(struct peer *peer)
 		answer_lie_to_all(peer, call, src);
 	} else if (!strcmp(call->member, "AnswerLying")) {
 		answer_lying(peer, call, src);
+	} else if (!strcmp(call->member, "Flood")) {
+		answer_flood(peer, call, src);
 	} else if (!strcmp(call->member, "Hear")) {
 		/* the next signal, which the caller sends behind this call */
 		heard = peer_receive(peer, &from);
@@ -551,6 +683,8 @@ TEST_TIMEOUT(serves, 60)
 	expect_eq(ioctl(peer.fd, KDBUS_CMD_BYEBYE, &cmd), 0);
 	expect_eq(ioctl(peer.fd, KDBUS_CMD_BYEBYE, &cmd), -1);
 	expect_eq(errno, ECONNRESET);
+	while (n_connections)
+		close(connections[--n_connections]);
 	munmap((void *)peer.pool, POOL_SIZE);
 	close(peer.fd);
 }

@@ -87,6 +87,61 @@ TEST_TIMEOUT(it_hears_signals_of_clients, 60)
 	stage_close(&stage);
 }
 
+static bool is_listed(struct stage *stage, const char *name)
+{
+	struct msg *reply = conn_call(stage->client, driver_msg("ListNames"));
+	bool is_there = false;
+	const char **names;
+	size_t n;
+
+	names = msg_read_strings(reply, &n);
+	for (size_t i = 0; i < n; i++)
+		is_there |= !strcmp(names[i], name);
+	free(names);
+	msg_free(reply);
+	return is_there;
+}
+
+/* signals of it are for those who match it by the name that it owns, or by its arguments */
+TEST_TIMEOUT(its_signals_are_matched_like_others, 60)
+{
+	static const char *const hit[] = {
+		"type='signal',sender='" NATIVE "'",
+		"type='signal',interface='com.example.Native',member='Said'",
+		"type='signal',interface='com.example.Native',arg0='hello'",
+	};
+	static const char *const miss[] = {
+		"type='signal',sender='com.example.Other'",
+		"type='signal',interface='com.example.Native',arg0='other'",
+		"type='signal',path='/other'",
+	};
+	struct stage stage;
+	struct msg *msg;
+	const char *text;
+	char *owner;
+
+	stage_open(&stage, NULL);
+	owner = name_owner(stage.client, NATIVE);
+	for (unsigned i = 0; i < 3; i++) {
+		add_match(stage.client, hit[i]);
+		expect_return(
+			conn_call(stage.client, msg_append(native_call("Signal"), "s", "hello")));
+		msg = conn_find_signal(stage.client, "Said");
+		expect_str(msg->sender, owner);
+		msg_read(msg, "s", &text);
+		expect_str(text, "hello");
+		msg_free(msg);
+		expect_quiet(stage.client);
+		remove_match(stage.client, hit[i]);
+		add_match(stage.client, miss[i]);
+		expect_return(
+			conn_call(stage.client, msg_append(native_call("Signal"), "s", "hello")));
+		expect_quiet(stage.client);
+	}
+	free(owner);
+	stage_close(&stage);
+}
+
 /* the bus knows as much about it as about others */
 TEST_TIMEOUT(it_is_a_peer_like_others, 60)
 {
@@ -98,6 +153,10 @@ TEST_TIMEOUT(it_is_a_peer_like_others, 60)
 	expect(owner != NULL);
 	expect_eq(driver_u32(stage.client, "GetConnectionUnixUser", "s", NATIVE), geteuid());
 	expect_eq(driver_u32(stage.client, "GetConnectionUnixUser", "s", owner), geteuid());
+	expect_ge(driver_u32(stage.client, "GetConnectionUnixProcessID", "s", NATIVE),
+		  (uint32_t)stage.native);
+	expect(is_listed(&stage, NATIVE));
+	expect(is_listed(&stage, owner));
 	free(owner);
 	stage_close(&stage);
 }
