@@ -415,6 +415,17 @@ static int translate_hear_driver(struct client *client, struct message **message
 	return 0;
 }
 
+/* the client has called somebody whose answer it cannot have; 0 or -ENOMEM */
+static int translate_no_answer(struct client *client, const struct engine_received *received,
+			       enum driver_error error, const char *text,
+			       struct message **message_out)
+{
+	int r;
+
+	r = synthetic_error(received->cookie_reply, client->unique_name, error, text, message_out);
+	return r < 0 ? r : translate_hear_driver(client, message_out);
+}
+
 /* whether it is a message of a version of D-Bus that no client here speaks */
 static bool is_other_version(const struct engine_received *received)
 {
@@ -434,7 +445,6 @@ static int translate_unreadable(struct client *client, const struct engine_recei
 	bool is_other = is_other_version(received);
 	const char *text = is_other ? other : broken;
 	char sender[UNIQUE_NAME_SIZE];
-	int r;
 
 	if (log_limit_pass(&daemon->log_unreadable)) {
 		unique_name_format(received->src_id, daemon->id_offset, sender);
@@ -446,10 +456,9 @@ static int translate_unreadable(struct client *client, const struct engine_recei
 		return translate_answer(
 			client, received,
 			is_other ? DRIVER_ERROR_NOT_SUPPORTED : DRIVER_ERROR_INVALID_ARGS, text);
-	r = synthetic_error(received->cookie_reply, client->unique_name,
-			    is_other ? DRIVER_ERROR_NOT_SUPPORTED : DRIVER_ERROR_FAILED, text,
-			    message_out);
-	return r < 0 ? r : translate_hear_driver(client, message_out);
+	return translate_no_answer(client, received,
+				   is_other ? DRIVER_ERROR_NOT_SUPPORTED : DRIVER_ERROR_FAILED,
+				   text, message_out);
 }
 
 /* a payload that did not come from a client of this process */
@@ -466,6 +475,9 @@ static int translate_stranger(struct client *client, const struct engine_receive
 	if (!translate_peek(daemon, received, &peek))
 		return translate_unreadable(client, received, message_out);
 	r = translate_judge(client, received, &peek);
+	if (r > 0 && received->cookie_reply)
+		return translate_no_answer(client, received, DRIVER_ERROR_ACCESS_DENIED, NULL,
+					   message_out);
 	if (r)
 		return r < 0 ? r : 0;
 	r = translate_relay(daemon, received, &peek, is_own, message_out);
