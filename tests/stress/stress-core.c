@@ -429,15 +429,16 @@ static void receive(struct worker *w, struct slot *slot)
 		return;
 	if (run(w, slot, KDBUS_CMD_RECV, &cmd) < 0 || flags == KDBUS_RECV_DROP)
 		return;
-	/* one that was only looked at may be received and freed by somebody else just now */
-	if (flags != KDBUS_RECV_PEEK) {
-		msg = (const void *)(slot->pool + cmd.msg.offset);
-		require(msg->size >= sizeof(*msg) && msg->size <= cmd.msg.msg_size);
-		close_fds(msg);
-		if (msg->flags & KDBUS_MSG_EXPECT_REPLY) {
-			src_id = msg->src_id;
-			cookie = msg->cookie;
-		}
+	/* One that was only looked at may be received by somebody else just now: it is for them to
+	 * free it, as there is one slice, and who frees it takes it away from both. */
+	if (flags == KDBUS_RECV_PEEK)
+		return;
+	msg = (const void *)(slot->pool + cmd.msg.offset);
+	require(msg->size >= sizeof(*msg) && msg->size <= cmd.msg.msg_size);
+	close_fds(msg);
+	if (msg->flags & KDBUS_MSG_EXPECT_REPLY) {
+		src_id = msg->src_id;
+		cookie = msg->cookie;
 	}
 	free_slice(w, slot, cmd.msg.offset);
 	if (cookie && !one_in(w, 4))
