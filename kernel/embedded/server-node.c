@@ -2,7 +2,7 @@
 /* Nodes of the server: sockets that listen
  *
  * A node has the file mode that kdbusfs would give it, and belongs to the user who
- * made it.  A process without the privilege to give files away leaves it its own and
+ * made it; only the directory of another user's bus is ours, for all to enter.  A process without the privilege to give files away leaves it its own and
  * opens it to all; who may connect is then decided at accept, where it is checked in
  * any case.
  *
@@ -38,6 +38,17 @@ static int give_away(int dir_fd, const char *name, const struct kdbus_embedded_c
 	    fchownat(dir_fd, name, cred->euid, cred->egid, AT_SYMLINK_NOFOLLOW) < 0)
 		mode = open_mode;
 	return fchmodat(dir_fd, name, mode, 0) < 0 ? -errno : 0;
+}
+
+/* The directory of a bus stays ours whoever made the bus: who owns it could put something else,
+ * a link to any file, in the place of a socket that is about to be given away. */
+static int directory_give_away(struct kdbus_server *server, const char *bus,
+			       const struct kdbus_embedded_cred *cred, mode_t mode)
+{
+	if (cred->euid != geteuid())
+		return fchmodat(server->dir_fd, bus, 0755, 0) < 0 ? -errno : 0;
+	return give_away(server->dir_fd, bus, cred,
+			 0700 | (mode & 0060 ? 0050 : 0) | (mode & 0006 ? 0005 : 0), 0755);
 }
 
 /* the directory of @bus; -1 for that of the server */
@@ -143,8 +154,7 @@ int server_node_open(struct kdbus_server *server, struct server_peer *owner, con
 	dir_fd = directory_of(server, bus);
 	r = dir_fd < 0 ? dir_fd : socket_listen(dir_fd, name, node, cred, &node->source.fd);
 	if (r >= 0 && makes_directory)
-		r = give_away(server->dir_fd, bus, cred,
-			      0700 | (mode & 0060 ? 0050 : 0) | (mode & 0006 ? 0005 : 0), 0755);
+		r = directory_give_away(server, bus, cred, mode);
 	if (dir_fd >= 0)
 		close(dir_fd);
 	if (r >= 0)

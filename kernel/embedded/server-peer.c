@@ -559,7 +559,9 @@ static bool peer_serve(struct server_peer *peer)
 	size = recvmsg(peer->source.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (size < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	is_whole = size > 0 && peer_take_fds(peer, &msg, fds) && !(msg.msg_flags & MSG_TRUNC);
+	/* an empty packet may have brought descriptors, too */
+	is_whole = size >= 0 && peer_take_fds(peer, &msg, fds) && size > 0 &&
+		   !(msg.msg_flags & MSG_TRUNC);
 	if (is_whole)
 		peer_run(peer, size);
 	else

@@ -226,6 +226,43 @@ TEST(nodes_have_the_modes_of_kdbusfs)
 	}
 }
 
+/* else a link could take the place of a socket whose mode and owner are being set */
+TEST(nodes_of_a_user_are_not_to_be_replaced_by_it)
+{
+	struct remote_server server;
+	struct stat st;
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip("only root can become somebody else");
+	remote_server_start(&server, true, NULL);
+	pid = fork();
+	expect(pid >= 0);
+	if (pid == 0) {
+		struct remote_client client, conn;
+		char path[128], other[128];
+		uint64_t id;
+
+		if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+			_exit(1);
+		snprintf(path, sizeof(path), "%s/control", server.dir);
+		if (remote_client_open(&client, path, REMOTE_CLIENT_EXACT) < 0 ||
+		    make(&client, KDBUS_CMD_BUS_MAKE, "65534-test", 0) < 0)
+			_exit(2);
+		snprintf(path, sizeof(path), "%s/65534-test/bus", server.dir);
+		snprintf(other, sizeof(other), "%s/65534-test/other", server.dir);
+		if (stat(path, &st) < 0 || st.st_uid != 65534 || st.st_mode != (S_IFSOCK | 0600))
+			_exit(3);
+		if (rename(path, other) == 0 || unlink(path) == 0 || symlink("bus", other) == 0)
+			_exit(4);
+		_exit(try_hello(&conn, path, &id) == 0 ? 0 : 5);
+	}
+	expect_eq(waitpid(pid, &status, 0), pid);
+	expect_eq(status, 0);
+	remote_server_stop(&server);
+}
+
 TEST(nodes_go_with_the_handle_that_made_them)
 {
 	struct remote_client endpoint, conn;
@@ -739,6 +776,24 @@ static void send_with_file(int fd, const void *packet, size_t size, int file)
 
 	memcpy(CMSG_DATA(&control.header), &file, sizeof(file));
 	expect_eq(sendmsg(fd, &msg, 0), (ssize_t)size);
+}
+
+TEST(descriptors_of_an_empty_packet_are_closed)
+{
+	int file = memfd_create("test", MFD_CLOEXEC);
+	struct node node;
+
+	node_open(&node, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		int fd = connect_raw(node.endpoint);
+
+		send_with_file(fd, NULL, 0, file);
+		expect_closed(fd);
+	}
+	close(file);
+	expect_serves(&node);
+	/* which sees that none is left */
+	node_close(&node);
 }
 
 /* a SEND to @dst_id whose payload is said to be @size bytes of @file */
