@@ -8,12 +8,23 @@
 
 #include <stddef.h>
 
+struct htable;
+
+/**
+ * struct environment - all zero is an empty one
+ * @variables: "NAME=value", owned; NULL-terminated, and NULL if there never was one
+ * @n_variables: of them
+ * @n_places: for how many there is room
+ * @index: finds them by name
+ */
 struct environment {
-	char **variables; /* "NAME=value", owned; NULL-terminated */
+	char **variables;
 	size_t n_variables;
+	size_t n_places;
+	struct htable *index;
 };
 
-/* copies @variables (NULL-terminated); 0 or -ENOMEM */
+/* copies @variables (NULL-terminated), of each name the first; 0 or -ENOMEM */
 int environment_init(struct environment *environment, char *const *variables);
 void environment_deinit(struct environment *environment); /* idempotent */
 /* sets or replaces one; 0 or -ENOMEM: then nothing has changed */

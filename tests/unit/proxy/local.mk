@@ -114,7 +114,7 @@ TESTS += %D%/test-wire-symbols.sh
 
 check_PROGRAMS += test-environment
 test_environment_SOURCES = %D%/test-environment.c
-test_environment_LDADD = libproxy.a libtap.a
+test_environment_LDADD = libproxy.a libbase.a libtap.a
 TESTS += test-environment
 
 check_PROGRAMS += test-user-lookup
