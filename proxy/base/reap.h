@@ -6,10 +6,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* ends a child that has not been waited for, if it has not ended, and waits for it */
+/* Ends a child that has not been waited for, if it has not ended, and waits for it.  One that has
+ * become another user by now cannot be ended, and may live for ever: nobody waits for it. */
 static inline void reap(pid_t pid)
 {
-	kill(pid, SIGKILL);
+	if (kill(pid, SIGKILL) < 0)
+		return;
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }
