@@ -115,19 +115,26 @@ bool launch_is_permitted(const char *user)
 }
 
 /* a limit that cannot be raised is one that the machine's administrator has set */
+static void reset_limit(int resource, const struct rlimit *wanted)
+{
+	struct rlimit limit;
+
+	if (!setrlimit(resource, wanted) || getrlimit(resource, &limit) < 0)
+		return;
+	limit.rlim_cur = wanted->rlim_cur < limit.rlim_max ? wanted->rlim_cur : limit.rlim_max;
+	setrlimit(resource, &limit);
+}
+
+/* those that have no usual value, such as of processes, are those of the first process */
 static void reset_limits(void)
 {
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		struct rlimit limit;
+	struct rlimit limit;
 
-		if (!setrlimit(limits[i].resource, &limits[i].limit) ||
-		    getrlimit(limits[i].resource, &limit) < 0)
-			continue;
-		limit.rlim_cur = limits[i].limit.rlim_cur < limit.rlim_max
-					 ? limits[i].limit.rlim_cur
-					 : limit.rlim_max;
-		setrlimit(limits[i].resource, &limit);
-	}
+	for (int i = 0; i < (int)RLIM_NLIMITS; i++)
+		if (!prlimit(1, i, NULL, &limit))
+			reset_limit(i, &limit);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		reset_limit(limits[i].resource, &limits[i].limit);
 }
 
 /* all of the three of each kind */
@@ -167,6 +174,9 @@ int launch_become(const char *user)
 		return 0;
 	uid = entry->pw_uid;
 	gid = entry->pw_gid;
+	/* the caller is out of the way from here on; and root may see the first process' limits */
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return -errno;
 	reset_limits();
 	if (initgroups(user, gid) < 0 || setresgid(gid, gid, gid) < 0 ||
 	    setresuid(uid, uid, uid) < 0)

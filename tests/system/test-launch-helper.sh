@@ -162,6 +162,7 @@ exits 7 "root in a user namespace is not root" \
 
 if is_reference; then
     result 0 "limits do not reach the service # SKIP dbus-daemon-launch-helper passes them on"
+    result 0 "the others are those of the first process # SKIP dbus-daemon-launch-helper passes them on"
     result 0 "nor do hard ones # SKIP dbus-daemon-launch-helper passes them on"
     result 0 "descriptors do not reach the service # SKIP dbus-daemon-launch-helper passes them on"
 else
@@ -169,6 +170,12 @@ else
     service t.limits '/bin/sh -c "ulimit -t; ulimit -f; ulimit -s; ulimit -c; ulimit -n"' root
     is "limits do not reach the service" "$(bus prlimit --cpu=1000: --fsize=0: --stack=1000000: \
         --nofile=20: $helper t.limits 2>&1 | tr '\n' ' ')" "unlimited unlimited 8192 0 1024 "
+    service t.limits '/bin/cat /proc/self/limits' root
+    more='^Max (processes|file locks|pending signals|msgqueue|realtime)'
+    is "the others are those of the first process" \
+        "$(bus prlimit --nproc=3: --locks=1: --sigpending=2: --msgqueue=4: --rttime=5: \
+            $helper t.limits 2>&1 | grep -E "$more" | cut -c 1-46)" \
+        "$(grep -E "$more" /proc/1/limits | cut -c 1-46)"
     if prlimit --nofile=524288:524288 --core=unlimited true 2>/dev/null; then
         service t.limits '/bin/sh -c "ulimit -Ht; ulimit -Hf; ulimit -Hs; ulimit -Hc; ulimit -Hn"' root
         is "nor do hard ones" "$(bus prlimit --cpu=1000 --fsize=0 --stack=1000000 --core=0 \
