@@ -24,10 +24,11 @@ module:
 	$(build_module) module-build/$$kver $$kver && \
 	cp module-build/$$kver/kernel/kdbus.ko .
 
-module-install:
+module-install: module
 	+$(AM_V_at)kver=$(KVER); \
 	INSTALL_MOD_PATH='$(DESTDIR)' INSTALL_MOD_DIR=updates \
-	$(build_module) module-build/$$kver $$kver modules_install
+	$(build_module) module-build/$$kver $$kver modules_install && \
+	{ test -n '$(DESTDIR)' || depmod $$kver; }
 
 # the sources for DKMS, to be followed by dkms add kdbus/$(VERSION)
 module_source = $(DESTDIR)/usr/src/kdbus-$(VERSION)
@@ -36,7 +37,7 @@ module-source:
 	for part in Kbuild core module include; do \
 		cp -Rp '$(top_srcdir)'/kernel/$$part '$(module_source)/kernel/' || exit 1; \
 	done && \
-	sed 's/@VERSION@/$(VERSION)/' '$(top_srcdir)/kernel/dkms.conf' \
+	sed 's/@[V]ERSION@/$(VERSION)/' '$(top_srcdir)/kernel/dkms.conf' \
 		>'$(module_source)/dkms.conf'
 
 clean-local: clean-module
