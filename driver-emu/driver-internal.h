@@ -170,6 +170,15 @@ static inline int driver_done(int r)
  */
 int driver_count_names(struct driver_call *call, const uint64_t *id, uint32_t *n_out);
 
+/**
+ * driver_list_activators() - names that the engine has an activator for
+ * @fn: called for each until it returns non-zero
+ *
+ * Return: 0, what @fn returned, or a negative errno.
+ */
+int driver_list_activators(struct driver_call *call, int (*fn)(void *userdata, const char *name),
+			   void *userdata);
+
 #define driver_item_for_each(item, info)                                                           \
 	for ((item) = (info)->items; (const char *)(item) < (const char *)(info) + (info)->size;   \
 	     (item) = (const void *)((const char *)(item) + (((item)->size + 7) & ~UINT64_C(7))))

@@ -104,8 +104,8 @@ union list_command {
 };
 
 /**
- * list() - records about ordinary connections
- * @flags: KDBUS_LIST_*
+ * list() - records about ordinary connections, or about activators
+ * @flags: KDBUS_LIST_*; with KDBUS_LIST_ACTIVATORS nothing else
  * @name: only those about this name, in the order of its queue; NULL: all
  * @fn: called for each until it returns non-zero
  *
@@ -117,6 +117,7 @@ static int list(struct driver_call *call, uint64_t flags, const char *name,
 {
 	const uint64_t special =
 		KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR;
+	const uint64_t wanted = flags & KDBUS_LIST_ACTIVATORS ? KDBUS_HELLO_ACTIVATOR : 0;
 	struct engine_conn *conn = call->caller->conn;
 	union list_command command;
 	const struct kdbus_info *info;
@@ -136,7 +137,7 @@ static int list(struct driver_call *call, uint64_t flags, const char *name,
 		struct list_entry entry = {0};
 
 		info = (const void *)(records + at);
-		if (info->flags & special)
+		if ((info->flags & special) != wanted)
 			continue;
 		entry.id = info->id;
 		driver_item_for_each(item, info) {
@@ -188,6 +189,26 @@ int driver_run_list_names(struct driver_call *call)
 	}
 	wire_end_array(&writer, mark, 4);
 	return driver_reply_finish(call, &writer);
+}
+
+struct activator_list {
+	int (*fn)(void *userdata, const char *name);
+	void *userdata;
+};
+
+static int put_activator(void *userdata, const struct list_entry *entry)
+{
+	const struct activator_list *activators = userdata;
+
+	return entry->name ? activators->fn(activators->userdata, entry->name) : 0;
+}
+
+int driver_list_activators(struct driver_call *call, int (*fn)(void *userdata, const char *name),
+			   void *userdata)
+{
+	struct activator_list activators = {.fn = fn, .userdata = userdata};
+
+	return list(call, KDBUS_LIST_ACTIVATORS, NULL, put_activator, &activators);
 }
 
 struct name_count {
@@ -494,6 +515,7 @@ int driver_run_list_queued_owners(struct driver_call *call)
 		r = try_list_queued_owners(call, name, &record);
 	}
 	if (r > 0)
-		return driver_fail(call, DRIVER_ERROR_FAILED, "The owners of '%s' do not stay", name);
+		return driver_fail(call, DRIVER_ERROR_FAILED, "The owners of '%s' do not stay",
+				   name);
 	return r;
 }

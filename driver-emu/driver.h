@@ -114,6 +114,7 @@ enum driver_start {
 	DRIVER_START_RUNNING = 1, /* somebody has the name */
 	DRIVER_START_UNKNOWN,	  /* no such name */
 	DRIVER_START_LIMIT,	  /* max_pending_service_starts */
+	DRIVER_START_ELSEWHERE,	  /* it can be started, by the process that owns the bus */
 };
 
 #define DRIVER_MAX_RULE 512
@@ -139,17 +140,17 @@ struct driver_ops {
 	 * same.  Nothing has changed then. */
 	int (*reload)(void *userdata, char **text_out);
 	/* One variable of the environment of what gets started.  0 or -ENOMEM.
-	 * NULL: nobody may change it. */
+	 * NULL: it is the business of others. */
 	int (*set_environment)(void *userdata, const char *name, const char *value);
 	/* The variables that one call sets are all set.  0 or -ENOMEM.  Optional. */
 	int (*environment_changed)(void *userdata);
 	/* Starts what has the name @name.  0: @caller will get its answer to the call
-	 * @serial later, from the proxy; enum driver_start; or -ENOMEM.  Optional: nothing
-	 * can be started. */
+	 * @serial later, from the proxy; enum driver_start; or -ENOMEM.  Optional: what
+	 * has an activator is started by others. */
 	int (*start_service)(void *userdata, struct driver_caller *caller, uint32_t serial,
 			     const char *name);
 	/* Calls @fn for each activatable name until it returns non-zero, and returns
-	 * that.  Without the driver's own.  Optional: there are none. */
+	 * that.  Without the driver's own.  Optional: those that have an activator. */
 	int (*activatable)(void *userdata, int (*fn)(void *fn_userdata, const char *name),
 			   void *fn_userdata);
 	void (*stats)(void *userdata, struct driver_stats *stats_out);

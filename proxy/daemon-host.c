@@ -498,7 +498,7 @@ static int ops_reload_joined(void *userdata, char **text_out)
 	return 1;
 }
 
-/* starting services is the owner's business as well */
+/* starting services and their environment are the owner's business as well */
 const struct driver_ops daemon_joined_ops = {
 	.hello = ops_hello,
 	.may_own = ops_may_own,

@@ -8,8 +8,8 @@
  *	from then on	reads bytes of the client
  *
  * The rest is the daemon with one client and nobody to accept.  Its configuration is
- * what the owner of the bus has published (config-image.h).  What the owner alone
- * knows it has no answer to.
+ * what the owner of the bus has published (config-image.h), and what can be started
+ * is what the engine has activators for.  What the owner alone does it refuses.
  */
 #include "proxy/per-client.h"
 

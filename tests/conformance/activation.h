@@ -86,6 +86,23 @@ static inline struct msg *start_msg(const char *name)
 	return msg_append(driver_msg("StartServiceByName"), "su", name, 0u);
 }
 
+/* as ListActivatableNames says, where the bus itself comes first */
+static inline bool is_activatable(struct conn *conn, const char *name)
+{
+	struct msg *reply = conn_call(conn, driver_msg("ListActivatableNames"));
+	size_t n;
+	const char **names = msg_read_strings(reply, &n);
+	bool is_there = false;
+
+	expect_gt(n, 0u);
+	expect_str(names[0], DRIVER_NAME);
+	for (size_t i = 0; i < n; i++)
+		is_there |= !strcmp(names[i], name);
+	free(names);
+	msg_free(reply);
+	return is_there;
+}
+
 /* an error with this name and text; frees it */
 static inline void expect_failure_at(struct msg *msg, const char *error, const char *text,
 				     const char *file, int line)

@@ -270,22 +270,6 @@ TEST(a_name_that_waits_has_no_owner)
 	activation_stop(&f);
 }
 
-static bool is_activatable(struct conn *conn, const char *name)
-{
-	struct msg *reply = conn_call(conn, driver_msg("ListActivatableNames"));
-	size_t n;
-	const char **names = msg_read_strings(reply, &n);
-	bool is_there = false;
-
-	expect_gt(n, 0u);
-	expect_str(names[0], DRIVER_NAME);
-	for (size_t i = 0; i < n; i++)
-		is_there |= !strcmp(names[i], name);
-	free(names);
-	msg_free(reply);
-	return is_there;
-}
-
 TEST(list_activatable_names)
 {
 	struct activation_fixture f = activation_start(NULL, NULL);

@@ -2,8 +2,7 @@
 /* Clients that have a proxy process of their own, beside those that the owner of the bus
  * serves itself.
  */
-#include "tests/harness/client.h"
-#include "tests/harness/daemon.h"
+#include "tests/conformance/activation.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -49,10 +48,12 @@ static void write_config(struct bus *bus, const char *xml)
 	free(text);
 }
 
-static void bus_open(struct bus *bus, const char *xml)
+/* @option: one more, or NULL */
+static void bus_open_with(struct bus *bus, const char *xml, const char *option)
 {
 	char config[300], engine[300];
-	const char *argv[] = {program(), config, "--nofork", "--print-address=8", engine, NULL};
+	const char *argv[] = {program(), config, "--nofork", "--print-address=8",
+			      engine,	 option, NULL};
 	int pipe_fds[2], fds[2];
 	ssize_t n;
 
@@ -77,6 +78,11 @@ static void bus_open(struct bus *bus, const char *xml)
 	conn_close(conn_new(bus->address));
 	snprintf(bus->engine, sizeof(bus->engine), "--bus=kernel:path=%s/%u-user/bus",
 		 sandbox_path(&bus->sandbox, "kdbus"), geteuid());
+}
+
+static void bus_open(struct bus *bus, const char *xml)
+{
+	bus_open_with(bus, xml, NULL);
 }
 
 static void bus_close(struct bus *bus)
@@ -330,6 +336,140 @@ TEST(reload_reaches_the_proxies)
 	fixture_close(&f);
 }
 
+/* services */
+
+/* "t.Service", whose program says that it was started: the test itself takes the name */
+static void fixture_add_service(struct fixture *f)
+{
+	char text[1024];
+
+	expect_eq(mkdir(sandbox_path(&f->bus.sandbox, "services"), 0755), 0);
+	snprintf(text, sizeof(text),
+		 "[D-BUS Service]\nName=t.Service\nExec=/bin/sh -c \"echo x >> %s/started\"\n",
+		 f->bus.sandbox.dir);
+	file_write(sandbox_path(&f->bus.sandbox, "services/t.Service.service"), text);
+	expect_return(conn_call(f->c, driver_msg("ReloadConfig")));
+}
+
+static void expect_started(struct fixture *f)
+{
+	char *text = NULL;
+
+	for (int64_t end = now_ms() + WAIT_MS; !text || !*text; usleep(5000)) {
+		if (now_ms() > end)
+			fail("the service was not started");
+		free(text);
+		text = file_read(sandbox_path(&f->bus.sandbox, "started"));
+	}
+	expect_str(text, "x\n");
+	free(text);
+}
+
+TEST(what_can_be_started_is_known_to_all)
+{
+	struct fixture f;
+
+	fixture_open(&f, SERVICEDIR);
+	expect(!is_activatable(f.a.conn, "t.Service"));
+	fixture_add_service(&f);
+	expect(is_activatable(f.a.conn, "t.Service"));
+	/* also while somebody has the name */
+	expect_eq(request_name(f.b.conn, "t.Service", 0), 1u);
+	expect(is_activatable(f.a.conn, "t.Service"));
+	expect(!is_activatable(f.a.conn, f.b.conn->unique));
+	fixture_close(&f);
+}
+
+TEST(message_has_its_destination_started)
+{
+	struct fixture f;
+	struct msg *call;
+	uint32_t serial;
+
+	fixture_open(&f, SERVICEDIR);
+	fixture_add_service(&f);
+	serial = conn_send(f.a.conn, msg_call("t.Service", "/x", "a.b", "First"));
+	expect_started(&f);
+	/* behind a proxy as well */
+	expect_eq(request_name(f.b.conn, "t.Service", 0), 1u);
+	call = conn_find_call(f.b.conn, "First");
+	expect_str(call->sender, f.a.conn->unique);
+	conn_send(f.b.conn, msg_return(call));
+	msg_free(call);
+	expect_return(conn_reply(f.a.conn, serial));
+	fixture_close(&f);
+}
+
+/* DIFFERENCES per-client-systemd */
+TEST(systemd_is_listed)
+{
+	struct bus bus;
+	struct proxied a;
+	struct conn *c;
+
+	bus_open_with(&bus, NULL, "--systemd-activation");
+	a = proxied_new(&bus);
+	c = conn_new(bus.address);
+	expect(is_activatable(a.conn, "org.freedesktop.systemd1"));
+	expect(!is_activatable(c, "org.freedesktop.systemd1"));
+	conn_close(c);
+	proxied_close(&bus, &a);
+	bus_close(&bus);
+}
+
+/* DIFFERENCES per-client-start */
+TEST(start_without_a_message)
+{
+	struct fixture f;
+
+	fixture_open(&f, SERVICEDIR);
+	fixture_add_service(&f);
+	expect_error(conn_call(f.a.conn, start_msg("t.None")), "ServiceUnknown");
+	expect_error(conn_call(f.a.conn, start_msg(f.b.conn->unique)), "ServiceUnknown");
+	expect_error(conn_call(f.a.conn, start_msg("t.Service")), "NotSupported");
+	expect_eq(request_name(f.b.conn, "t.Service", 0), 1u);
+	expect_eq(driver_u32(f.a.conn, "StartServiceByName", "su", "t.Service", 0), 2u);
+	fixture_close(&f);
+}
+
+/* DIFFERENCES per-client-admin */
+TEST(what_the_owner_alone_does)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	expect_error(conn_call(f.a.conn, driver_msg("ReloadConfig")), "Failed");
+	expect_error(conn_call(f.a.conn, msg_append(driver_msg("UpdateActivationEnvironment"),
+						    "a{ss}", 1, "A", "b")),
+		     "NotSupported");
+	fixture_close(&f);
+}
+
+static uint32_t stats_n_active(struct conn *conn)
+{
+	struct msg *reply = conn_call(
+		conn, msg_call(DRIVER_NAME, DRIVER_PATH, DRIVER_NAME ".Debug.Stats", "GetStats"));
+	const char *signature;
+	struct reader r;
+	uint32_t n;
+
+	expect(msg_find(reply, "ActiveConnections", &signature, &r));
+	expect_str(signature, "u");
+	n = read_u32(&r);
+	msg_free(reply);
+	return n;
+}
+
+/* DIFFERENCES per-client-stats */
+TEST(statistics_are_of_one_client)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	expect_eq(stats_n_active(f.a.conn), 1u);
+	fixture_close(&f);
+}
+
 /* life */
 
 TEST(bus_goes_away)
@@ -414,6 +554,7 @@ TEST(client_can_neither_signal_nor_trace_its_proxy)
 	fixture_close(&f);
 }
 
+/* DIFFERENCES per-client-monitor */
 TEST(monitors_belong_to_the_owner)
 {
 	struct fixture f;
