@@ -38,13 +38,20 @@ const char *preload_path(const char *path, char room[], size_t size)
 	return room;
 }
 
-bool preload_is_node(const char *path)
+/* is @path in the server's directory, or that itself? */
+static bool is_served(const char *path)
 {
 	size_t len = root() ? strlen(root()) : 0;
+
+	return len && !strncmp(path, root(), len) && (path[len] == '/' || !path[len]);
+}
+
+bool preload_is_node(const char *path)
+{
 	struct stat st;
 	bool is_node;
 
-	if (!len || strncmp(path, root(), len) != 0 || path[len] != '/')
+	if (!is_served(path))
 		return false;
 	preload_enter();
 	is_node = !stat(path, &st) && S_ISSOCK(st.st_mode);
@@ -134,11 +141,15 @@ int __open64_2(const char *path, int flags)
 
 /* looking */
 
-/* a node is a regular file */
+/* a node is a regular file, and nobody can write to a directory */
 static int as_file(const char *path, struct stat *st, int r)
 {
-	if (!r && S_ISSOCK(st->st_mode) && preload_is_node(path))
+	if (r || !is_served(path))
+		return r;
+	if (S_ISSOCK(st->st_mode))
 		st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | S_IFREG;
+	else if (S_ISDIR(st->st_mode))
+		st->st_mode &= ~(mode_t)0222;
 	return r;
 }
 

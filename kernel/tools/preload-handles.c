@@ -285,15 +285,29 @@ static void handle_switch(struct preload_handle *handle)
 	}
 }
 
+/*
+ * Others may have had it, and be gone: then that was the last close.  Nobody knows but the
+ * server, which notices in the order in which things happen.
+ */
+static void wait_for_server(const struct preload_handle *handle)
+{
+	struct remote_client client;
+
+	if (handle->path && !remote_client_open(&client, handle->path, 0))
+		remote_client_close(&client);
+}
+
 static void handle_free(struct preload_handle *handle)
 {
 	struct shared *shared = handle->shared;
 
 	pthread_mutex_lock(&shared->lock);
-	if (!__atomic_sub_fetch(&shared->n_processes, 1, __ATOMIC_RELAXED))
+	if (!__atomic_sub_fetch(&shared->n_processes, 1, __ATOMIC_RELAXED)) {
 		remote_client_close_last(&handle->client);
-	else
+	} else {
 		remote_client_close(&handle->client);
+		wait_for_server(handle);
+	}
 	pthread_mutex_unlock(&shared->lock);
 	munmap(shared, sizeof(*shared));
 	free(handle->path);

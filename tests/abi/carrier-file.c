@@ -3,7 +3,7 @@
  *
  * ABI_ROOT (/sys/fs/kdbus) is mounted, or a preload library pretends so.  Another
  * user is played by changing the effective ids of the thread around each call;
- * the profile is what was mounted.
+ * the profile is what was mounted.  ABI_CONTROL is the descriptor of what abi-run serves.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -143,7 +143,12 @@ static bool file_exists(const char *path)
 
 static int file_set_attach_mask(uint64_t mask)
 {
-	FILE *file = fopen("/sys/module/kdbus/parameters/attach_flags_mask", "we");
+	const char *control = getenv("ABI_CONTROL");
+	FILE *file;
+
+	if (control)
+		return abi_remote_control_mask(atoi(control), mask);
+	file = fopen("/sys/module/kdbus/parameters/attach_flags_mask", "we");
 
 	if (!file)
 		return -errno;

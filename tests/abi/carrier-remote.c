@@ -216,11 +216,26 @@ static bool remote_exists(const char *path)
 	return access(full, F_OK) == 0;
 }
 
+const char *abi_remote_dir(void)
+{
+	return dir;
+}
+
+int abi_remote_control(void)
+{
+	return control_fd;
+}
+
+int abi_remote_control_mask(int fd, uint64_t mask)
+{
+	if (write(fd, &mask, sizeof(mask)) < 0)
+		return -errno;
+	return read(fd, &mask, sizeof(mask)) == sizeof(mask) ? 0 : -EIO;
+}
+
 static int remote_set_attach_mask(uint64_t mask)
 {
-	if (write(control_fd, &mask, sizeof(mask)) < 0)
-		return -errno;
-	return read(control_fd, &mask, sizeof(mask)) == sizeof(mask) ? 0 : -EIO;
+	return abi_remote_control_mask(control_fd, mask);
 }
 
 const struct abi_carrier abi_remote = {

@@ -65,3 +65,9 @@ struct abi_carrier {
 extern const struct abi_carrier abi_embedded;
 extern const struct abi_carrier abi_file;
 extern const struct abi_carrier abi_remote;
+
+/* the server of abi_remote: where, and how it is told a mask, by itself or by a copy of that
+ * descriptor in another process */
+const char *abi_remote_dir(void);
+int abi_remote_control(void);
+int abi_remote_control_mask(int fd, uint64_t mask);

@@ -85,18 +85,26 @@ test_abi_send_SOURCES = %D%/test-abi-send.c
 test_abi_send_CPPFLAGS = $(abi_cppflags)
 test_abi_send_LDADD = $(abi_ldadd)
 
+# a server and kdbus-run around one of them
+check_PROGRAMS += abi-run
+abi_run_SOURCES = %D%/abi-run.c
+abi_run_CPPFLAGS = $(abi_cppflags)
+abi_run_LDADD = $(abi_ldadd)
+
 # end of programs
 TESTS += $(abi_programs)
 dist_check_SCRIPTS += %D%/test-abi-p1.sh
 TESTS += %D%/test-abi-p1.sh
 MOSTLYCLEANFILES += test-abi-*.p1.log
+dist_check_SCRIPTS += %D%/test-abi-remote.sh
+TESTS += %D%/test-abi-remote.sh
 
-# both revisions, in the process; what else there is: ABI_CARRIERS
-ABI_CARRIERS = embedded
+# both revisions, on each carrier
+ABI_CARRIERS = embedded remote run
 dist_check_SCRIPTS += %D%/rows.py
 EXTRA_DIST += %D%/rows
 
-check-abi: $(abi_programs)
+check-abi: $(abi_programs) abi-run kdbus-run kdbus-run.so
 	$(AM_V_at)$(PYTHON3) '$(abs_top_srcdir)/%D%/rows.py' check \
 		$(ABI_CARRIERS:%=--carrier %) $(abi_programs:%=./%)
 

@@ -3,11 +3,15 @@
 """The rows of the ABI's contract and the tests that name them.
 
     rows.py lint                       rows without a test, names without a row
-    rows.py check [-v] [--carrier C]... [--profile P]... PROGRAM...
+    rows.py check [--carrier C]... [--profile P]... PROGRAM...
                                        runs the test programs, prints a table of the rows
 
 A test says "# row ID" before it checks that row.  A row has passed if it was said in a test
-and no failure followed before the next one; it is skipped if the test ended there as skipped.
+and no failure followed before the next one; it is skipped if the test ended as skipped.  A line
+of rows that begins with "!" says which rows a carrier cannot have, and why; any other that is
+skipped has failed.
+
+Carriers are those of carrier.h; "run" is the file carrier under kdbus-run: abi-run.
 """
 import argparse
 import collections
@@ -21,14 +25,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROW_ID = re.compile(r'"((?:\d+\.[0-9A-Za-z.-]+)|(?:[BC]\d+)|(?:D\.[a-z-]+))"')
 PROFILES = ("P2", "P1")
 TIMEOUT_S = 120
+# as other users they really are other users
+ROOT_ONLY = ("remote", "run")
 
 Row = collections.namedtuple("Row", "id command state input expected profile")
+Exception_ = collections.namedtuple("Exception_", "ids reason")
 
 
 def read_rows():
     rows = {}
     for number, line in enumerate((HERE / "rows").read_text().splitlines(), 1):
-        if not line or line.startswith("#"):
+        if not line or line.startswith(("#", "!")):
             continue
         fields = line.split(" | ")
         if len(fields) != len(Row._fields) or fields[-1] not in PROFILES + ("both",):
@@ -38,6 +45,21 @@ def read_rows():
             sys.exit(f"rows:{number}: {row.id} again")
         rows[row.id] = row
     return rows
+
+
+def read_exceptions(carrier, rows):
+    """What @carrier cannot have."""
+    exceptions = []
+    for number, line in enumerate((HERE / "rows").read_text().splitlines(), 1):
+        if not line.startswith("! "):
+            continue
+        carriers, ids, reason = line[2:].split(" | ")
+        for row in ids.split():
+            if row not in rows:
+                sys.exit(f"rows:{number}: there is no {row}")
+        if carrier in carriers.split():
+            exceptions.append(Exception_(ids.split(), reason))
+    return exceptions
 
 
 def named_rows():
@@ -77,7 +99,7 @@ def parse(output, results, failures):
             has_failed = line.startswith("not ok")
             last = "fail" if has_failed else "skip" if line.endswith("# SKIP") else "pass"
             for row in seen[:-1]:
-                note(row, "pass")
+                note(row, "skip" if last == "skip" else "pass")
             if seen:
                 note(seen[-1], last)
             if has_failed:
@@ -87,8 +109,9 @@ def parse(output, results, failures):
 
 def run(program, carrier, profile):
     env = dict(os.environ, ABI_CARRIER=carrier, ABI_PROFILE=profile)
+    command = ["./abi-run", program] if carrier == "run" else [program]
     try:
-        done = subprocess.run([program], env=env, stdout=subprocess.PIPE, timeout=TIMEOUT_S,
+        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, timeout=TIMEOUT_S,
                               stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
     except subprocess.TimeoutExpired as error:
         return (error.stdout or b"").decode(errors="replace") + "not ok - took too long\n"
@@ -101,7 +124,12 @@ def section(row):
 
 def check(args):
     rows = read_rows()
-    runs = [(c, p) for c in args.carrier or ["embedded"] for p in args.profile or PROFILES]
+    carriers = args.carrier or ["embedded"]
+    for carrier in ROOT_ONLY if os.geteuid() else ():
+        if carrier in carriers:
+            print(f"{carrier}: not tried, only root can be other users")
+            carriers.remove(carrier)
+    runs = [(c, p) for c in carriers for p in args.profile or PROFILES]
     tables, has_failed = {}, False
     for carrier, profile in runs:
         results, failures = {}, []
@@ -110,8 +138,21 @@ def check(args):
         for row in rows.values():
             if row.profile in (profile, "both"):
                 results.setdefault(row.id, "missing")
+        # what is not of the profile may be skipped by its test
+        results = {r: v for r, v in results.items()
+                   if r not in rows or rows[r].profile in (profile, "both")}
+        exceptions = {row for e in read_exceptions(carrier, rows) for row in e.ids}
+        for row, result in results.items():
+            if result == "skip" and row not in exceptions:
+                results[row] = "missing"
+            elif row in exceptions:
+                results[row] = "skip"
+                if result == "pass":
+                    failures.append((None, f"{row} passes, and rows says that it cannot", []))
         tables[carrier, profile] = results
         for row, test, lines in failures:
+            if row in exceptions:
+                continue
             has_failed = True
             print(f"{carrier} {profile} {row}: {test}")
             print("".join(f"    {line}\n" for line in lines), end="")
@@ -133,11 +174,15 @@ def check(args):
         text += f" {total[key]['pass']:>10}/{sum(total[key].values()):<9}"
     print(text)
     for key in runs:
-        for result in ("fail", "missing", "skip"):
+        for result in ("fail", "missing"):
             which = [r for r in rows if tables[key].get(r) == result]
-            if which and (result != "skip" or args.verbose):
+            if which:
                 print(f"{key[0]} {key[1]} {result}: {' '.join(which)}")
-                has_failed = has_failed or result != "skip"
+                has_failed = True
+        for ids, reason in read_exceptions(key[0], rows):
+            which = [r for r in ids if tables[key].get(r) == "skip"]
+            if which:
+                print(f"{key[0]} {key[1]} cannot have {' '.join(which)}: {reason}")
         print(f"{key[0]} {key[1]}: {total[key]['pass']} rows passed, {total[key]['skip']} skipped, "
               f"{total[key]['fail'] + total[key]['missing']} failed")
     return has_failed
@@ -148,7 +193,6 @@ def main():
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("lint")
     sub = commands.add_parser("check")
-    sub.add_argument("-v", "--verbose", action="store_true", help="name the skipped rows")
     sub.add_argument("--carrier", action="append")
     sub.add_argument("--profile", action="append", choices=PROFILES)
     sub.add_argument("programs", nargs="+")

@@ -320,15 +320,6 @@ ABI_TEST(import)
 	expect_eq(peer_send_msg(a, &msg), -EOPNOTSUPP);
 	close(pair[0]);
 	close(pair[1]);
-	row("3.12.fd-kdbus");
-	if (carrier->features & ABI_IS_FILE) {
-		to(b);
-		add_fds(carrier->fd(a->h), 1);
-		expect_eq(peer_send_msg(a, &msg), -EOPNOTSUPP);
-		to(b);
-		add_fds(carrier->fd(B.owner), 1);
-		expect_eq(peer_send_msg(a, &msg), -EOPNOTSUPP);
-	}
 	row("3.12.fd-path");
 	to(b);
 	add_fds(path, 1);
@@ -342,6 +333,21 @@ ABI_TEST(import)
 	close(path);
 	close(tmp);
 	close(memfd);
+}
+
+ABI_TEST(connections_are_not_passed_on)
+{
+	struct peer *a = peer(), *b = peer();
+
+	row("3.12.fd-kdbus");
+	need(ABI_IS_FILE);
+	to(b);
+	add_fds(carrier->fd(a->h), 1);
+	expect_eq(peer_send_msg(a, &msg), -EOPNOTSUPP);
+	to(b);
+	add_fds(carrier->fd(B.owner), 1);
+	expect_eq(peer_send_msg(a, &msg), -EOPNOTSUPP);
+	expect_nothing(b);
 }
 
 ABI_TEST(routing_errors)
