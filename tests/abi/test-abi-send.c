@@ -158,13 +158,15 @@ ABI_TEST(cancel_fd)
 /* rows 14 to 17: items, in order */
 ABI_TEST(items)
 {
-	static char byte;
+	/* a page, and nothing behind it */
+	char *page = mmap(NULL, 4 * MiB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct peer *a = peer(), *b = peer();
 	int memfd = memfd_sealed(100, ALL_SEALS);
 
+	expect_eq(mprotect(page, 4096, PROT_READ), 0);
 	row("3.12.vec-too-large");
 	to(b);
-	add_vec(&byte, 2 * MiB + 1);
+	add_vec(page, 2 * MiB + 1);
 	expect_eq(peer_send_msg(a, &msg), -EMSGSIZE);
 	to(b);
 	add_vec(NULL, 2 * MiB + 1);
@@ -248,7 +250,7 @@ ABI_TEST(items)
 	if (!p1()) {
 		to(b);
 		add_memfd(12345, 0, 8);
-		add_vec(&byte, 2 * MiB + 1);
+		add_vec(page, 2 * MiB + 1);
 		expect_eq(peer_send_msg(a, &msg), -EMSGSIZE);
 	}
 	expect_nothing(b);
