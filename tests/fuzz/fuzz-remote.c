@@ -91,6 +91,9 @@ static void send_packet(int fd, const void *bytes, size_t size, unsigned n_fds)
 		return;
 }
 
+/* what the last call waits for; the one before is given up */
+static int call_fd = -1;
+
 /* closes the descriptors of an answer; false: there is none */
 static bool take_answer(int fd)
 {
@@ -115,6 +118,13 @@ static bool take_answer(int fd)
 		return false;
 	fuzz_expect((size_t)n >= sizeof(*answer));
 	fuzz_expect(answer->kind == REMOTE_ANSWER || answer->kind == REMOTE_WAKE);
+	if (answer->call && (c = CMSG_FIRSTHDR(&msg))) {
+		if (call_fd >= 0)
+			close(call_fd);
+		fuzz_expect(c->cmsg_len == CMSG_LEN(sizeof(int)));
+		memcpy(&call_fd, CMSG_DATA(c), sizeof(call_fd));
+		return true;
+	}
 	for (c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c))
 		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++)
 			close(((int *)CMSG_DATA(c))[i]);
@@ -204,6 +214,9 @@ static void run_server(const uint8_t *bytes, size_t size)
 	}
 	for (int i = 0; i < 3; i++)
 		close(fds[i]);
+	if (call_fd >= 0)
+		close(call_fd);
+	call_fd = -1;
 	fuzz_expect(kdbus_server_dispatch(server) == 0);
 	kdbus_server_free(server);
 	kdbus_embedded_free(embedded);

@@ -10,11 +10,13 @@ import os
 import struct
 import sys
 
-OPEN, COMMAND, INSTALLED, POLL, POOL, CLOSE = range(1, 7)
+OPEN, COMMAND, INSTALLED, POLL, POOL, PUBLISHED, CLOSE, COLLECT = range(1, 9)
 HELLO, BYEBYE, LIST, SEND, RECV, INFO = (0xc0609580, 0x40189582, 0x80289586, 0x40389590,
                                          0x80409591, 0x80389584)
 OWNER, CONN, ENDPOINT = range(3)
-VEC, MEMFD, FDS = 2, 4, 5
+# of CONN; the bus has the number before
+CONN_ID = 2
+VEC, MEMFD, FDS, CANCEL = 2, 4, 5, 6
 DBUS = 0x4442757344427573
 
 
@@ -43,11 +45,27 @@ def item(kind, *words, data=b''):
     return padded(struct.pack('=QQ', len(data) + 16, kind) + data)
 
 
-def send(items, dst=1, payload=(), numbers=(), has_file=0):
+def send(items, dst=CONN_ID, payload=(), numbers=(), has_file=0):
     msg = struct.pack('=QQQQQQQQ', 64 + len(items), 0, 0, dst, 0, DBUS, 1, 0) + items
     cmd = struct.pack('=QQQQQQQ', 56, 0, 0, 0x2000, 0, 0, 0)
     return request(COMMAND, SEND, 0x1000, [(0x1000, cmd), (0x2000, msg), *payload], numbers,
                    has_file)
+
+
+def call(cancel=None):
+    """A synchronous one of itself, for ever, with cookie 1."""
+    msg = struct.pack('=QQQQQQQQ', 64, 1, 0, CONN_ID, 0, DBUS, 1, 1 << 62)
+    items = item(CANCEL, data=struct.pack('=i', cancel)) if cancel else b''
+    size = 76 if cancel else 56
+    cmd = struct.pack('=QQQQQQQ', size, 1, 0, 0x2000, 0, 0, 0) + items
+    return request(COMMAND, SEND, 0x1000, [(0x1000, cmd[:size]), (0x2000, msg)],
+                   [cancel - 1, cancel] if cancel else [])
+
+
+def reply(items=b'', numbers=()):
+    msg = struct.pack('=QQQQQQQQ', 64 + len(items), 0, 0, CONN_ID, 0, DBUS, 2, 1) + items
+    cmd = struct.pack('=QQQQQQQ', 56, 0, 0, 0x2000, 0, 0, 0)
+    return request(COMMAND, SEND, 0x1000, [(0x1000, cmd), (0x2000, msg)], numbers)
 
 
 def program(*steps):
@@ -78,11 +96,20 @@ SERVER = {
                        (CONN, request(INSTALLED, numbers=[4]))],
     'memfd': [(CONN, send(item(MEMFD, 0, 8, 7), numbers=[7]), 1)],
     'poll-and-pool': [(CONN, request(POLL)), (CONN, request(POOL)), (OWNER, request(POOL))],
-    'list': [(CONN, command(LIST, 15, 0, 0, 0)), (CONN, command(INFO, 0, 0, 1, 0xffff, 0, 0))],
+    'list': [(CONN, command(LIST, 15, 0, 0, 0)), (CONN, command(INFO, 0, 0, CONN_ID, 0xffff, 0, 0))],
     'negotiate': [(CONN, command(LIST, 1 << 63, 0, 0, 0))],
     'hello': [(ENDPOINT, command(HELLO, 1, 0, 0, 0, 0, 0, 4096, 0, 0, 0, 0)),
-              (CONN, send(TWO_VECS, dst=2, payload=PIECES)), (ENDPOINT, RECEIVE)],
+              (CONN, send(TWO_VECS, dst=CONN_ID + 1, payload=PIECES)), (ENDPOINT, RECEIVE)],
     'byebye': [(CONN, command(BYEBYE, 0, 0)), (CONN, request(POLL))],
+    'call': [(CONN, call()), (CONN, RECEIVE),
+             (CONN, reply(item(FDS, data=struct.pack('=i', 7)), [7]), 1),
+             (CONN, request(COLLECT, 1)), (CONN, request(INSTALLED, numbers=[4]))],
+    'call-cancelled': [(CONN, call(8), 2), (CONN, request(POLL)), (CONN, request(COLLECT, 1))],
+    'call-resumed': [(CONN, call()), (CONN, request(COLLECT, 1)), (CONN, call()),
+                     (CONN, reply()), (CONN, request(COLLECT, 2))],
+    'call-abandoned': [(CONN, call()), (CONN, call()), (CONN, request(COLLECT, 3)),
+                       (CONN, command(BYEBYE, 0, 0)), (CONN, request(COLLECT, 1))],
+    'published': [(OWNER, request(PUBLISHED)), (CONN, request(PUBLISHED))],
     'close': [(OWNER, request(CLOSE)), (CONN, request(POLL)), (CONN, RECEIVE)],
 }
 
