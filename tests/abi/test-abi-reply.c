@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -518,6 +519,40 @@ ABI_TEST(sync_reply_with_descriptors)
 		close(memfd.fd);
 	}
 	close(fd);
+}
+
+static int closed_fd;
+
+static void *call_by_fd(void *data)
+{
+	struct call *call = data;
+
+	call->result = ioctl(closed_fd, KDBUS_CMD_SEND, &call->cmd) < 0 ? -errno : 0;
+	return NULL;
+}
+
+ABI_TEST(sync_closed_meanwhile)
+{
+	struct peer *a = peer(), *b = peer();
+	uint64_t id = a->id;
+	struct call call;
+
+	row("1.5.closed-while-it-waits");
+	need(ABI_IS_FILE);
+	peer_match_type(b, KDBUS_ITEM_ID_REMOVE);
+	call_init(&call, a, b->id, in_ms(5000));
+	closed_fd = dup(carrier->fd(a->h));
+	peer_close(a);
+	expect_eq(pthread_create(&call.thread, NULL, call_by_fd, &call), 0);
+	expect(peer_wait(b, 2000));
+	/* it may not wait yet */
+	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	close(closed_fd);
+	expect_message(b, id, 5);
+	expect_nothing(b);
+	expect_eq(peer_reply(b, id, 5), 0);
+	expect_eq(call_wait(&call), 0);
+	expect_id(b, KDBUS_ITEM_ID_REMOVE, id);
 }
 
 static void on_signal(int number)

@@ -318,6 +318,38 @@ TEST(interrupted_calls_are_resumed)
 	scene_close(&s);
 }
 
+static void on_alarm(int number)
+{
+}
+
+/* SA_RESTART decides, as for the ioctl() */
+TEST(signals_interrupt_or_do_not)
+{
+	for (int restarts = 0; restarts < 2; restarts++) {
+		struct sigaction action = {.sa_handler = on_alarm,
+					   .sa_flags = restarts ? SA_RESTART : 0};
+		struct scene s;
+		struct call call;
+		int status;
+		pid_t pid;
+
+		scene_open(&s);
+		pid = fork();
+		expect(pid >= 0);
+		if (pid == 0) {
+			sigaction(SIGALRM, &action, NULL);
+			call_begin(&call, &s.a, &s.b);
+			ualarm(20000, 20000);
+			_exit(-call_wait(&call, &s.a));
+		}
+		usleep(100000);
+		expect_eq(reply(&s.b, s.a.id, -1), 0);
+		expect_eq(waitpid(pid, &status, 0), pid);
+		expect_eq(WEXITSTATUS(status), restarts ? 0 : EINTR);
+		scene_close(&s);
+	}
+}
+
 /* nothing that could make the server wait is looked at */
 TEST(what_can_cancel_a_call)
 {
