@@ -236,6 +236,17 @@ static bool has_children(const struct subject *subject)
 	return has_some;
 }
 
+static void wait_until_childless(const struct scene *s)
+{
+	int64_t deadline = now_ms() + WAIT_MS;
+
+	while (has_children(s->subject)) {
+		if (now_ms() > deadline)
+			fail("a child does not end");
+		usleep(200);
+	}
+}
+
 static void expect_as_before(struct scene *s)
 {
 	int64_t deadline = now_ms() + WAIT_MS;
@@ -278,6 +289,9 @@ static bool play(struct scene *s, const struct step *step, struct fault_state *s
 	wait_until_idle(s);
 	arm(state, n);
 	step->run(s);
+	/* who asked may have its answer before a child of the daemon has run at all */
+	if (step->has_children)
+		wait_until_childless(s);
 	wait_until_idle(s);
 	has_failed = disarm(state);
 	if (step->finish)
