@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "policy-parser/config-load.h"
+#include "policy-parser/names.h"
 #include "policy-parser/path.h"
 
 #define GET(element, name) ((element)->attributes[CONFIG_ATTRIBUTE_##name])
@@ -28,22 +29,6 @@
 enum {
 	MAX_NAMES = 20000, /* in a directory */
 };
-
-/**
- * struct names - the entries of a directory that are wanted
- */
-struct names {
-	char **items;
-	size_t n_items;
-	size_t n_allocated;
-};
-
-static void names_deinit(struct names *names)
-{
-	for (size_t i = 0; i < names->n_items; i++)
-		free(names->items[i]);
-	free(names->items);
-}
 
 /* an attribute of <include>: "yes" or "no"; 1: wrong, and said so */
 static int get_flag(struct loader *loader, const struct config_xml_element *element,
@@ -175,45 +160,10 @@ static int include_entry(struct loader *loader, const struct config_xml_element 
 	return r;
 }
 
-struct listing {
-	struct names names;
-	bool is_full;
-};
-
-static int add_name(void *userdata, const char *name)
-{
-	struct listing *listing = userdata;
-	struct names *names = &listing->names;
-	size_t length = strlen(name);
-	int r;
-
-	if (length < 5 || strcmp(name + length - 5, ".conf"))
-		return 0;
-	if (names->n_items == MAX_NAMES) {
-		listing->is_full = true;
-		return -E2BIG;
-	}
-	r = config_grow(&names->items, names->n_items, &names->n_allocated, sizeof(*names->items));
-	if (r < 0)
-		return r;
-	names->items[names->n_items] = strdup(name);
-	if (!names->items[names->n_items])
-		return -ENOMEM;
-	names->n_items++;
-	return 0;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int include_names(struct loader *loader, const struct config_xml_element *element,
 			 const char *directory, struct names *names)
 {
-	if (!names->n_items)
-		return 0;
-	qsort(names->items, names->n_items, sizeof(*names->items), compare_names);
+	names_sort(names);
 	for (size_t i = 0; i < names->n_items; i++) {
 		const char *path = intern_take(loader, path_join(directory, names->items[i]));
 		int r;
@@ -229,22 +179,22 @@ static int include_names(struct loader *loader, const struct config_xml_element 
 
 int include_directory(struct loader *loader, const struct config_xml_element *element)
 {
-	struct listing listing = {0};
+	struct names names = {.suffix = ".conf", .max = MAX_NAMES};
 	const char *path;
 	int r;
 
 	path = intern_take(loader, path_resolve(loader->source->path, element->text));
 	if (!path)
 		return -ENOMEM;
-	r = loader->files->list(loader->files->userdata, path, add_name, &listing);
-	if (listing.is_full)
+	r = loader->files->list(loader->files->userdata, path, names_add, &names);
+	if (names.is_full)
 		r = loader_give_up(loader, element, "%s: more than %d files", path, MAX_NAMES);
 	else if (!r)
-		r = include_names(loader, element, path, &listing.names);
+		r = include_names(loader, element, path, &names);
 	else if (r == -ENOENT)
 		r = 0;
 	else if (r != -ENOMEM)
 		r = loader_refuse(loader, element, "cannot read %s: %s", path, strerror(-r));
-	names_deinit(&listing.names);
+	names_deinit(&names);
 	return r;
 }

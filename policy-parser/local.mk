@@ -13,6 +13,7 @@ libpolicy_a_SOURCES = \
 	%D%/config-servicedirs.c \
 	%D%/config-xml.c %D%/config-xml.h \
 	%D%/messages.c %D%/messages.h \
+	%D%/names.c %D%/names.h \
 	%D%/number.c %D%/number.h \
 	%D%/path.c %D%/path.h \
 	%D%/rule.h \

@@ -19,6 +19,7 @@
 #include "proxy/activation/services.h"
 #include "proxy/activation/systemd.h"
 #include "proxy/daemon.h"
+#include "proxy/launch-helper/launch-exit.h"
 #include "proxy/listener.h"
 #include "proxy/monitor.h"
 #include "proxy/process.h"
@@ -52,18 +53,20 @@ static const struct {
 	enum driver_error error;
 	const char *text; /* NULL: that of the error */
 } helper_exits[] = {
-	[2] = {DRIVER_ERROR_NO_MEMORY, "Launcher could not run (out of memory)"},
-	[3] = {DRIVER_ERROR_SPAWN_CONFIG_INVALID, NULL},
-	[4] = {DRIVER_ERROR_SPAWN_FAILED_TO_SETUP, NULL},
-	[5] = {DRIVER_ERROR_SPAWN_SERVICE_NOT_VALID, NULL},
-	[6] = {DRIVER_ERROR_SPAWN_SERVICE_NOT_FOUND, NULL},
-	[7] = {DRIVER_ERROR_SPAWN_PERMISSIONS_INVALID, NULL},
+	[LAUNCH_EXIT_NO_MEMORY] = {DRIVER_ERROR_NO_MEMORY,
+				   "Launcher could not run (out of memory)"},
+	[LAUNCH_EXIT_CONFIG] = {DRIVER_ERROR_SPAWN_CONFIG_INVALID, NULL},
+	[LAUNCH_EXIT_SETUP] = {DRIVER_ERROR_SPAWN_FAILED_TO_SETUP, NULL},
+	[LAUNCH_EXIT_NAME] = {DRIVER_ERROR_SPAWN_SERVICE_NOT_VALID, NULL},
+	[LAUNCH_EXIT_NOT_FOUND] = {DRIVER_ERROR_SPAWN_SERVICE_NOT_FOUND, NULL},
+	[LAUNCH_EXIT_PERMISSIONS] = {DRIVER_ERROR_SPAWN_PERMISSIONS_INVALID, NULL},
 	/* COMPAT: one would expect FileInvalid */
-	[8] = {DRIVER_ERROR_SPAWN_PERMISSIONS_INVALID,
-	       "The service file is incorrect or does not have all required attributes"},
-	[9] = {DRIVER_ERROR_SPAWN_EXEC_FAILED, NULL},
-	[10] = {DRIVER_ERROR_INVALID_ARGS, "Invalid arguments to command line"},
-	[11] = {DRIVER_ERROR_SPAWN_CHILD_SIGNALED, NULL},
+	[LAUNCH_EXIT_FILE] =
+		{DRIVER_ERROR_SPAWN_PERMISSIONS_INVALID,
+		 "The service file is incorrect or does not have all required attributes"},
+	[LAUNCH_EXIT_EXEC] = {DRIVER_ERROR_SPAWN_EXEC_FAILED, NULL},
+	[LAUNCH_EXIT_ARGUMENTS] = {DRIVER_ERROR_INVALID_ARGS, "Invalid arguments to command line"},
+	[LAUNCH_EXIT_SIGNALED] = {DRIVER_ERROR_SPAWN_CHILD_SIGNALED, NULL},
 };
 
 #define N_HELPER_EXITS (sizeof(helper_exits) / sizeof(helper_exits[0]))

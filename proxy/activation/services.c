@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy-parser/names.h"
 #include "policy-parser/path.h"
 #include "policy-parser/strings.h"
 
@@ -60,13 +61,6 @@ struct services {
 	struct config_messages said;
 };
 
-/* the names of a directory's service files */
-struct names {
-	char **items;
-	size_t n_items;
-	bool is_full;
-};
-
 /**
  * struct loader - services being loaded
  * @services: has all that was read so far, not sorted
@@ -82,13 +76,6 @@ struct loader {
 	struct config_messages *messages;
 };
 
-static void names_deinit(struct names *names)
-{
-	for (size_t i = 0; i < names->n_items; i++)
-		free(names->items[i]);
-	free(names->items);
-}
-
 /* room for one more in an array that has been growing by doubling */
 static int grow(void *array, size_t n, size_t size)
 {
@@ -102,33 +89,6 @@ static int grow(void *array, size_t n, size_t size)
 		return -ENOMEM;
 	*items = grown;
 	return 0;
-}
-
-static int names_add(void *userdata, const char *name)
-{
-	struct names *names = userdata;
-	size_t length = strlen(name);
-	int r;
-
-	if (length < strlen(suffix) || strcmp(name + length - strlen(suffix), suffix))
-		return 0;
-	if (names->n_items == MAX_FILES) {
-		names->is_full = true;
-		return 0;
-	}
-	r = grow(&names->items, names->n_items, sizeof(names->items[0]));
-	if (r < 0)
-		return r;
-	names->items[names->n_items] = strdup(name);
-	if (!names->items[names->n_items])
-		return -ENOMEM;
-	names->n_items++;
-	return 0;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static bool was_said(const struct services *services, const char *text)
@@ -262,18 +222,17 @@ static int load_file(struct loader *loader, const char *name)
 static int load_directory(struct loader *loader)
 {
 	const char *path = loader->dirs[loader->dir].path;
-	struct names names = {0};
+	struct names names = {.suffix = suffix, .max = MAX_FILES};
 	int r;
 
 	r = loader->files->list(loader->files->userdata, path, names_add, &names);
-	if (r == -ENOENT)
+	if (names.is_full)
+		r = say(loader, path, 0, "more than 65536 service files, the others are left out");
+	else if (r == -ENOENT)
 		r = 0;
 	else if (r < 0 && !is_shortage(r))
 		r = say(loader, path, 0, strerror(-r));
-	if (!r && names.is_full)
-		r = say(loader, path, 0, "more than 65536 service files, the others are left out");
-	if (names.n_items)
-		qsort(names.items, names.n_items, sizeof(names.items[0]), compare_names);
+	names_sort(&names);
 	for (size_t i = 0; !r && i < names.n_items; i++)
 		r = load_file(loader, names.items[i]);
 	names_deinit(&names);
