@@ -123,24 +123,35 @@ bool kdbus_conn_is_readable(struct kdbus_conn *conn)
 	return is_readable;
 }
 
+/* takes the oldest entry out, and its reply away from it; 0, -EAGAIN or -ECONNRESET.  With the lock
+ * held */
+static int recv_take(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out,
+		     struct kdbus_reply **reply_out)
+{
+	struct kdbus_queue_entry *entry = kdbus_queue_first(&conn->queue);
+
+	if (!conn->is_connected)
+		return -ECONNRESET;
+	if (!entry)
+		return -EAGAIN;
+	kdbus_queue_remove(&conn->queue, entry);
+	*reply_out = entry->reply;
+	entry->reply = NULL;
+	*entry_out = entry;
+	return 0;
+}
+
 int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out)
 {
 	struct kdbus_queue_entry *entry;
-	struct kdbus_reply *reply = NULL;
-	int r = 0;
+	struct kdbus_reply *reply;
+	int r;
 
 	mutex_lock(&conn->lock);
-	entry = kdbus_queue_first(&conn->queue);
-	if (!conn->is_connected) {
-		r = -ECONNRESET;
-	} else if (!entry) {
+	r = recv_take(conn, &entry, &reply);
+	if (r == -EAGAIN) {
 		conn->queue.n_lost = 0;
 		conn->queue.is_armed = true;
-		r = -EAGAIN;
-	} else {
-		kdbus_queue_remove(&conn->queue, entry);
-		reply = entry->reply;
-		entry->reply = NULL;
 	}
 	mutex_unlock(&conn->lock);
 
@@ -156,22 +167,13 @@ int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 {
 	struct kdbus_bus *bus = conn->bus;
 	struct kdbus_queue_entry *entry;
-	struct kdbus_reply *reply = NULL;
+	struct kdbus_reply *reply;
 	struct kdbus_conn *src;
-	int r = 0;
+	int r;
 
 	down_read(&bus->registry);
 	mutex_lock(&conn->lock);
-	entry = kdbus_queue_first(&conn->queue);
-	if (!conn->is_connected) {
-		r = -ECONNRESET;
-	} else if (!entry) {
-		r = -EAGAIN;
-	} else {
-		kdbus_queue_remove(&conn->queue, entry);
-		reply = entry->reply;
-		entry->reply = NULL;
-	}
+	r = recv_take(conn, &entry, &reply);
 	mutex_unlock(&conn->lock);
 	if (r >= 0) {
 		*entry_out = entry;

@@ -81,6 +81,21 @@ struct kdbus_part {
 	u32 n_fds;
 };
 
+/* bytes of a part in the image of its payload: what aligns the next, if it is not there itself */
+static inline u64 kdbus_part_image_size(const struct kdbus_part *part)
+{
+	switch (part->type) {
+	case KDBUS_PART_BYTES:
+		return part->size;
+	case KDBUS_PART_ZERO:
+	case KDBUS_PART_MEMFD:
+		return part->size % 8;
+	case KDBUS_PART_FDS:
+		break;
+	}
+	return 0;
+}
+
 /**
  * struct kdbus_fake - metadata that a privileged peer gives instead of its own
  * @creds: or NULL

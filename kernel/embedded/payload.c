@@ -176,20 +176,6 @@ static int import_fds(const struct embedded_caller *caller, const struct kdbus_p
 	return 0;
 }
 
-static size_t image_size(const struct kdbus_part *part)
-{
-	switch (part->type) {
-	case KDBUS_PART_BYTES:
-		return part->size;
-	case KDBUS_PART_ZERO:
-	case KDBUS_PART_MEMFD:
-		return part->size % 8;
-	case KDBUS_PART_FDS:
-		break;
-	}
-	return 0;
-}
-
 static int import_part(struct embedded_caller *caller, struct imported *imported,
 		       const struct kdbus_part *part, size_t *pos)
 {
@@ -217,7 +203,7 @@ static int import_part(struct embedded_caller *caller, struct imported *imported
 	}
 	if (r < 0)
 		return r;
-	*pos += image_size(part);
+	*pos += kdbus_part_image_size(part);
 	imported->n_parts++;
 	return 0;
 }
@@ -231,7 +217,7 @@ int embedded_payload_import(void *data, const struct kdbus_part *parts, size_t n
 	int r = 0;
 
 	for (size_t i = 0; i < n_parts; i++)
-		size += image_size(&parts[i]);
+		size += kdbus_part_image_size(&parts[i]);
 	/* the same bytes may be named many times */
 	if (caller->process && size > caller->process->ops->max_payload)
 		return -EMSGSIZE;

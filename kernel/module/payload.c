@@ -153,20 +153,6 @@ static int import_bytes(const struct kdbus_part *part, struct kdbus_payload *pay
 	return 0;
 }
 
-static size_t image_size(const struct kdbus_part *part)
-{
-	switch (part->type) {
-	case KDBUS_PART_BYTES:
-		return part->size;
-	case KDBUS_PART_ZERO:
-	case KDBUS_PART_MEMFD:
-		return part->size % 8;
-	case KDBUS_PART_FDS:
-		break;
-	}
-	return 0;
-}
-
 static int payload_new(const struct kdbus_part *parts, size_t n_parts,
 		       struct kdbus_payload **payload_out)
 {
@@ -175,7 +161,7 @@ static int payload_new(const struct kdbus_part *parts, size_t n_parts,
 
 	for (i = 0; i < n_parts; i++) {
 		/* the same bytes may be named many times */
-		if (check_add_overflow(size, image_size(&parts[i]), &size) || size > IMAGE_MAX)
+		if (check_add_overflow(size, kdbus_part_image_size(&parts[i]), &size) || size > IMAGE_MAX)
 			return -EMSGSIZE;
 		if (parts[i].type == KDBUS_PART_MEMFD)
 			n_memfds++;
@@ -216,10 +202,10 @@ int kdbusfs_payload_import(void *caller, const struct kdbus_part *parts, size_t 
 			r = import_bytes(&parts[i], payload, pos);
 			break;
 		case KDBUS_PART_ZERO:
-			memset(payload->image + pos, 0, image_size(&parts[i]));
+			memset(payload->image + pos, 0, kdbus_part_image_size(&parts[i]));
 			break;
 		case KDBUS_PART_MEMFD:
-			memset(payload->image + pos, 0, image_size(&parts[i]));
+			memset(payload->image + pos, 0, kdbus_part_image_size(&parts[i]));
 			r = import_memfd(caller, &parts[i], payload);
 			break;
 		case KDBUS_PART_FDS:
@@ -228,7 +214,7 @@ int kdbusfs_payload_import(void *caller, const struct kdbus_part *parts, size_t 
 		}
 		if (r < 0)
 			goto exit_payload;
-		pos += image_size(&parts[i]);
+		pos += kdbus_part_image_size(&parts[i]);
 	}
 	*payload_out = payload;
 	return 0;

@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "kernel/tools/directory.h"
 #include "kernel/tools/preload.h"
 
 #define LIBRARY "kdbus-run.so"
@@ -21,26 +21,6 @@
 static void usage(FILE *file)
 {
 	fputs("usage: kdbus-run [--directory=DIRECTORY] [--] COMMAND [ARGUMENT...]\n", file);
-}
-
-static bool has_control(const char *directory)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	return (size_t)snprintf(path, sizeof(path), "%s/control", directory) < sizeof(path) &&
-	       !stat(path, &st) && S_ISSOCK(st.st_mode);
-}
-
-/* that of the session, or of the system */
-static const char *find_directory(char room[PATH_MAX])
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (runtime && snprintf(room, PATH_MAX, "%s/kdbus", runtime) < PATH_MAX &&
-	    has_control(room))
-		return room;
-	return has_control("/run/kdbus") ? "/run/kdbus" : NULL;
 }
 
 /* beside this program where it was built, else where it is installed */
@@ -107,13 +87,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (!directory)
-		directory = find_directory(room);
+		directory = directory_find(true, room);
 	if (!directory) {
 		fputs("kdbus-run: no bus is served here; see --engine-socket of bus-proxyd(8)\n",
 		      stderr);
 		return 125;
 	}
-	if (!realpath(directory, absolute) || !has_control(absolute)) {
+	if (!realpath(directory, absolute) || !directory_has_buses(absolute, true)) {
 		fprintf(stderr, "kdbus-run: no bus is served in %s\n", directory);
 		return 125;
 	}

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "kernel/tools/directory.h"
 #include "kernel/tools/names.h"
 #include "kernel/tools/node.h"
 
@@ -285,8 +286,8 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
-	directory = node_find_directory(argv[optind], room);
-	if (!directory) {
+	directory = argv[optind] ?: directory_find(false, room);
+	if (!directory || !directory_has_buses(directory, false)) {
 		fputs("kdbus-tree: there are no buses here; see --engine-socket of bus-proxyd(8)\n",
 		      stderr);
 		return 1;

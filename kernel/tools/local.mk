@@ -3,6 +3,7 @@
 
 bin_PROGRAMS += kdbus-monitor kdbus-run kdbus-tree
 kdbus_tree_SOURCES = \
+	%D%/directory.c %D%/directory.h \
 	%D%/kdbus-tree.c \
 	%D%/names.c %D%/names.h \
 	%D%/node.c %D%/node.h \
@@ -13,7 +14,10 @@ kdbus_monitor_SOURCES = \
 	%D%/node.c %D%/node.h \
 	%D%/pcap.c %D%/pcap.h \
 	kernel/engine/remote-client.c
-kdbus_run_SOURCES = %D%/kdbus-run.c %D%/preload.h
+kdbus_run_SOURCES = \
+	%D%/directory.c %D%/directory.h \
+	%D%/kdbus-run.c \
+	%D%/preload.h
 kdbus_run_CPPFLAGS = $(AM_CPPFLAGS) -DBP_PKGLIBDIR='"$(pkglibdir)"'
 
 # a library that is loaded, not linked with: a program to automake.  It gets into processes that

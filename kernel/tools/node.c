@@ -4,36 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static bool has_control(const char *directory)
-{
-	char path[PATH_MAX];
-
-	return (size_t)snprintf(path, sizeof(path), "%s/control", directory) < sizeof(path) &&
-	       !access(path, F_OK);
-}
-
-const char *node_find_directory(const char *directory, char *room)
-{
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (directory)
-		return has_control(directory) ? directory : NULL;
-	if (runtime && snprintf(room, PATH_MAX, "%s/kdbus", runtime) < PATH_MAX &&
-	    has_control(room))
-		return room;
-	if (has_control("/sys/fs/kdbus"))
-		return "/sys/fs/kdbus";
-	return has_control("/run/kdbus") ? "/run/kdbus" : NULL;
-}
 
 int node_open(struct node *node, const char *path)
 {

@@ -27,10 +27,6 @@ struct node {
 	size_t pool_size;
 };
 
-/* the directory with the buses: @directory if not NULL, else that of the session, of the kernel,
- * or of the system; NULL if there is none.  @room: PATH_MAX bytes */
-const char *node_find_directory(const char *directory, char *room);
-
 /* 0 or a negative errno */
 int node_open(struct node *node, const char *path);
 void node_close(struct node *node);

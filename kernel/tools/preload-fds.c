@@ -53,9 +53,7 @@ void *mmap(void *address, size_t size, int prot, int flags, int fd, off_t offset
 }
 
 void *mmap64(void *address, size_t size, int prot, int flags, int fd, off_t offset)
-{
-	return mmap(address, size, prot, flags, fd, offset);
-}
+	__attribute__((alias("mmap")));
 
 /* nothing can be read but by RECV */
 
@@ -123,36 +121,22 @@ int dup2(int fd, int copy)
 	return fd == copy ? REAL(dup2)(fd, copy) : dup3(fd, copy, 0);
 }
 
-static int do_fcntl(int fd, int command, void *argument)
+int fcntl(int fd, int command, ...)
 {
-	int r = REAL(fcntl)(fd, command, argument);
+	va_list arguments;
+	void *argument;
+	int r;
 
+	va_start(arguments, command);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	r = REAL(fcntl)(fd, command, argument);
 	if (r >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC))
 		preload_add_copy(fd, r);
 	return r;
 }
 
-int fcntl(int fd, int command, ...)
-{
-	va_list arguments;
-	void *argument;
-
-	va_start(arguments, command);
-	argument = va_arg(arguments, void *);
-	va_end(arguments);
-	return do_fcntl(fd, command, argument);
-}
-
-int fcntl64(int fd, int command, ...)
-{
-	va_list arguments;
-	void *argument;
-
-	va_start(arguments, command);
-	argument = va_arg(arguments, void *);
-	va_end(arguments);
-	return do_fcntl(fd, command, argument);
-}
+int fcntl64(int fd, int command, ...) __attribute__((alias("fcntl")));
 
 /* poll */
 
