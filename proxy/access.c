@@ -328,13 +328,18 @@ void access_explain(const struct daemon *daemon, const struct client *src,
 		     text);
 }
 
-void access_explain_stranger(const struct daemon *daemon, const struct engine_received *received,
+void access_explain_received(const struct daemon *daemon, const struct engine_received *received,
 			     const struct message *message, bool with_rule,
 			     char text[ACCESS_MAX_TEXT])
 {
 	static const struct creds unknown = CREDS_NULL;
+	struct engine_conn *conn = engine_find_conn(daemon->engine, received->src_id);
 	char sender[UNIQUE_NAME_SIZE];
 
+	if (conn) {
+		access_explain(daemon, engine_conn_userdata(conn), message, with_rule, text);
+		return;
+	}
 	unique_name_format(received->src_id, daemon->id_offset, sender);
 	access_print(daemon, daemon->access.is_receive ? "Rejected receive" : "Rejected send",
 		     sender, received->src_creds ?: &unknown, message, with_rule, text);
@@ -544,6 +549,21 @@ int access_may_receive(struct daemon *daemon, const struct engine_received *rece
 	if (received->dst_id != KDBUS_DST_ID_BROADCAST && !facts->destination)
 		facts->destination = dst->unique_name;
 	return access_may_pass(daemon, &sender, &receiver, message, flags);
+}
+
+int access_may_take(struct daemon *daemon, const struct engine_received *received,
+		    struct client *dst, const struct message *message)
+{
+	struct engine_conn *src = engine_find_conn(daemon->engine, received->src_id);
+	unsigned flags = received->cookie_reply ? POLICY_MESSAGE_REQUESTED : 0;
+	int r;
+
+	/* who is gone by now is a stranger as well */
+	if (src)
+		r = access_may_deliver(daemon, engine_conn_userdata(src), dst, message, flags);
+	else
+		r = access_may_receive(daemon, received, dst, message, flags);
+	return r;
 }
 
 int access_may_send(struct daemon *daemon, struct client *src, const struct engine_stranger *dst,

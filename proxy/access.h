@@ -123,6 +123,10 @@ int access_may_wait(struct daemon *daemon, struct client *src, const struct mess
  */
 int access_may_receive(struct daemon *daemon, const struct engine_received *received,
 		       struct client *dst, const struct message *message, unsigned flags);
+/* either of the two: may @dst have what it has received, whoever sent it?  For an engine that did
+ * not ask. */
+int access_may_take(struct daemon *daemon, const struct engine_received *received,
+		    struct client *dst, const struct message *message);
 /* the other way round: may @message go from @src to a connection of another process? */
 int access_may_send(struct daemon *daemon, struct client *src, const struct engine_stranger *dst,
 		    const struct message *message, unsigned flags);
@@ -161,7 +165,7 @@ void access_print_peer(const struct client *client, char text[ACCESS_MAX_PEER]);
  */
 void access_explain(const struct daemon *daemon, const struct client *src,
 		    const struct message *message, bool with_rule, char text[ACCESS_MAX_TEXT]);
-/* the same of a message of a connection of another process */
-void access_explain_stranger(const struct daemon *daemon, const struct engine_received *received,
+/* the same of what was received, of a client of ours or of another process */
+void access_explain_received(const struct daemon *daemon, const struct engine_received *received,
 			     const struct message *message, bool with_rule,
 			     char text[ACCESS_MAX_TEXT]);

@@ -101,6 +101,13 @@ static void host_hit(void *userdata, struct match_owner *owner)
 				      TRANSLATE_TAG_MATCHED);
 }
 
+static void host_find(struct daemon *daemon, struct match_subject *subject, bool has_fds,
+		      struct engine_candidates *candidates)
+{
+	match_registry_find(daemon->matches, subject, host_hit,
+			    &(struct host_search){.candidates = candidates, .has_fds = has_fds});
+}
+
 static void host_count_names(struct daemon *daemon, const struct synthetic_change *change)
 {
 	struct daemon_counts *counts = &daemon->counts;
@@ -123,14 +130,12 @@ static void host_notification_candidates(struct daemon *daemon,
 	host_count_names(daemon, &change);
 	monitor_feed_notification(daemon, notification);
 	match_subject_init_change(&subject, change.name, change.old_owner, change.new_owner);
-	match_registry_find(daemon->matches, &subject, host_hit,
-			    &(struct host_search){.candidates = candidates});
+	host_find(daemon, &subject, false, candidates);
 }
 
-static void match_subject_init_received(struct daemon *daemon, struct match_subject *subject,
-					const struct engine_received *received,
-					const struct message *message,
-					char sender[UNIQUE_NAME_SIZE])
+static void host_subject_init(struct daemon *daemon, struct match_subject *subject,
+			      const struct engine_received *received, const struct message *message,
+			      char sender[UNIQUE_NAME_SIZE])
 {
 	match_subject_init_message(subject, message);
 	unique_name_format(received->src_id, daemon->id_offset, sender);
@@ -147,10 +152,8 @@ static void host_stranger_candidates(struct daemon *daemon, const struct engine_
 	/* rules look at arguments as well, and so much is no news */
 	if (received->is_cut || !translate_peek(daemon, received, &message))
 		return;
-	match_subject_init_received(daemon, &subject, received, &message, sender);
-	match_registry_find(
-		daemon->matches, &subject, host_hit,
-		&(struct host_search){.candidates = candidates, .has_fds = message.header.n_fds});
+	host_subject_init(daemon, &subject, received, &message, sender);
+	host_find(daemon, &subject, message.header.n_fds, candidates);
 }
 
 static void host_broadcast_candidates(void *userdata, const struct engine_broadcast *broadcast,
@@ -171,9 +174,7 @@ static void host_broadcast_candidates(void *userdata, const struct engine_broadc
 	message = message_from_payload(broadcast->send->payload);
 	match_subject_init_message(&subject, message);
 	parties_init(daemon, &subject, message_sender(message), NULL);
-	match_registry_find(
-		daemon->matches, &subject, host_hit,
-		&(struct host_search){.candidates = candidates, .has_fds = message->header.n_fds});
+	host_find(daemon, &subject, message->header.n_fds, candidates);
 }
 
 static bool host_is_listening(void *userdata)
@@ -221,16 +222,9 @@ static bool host_accepts_notification(struct client *client,
 static bool host_may_hear(struct client *client, const struct engine_received *received,
 			  const struct message *message)
 {
-	struct daemon *daemon = client->daemon;
-	struct engine_conn *src = engine_find_conn(daemon->engine, received->src_id);
-	int r;
+	int r = access_may_take(client->daemon, received, client, message);
 
-	/* who is gone by now is a stranger as well */
-	if (src)
-		r = access_may_deliver(daemon, client_of(src), client, message, 0);
-	else
-		r = access_may_receive(daemon, received, client, message, 0);
-	access_end_message(&daemon->access);
+	access_end_message(&client->daemon->access);
 	return !r;
 }
 
@@ -248,7 +242,7 @@ static bool host_accepts(void *userdata, struct engine_conn *conn,
 		return host_accepts_notification(client, &received->notification, tag_out);
 	if (!translate_peek(daemon, received, &message))
 		return false;
-	match_subject_init_received(daemon, &subject, received, &message, sender);
+	host_subject_init(daemon, &subject, received, &message, sender);
 	*tag_out = TRANSLATE_TAG_MATCHED;
 	return match_owner_accepts(daemon->matches, &client->caller.matches, &subject) &&
 	       host_may_hear(client, received, &message);

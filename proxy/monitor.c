@@ -106,7 +106,7 @@ void monitor_feed_refused_stranger(struct daemon *daemon, const struct engine_re
 
 	if (!match_registry_n_nodes(daemon->monitor_matches))
 		return;
-	access_explain_stranger(daemon, received, message, true, text);
+	access_explain_received(daemon, received, message, true, text);
 	unique_name_format(received->src_id, daemon->id_offset, sender);
 	r = synthetic_error(message->header.serial, sender, DRIVER_ERROR_ACCESS_DENIED, text,
 			    &error);

@@ -270,7 +270,7 @@ void translate_log_refused(struct daemon *daemon, const struct engine_received *
 
 	if (!log_limit_pass(&daemon->log_denied))
 		return;
-	access_explain_stranger(daemon, received, message, true, text);
+	access_explain_received(daemon, received, message, true, text);
 	log_notice("%s", text);
 }
 
@@ -303,17 +303,9 @@ static int translate_refuse(struct client *client, const struct engine_received 
 		dispatch_refused(src, message, -EACCES);
 		return 0;
 	}
-	if (src)
-		access_explain(daemon, src, message, true, text);
-	else
-		access_explain_stranger(daemon, received, message, true, text);
-	if (log_limit_pass(&daemon->log_denied))
-		log_notice("%s", text);
+	translate_log_refused(daemon, received, message);
 	/* the rule is for the log */
-	if (src)
-		access_explain(daemon, src, message, false, text);
-	else
-		access_explain_stranger(daemon, received, message, false, text);
+	access_explain_received(daemon, received, message, false, text);
 	return translate_answer(client, received, DRIVER_ERROR_ACCESS_DENIED, text);
 }
 
@@ -322,17 +314,11 @@ static int translate_judge(struct client *client, const struct engine_received *
 			   const struct message *message)
 {
 	struct daemon *daemon = client->daemon;
-	struct engine_conn *src;
 	int r;
 
 	if (!translate_is_unjudged(daemon, received))
 		return 0;
-	src = engine_find_conn(daemon->engine, received->src_id);
-	if (src)
-		r = access_may_deliver(daemon, engine_conn_userdata(src), client, message, 0);
-	else
-		r = access_may_receive(daemon, received, client, message,
-				       received->cookie_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	r = access_may_take(daemon, received, client, message);
 	if (r == -EACCES) {
 		r = translate_refuse(client, received, message);
 		r = r < 0 ? r : 1;

@@ -54,7 +54,6 @@ int translate_received(struct client *client, const struct engine_received *rece
 int translate_overheard(struct daemon *daemon, const struct engine_received *received,
 			struct message **message_out);
 
-/* a line in the log: @message of a connection of another process was refused, access_explain()
- * knows why */
+/* a line in the log: what was received was refused, access_explain_received() knows why */
 void translate_log_refused(struct daemon *daemon, const struct engine_received *received,
 			   const struct message *message);
