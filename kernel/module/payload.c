@@ -161,7 +161,8 @@ static int payload_new(const struct kdbus_part *parts, size_t n_parts,
 
 	for (i = 0; i < n_parts; i++) {
 		/* the same bytes may be named many times */
-		if (check_add_overflow(size, kdbus_part_image_size(&parts[i]), &size) || size > IMAGE_MAX)
+		if (check_add_overflow(size, kdbus_part_image_size(&parts[i]), &size) ||
+		    size > IMAGE_MAX)
 			return -EMSGSIZE;
 		if (parts[i].type == KDBUS_PART_MEMFD)
 			n_memfds++;
