@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "tests/abi/carrier.h"
+#include "tests/harness/command.h"
 #include "tests/harness/tap.h"
 
 #define MiB	    (1024 * 1024ULL)
@@ -58,31 +59,6 @@ const char *node_path(const char *endpoint);
 
 /* commands */
 
-struct cmd {
-	union {
-		uint64_t size;
-		struct kdbus_cmd cmd;
-		struct kdbus_cmd_hello hello;
-		struct kdbus_cmd_free free;
-		struct kdbus_cmd_info info;
-		struct kdbus_cmd_list list;
-		struct kdbus_cmd_send send;
-		struct kdbus_cmd_recv recv;
-		struct kdbus_cmd_match match;
-		struct kdbus_msg msg;
-		uint64_t space[8192];
-	};
-};
-
-void cmd_init(struct cmd *cmd, size_t fixed_size, uint64_t flags);
-struct kdbus_item *cmd_add(struct cmd *cmd, uint64_t type, const void *data, size_t size);
-void cmd_add_str(struct cmd *cmd, uint64_t type, const char *str);
-void cmd_add_u64(struct cmd *cmd, uint64_t type, uint64_t value);
-void cmd_add_access(struct cmd *cmd, uint64_t type, uint64_t access, uint64_t id);
-/* @name NULL: any */
-void cmd_add_name_change(struct cmd *cmd, uint64_t type, uint64_t old_id, uint64_t new_id,
-			 const char *name);
-void cmd_add_id_change(struct cmd *cmd, uint64_t type, uint64_t id);
 /* the valid form of each command; @peer_id: whom it may be about */
 void cmd_fill(struct cmd *cmd, struct cmd *msg, unsigned long nr, uint64_t peer_id);
 

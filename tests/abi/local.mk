@@ -10,7 +10,7 @@ libabi_a_SOURCES = \
 	%D%/client.h
 abi_cppflags = -I$(top_srcdir)/kernel/include/uapi $(AM_CPPFLAGS)
 libabi_a_CPPFLAGS = $(abi_cppflags)
-abi_ldadd = libabi.a libkdbus-threads.a libbase.a libtap.a
+abi_ldadd = libabi.a libcommand.a libkdbus-threads.a libbase.a libtap.a
 
 abi_programs = \
 	test-abi-handle \

@@ -4,19 +4,15 @@
 # test; "make check" runs them on the newer one by themselves.
 cd "${top_builddir:?}" || exit 99
 set -- test-abi-*[a-z]
-n=0
-result() {
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi
-}
+# shellcheck source=tests/harness/tap.sh
+. "${top_srcdir:?}/tests/harness/tap.sh"
 
-"${PYTHON3:-python3}" "${top_srcdir:?}/tests/abi/rows.py" lint
+"${PYTHON3:-python3}" "$top_srcdir/tests/abi/rows.py" lint
 result $? every_row_has_a_test
 for program; do
     [ -x "$program" ] || continue
     ABI_PROFILE=P1 ./"$program" >"$program.p1.log" 2>&1
     status=$?
-    grep -B4 '^not ok' "$program.p1.log" | sed 's/^/# /'
-    result $status "$program"
+    result $status "$program" "$(grep -B4 '^not ok' "$program.p1.log")"
 done
-echo "1..$n"
+finish

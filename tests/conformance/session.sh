@@ -1,35 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
-# TAP for the tests that run programs inside a session on the subject.  To be
-# sourced; a test script calls start_session "$@" first, which starts
+# For the tests that run programs inside a session on the subject, beside
+# tests/harness/tap.sh.  To be sourced; a test script calls start_session "$@" first, which starts
 # dbus-run-session with the script itself in it, and ends with finish.
+# shellcheck source=tests/harness/tap.sh
+. "${top_srcdir:?}/tests/harness/tap.sh"
 dir=
-number=0
-failed=0
-
-# result STATUS NAME [OUTPUT]
-result() {
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $number - $2"
-    else
-        failed=1
-        printf '%s\n' "$3" | sed 's/^/# /'
-        echo "not ok $number - $2"
-    fi
-}
-
-skip() {
-    number=$((number + 1))
-    echo "ok $number - $2 # SKIP no $1"
-}
 
 # check NAME PATTERN COMMAND...: the command succeeds and its output matches
 check() {
     name=$1 pattern=$2
     shift 2
     if ! command -v "$1" >/dev/null; then
-        skip "$1" "$name"
+        skip "$name" "no $1"
         return
     fi
     output=$(timeout 20 "$@" 2>&1)
@@ -46,7 +29,7 @@ fails() {
     name=$1 pattern=$2
     shift 2
     if ! command -v "$1" >/dev/null; then
-        skip "$1" "$name"
+        skip "$name" "no $1"
         return
     fi
     if output=$(timeout 20 "$@" 2>&1); then
@@ -65,10 +48,7 @@ start_session() {
         return
     fi
     for tool in dbus-run-session dbus-send; do
-        if ! command -v $tool >/dev/null; then
-            echo "1..0 # SKIP no $tool"
-            exit 0
-        fi
+        command -v $tool >/dev/null || skip_all "no $tool"
     done
     dir=$(mktemp -d "${TMPDIR:-/tmp}/bp-test-XXXXXX") || exit 1
     trap 'rm -rf "$dir"' EXIT
@@ -85,9 +65,4 @@ start_session() {
     unset XDG_CONFIG_HOME XDG_CACHE_HOME
     timeout 120 dbus-run-session --dbus-daemon="$dir/daemon" -- "$1" inside "$dir"
     exit
-}
-
-finish() {
-    echo "1..$number"
-    exit $failed
 }

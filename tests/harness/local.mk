@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # the runner that every test program in C links
 check_LIBRARIES += libtap.a
+EXTRA_DIST += %D%/tap.sh
 libtap_a_SOURCES = %D%/tap.h %D%/tap.c
+# commands of kdbus; needs nothing but the C library
+check_LIBRARIES += libcommand.a
+libcommand_a_SOURCES = %D%/command.h %D%/command.c
 # a D-Bus client and the bus under test
 check_LIBRARIES += libharness.a
 libharness_a_SOURCES = %D%/message.h %D%/message.c %D%/parse.c \

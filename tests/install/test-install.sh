@@ -2,26 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # "make install" into an empty directory, with and without the name dbus-daemon.
 # What the makefile was configured with does not matter: its variable is given.
-top_srcdir=${top_srcdir:?}
 top_builddir=${top_builddir:?}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/bp-install-XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 # not those of the make that runs the tests
 unset MAKEFLAGS MFLAGS MAKELEVEL
-n=0
-n_failed=0
-
-# result WHAT: what the last command said
-result() {
-    status=$?
-    n=$((n + 1))
-    if [ $status = 0 ]; then
-        echo "ok $n - $1"
-    else
-        echo "not ok $n - $1"
-        n_failed=$((n_failed + 1))
-    fi
-}
+# shellcheck source=tests/harness/tap.sh
+. "${top_srcdir:?}/tests/harness/tap.sh"
 
 # install TARGET YES-OR-NO
 install() {
@@ -51,24 +38,23 @@ serves() {
     }
 }
 
-echo 1..8
 install install no
-result installs
+result $? installs
 [ -x "$(found bus-proxyd)" ] && [ -f "$(found bus-proxyd.8)" ] && [ -f "$(found session.conf)" ]
-result program_manual_and_configuration
+result $? program_manual_and_configuration
 [ -z "$(found 'dbus-daemon*')" ]
-result no_other_name_unless_asked_for
+result $? no_other_name_unless_asked_for
 install install yes
-result installs_over_itself
+result $? installs_over_itself
 link=$(found dbus-daemon)
 [ -n "$link" ] && [ "$(readlink -f "$link")" = "$(found bus-proxyd)" ] &&
     "$link" --version | grep -q '^bus-proxyd '
-result the_name_dbus_daemon
+result $? the_name_dbus_daemon
 [ "$(cat "$(found dbus-daemon.1)")" = ".so man8/bus-proxyd.8" ]
-result manual_of_that_name
+result $? manual_of_that_name
 serves "$link"
-result serves_under_that_name
+result $? serves_under_that_name
 install uninstall yes && [ -z "$(find "$dir" ! -type d)" ]
-result uninstalls_everything
+result $? uninstalls_everything
 rm -f "$dir.log"
-[ $n_failed = 0 ]
+finish

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "kernel/include/uapi/linux/kdbus.h"
+#include "tests/harness/command.h"
 #include "tests/harness/message.h"
 #include "tests/harness/tap.h"
 
@@ -41,31 +42,6 @@ struct peer {
 	uint64_t bloom_size;
 	uint32_t serial;
 };
-
-/* a command or message with items */
-struct command {
-	union {
-		uint64_t size;
-		struct kdbus_cmd cmd;
-		struct kdbus_cmd_hello hello;
-		struct kdbus_cmd_match match;
-		struct kdbus_msg msg;
-		uint64_t space[1024];
-	};
-};
-
-static struct kdbus_item *add_item(struct command *command, uint64_t type, const void *data,
-				   size_t size)
-{
-	struct kdbus_item *item = (void *)((uint8_t *)command + ((command->size + 7) & ~7ULL));
-
-	item->size = 16 + size;
-	item->type = type;
-	if (data)
-		memcpy(item->data, data, size);
-	command->size = (uint8_t *)item + item->size - (uint8_t *)command;
-	return item;
-}
 
 /* the first bus there is */
 static void find_endpoint(char path[512])
@@ -90,11 +66,11 @@ static void find_endpoint(char path[512])
 
 static void peer_connect(struct peer *peer)
 {
-	struct command hello = {.hello = {.size = sizeof(hello.hello),
-					  .flags = KDBUS_HELLO_ACCEPT_FD,
-					  .attach_flags_send = _KDBUS_ATTACH_ANY,
-					  .attach_flags_recv = KDBUS_ATTACH_CREDS,
-					  .pool_size = POOL_SIZE}};
+	struct kdbus_cmd_hello hello = {.size = sizeof(hello),
+					.flags = KDBUS_HELLO_ACCEPT_FD,
+					.attach_flags_send = _KDBUS_ATTACH_ANY,
+					.attach_flags_recv = KDBUS_ATTACH_CREDS,
+					.pool_size = POOL_SIZE};
 	struct kdbus_cmd_free cmd_free = {.size = sizeof(cmd_free)};
 	struct pollfd pollfd = {.events = POLLIN | POLLOUT};
 	const struct kdbus_item *item;
@@ -131,23 +107,24 @@ static void peer_connect(struct peer *peer)
 	expect_eq(errno, EINVAL);
 
 	peer->fd = copy;
-	peer->id = hello.hello.id;
+	peer->id = hello.id;
 	expect(mmap(NULL, POOL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, copy, 0) == MAP_FAILED);
 	expect_eq(errno, EPERM);
 	peer->pool = mmap(NULL, POOL_SIZE, PROT_READ, MAP_SHARED, copy, 0);
 	expect(peer->pool != MAP_FAILED);
-	item = (const void *)(peer->pool + hello.hello.offset);
+	item = (const void *)(peer->pool + hello.offset);
 	expect_eq((uint64_t)item->type, (uint64_t)KDBUS_ITEM_BLOOM_PARAMETER);
 	peer->bloom_size = item->bloom_parameter.size;
-	cmd_free.offset = hello.hello.offset;
+	cmd_free.offset = hello.offset;
 	expect_eq(ioctl(copy, KDBUS_CMD_FREE, &cmd_free), 0);
 }
 
 static void peer_acquire(struct peer *peer)
 {
-	struct command cmd = {.cmd = {.size = sizeof(cmd.cmd)}};
+	struct cmd cmd;
 
-	add_item(&cmd, KDBUS_ITEM_NAME, NAME, sizeof(NAME));
+	cmd_init(&cmd, sizeof(cmd.cmd), 0);
+	cmd_add_str(&cmd, KDBUS_ITEM_NAME, NAME);
 	expect_eq(ioctl(peer->fd, KDBUS_CMD_NAME_ACQUIRE, &cmd), 0);
 	expect(cmd.cmd.return_flags & KDBUS_NAME_PRIMARY);
 }
@@ -155,10 +132,11 @@ static void peer_acquire(struct peer *peer)
 /* all signals */
 static void peer_match(struct peer *peer)
 {
-	struct command cmd = {.match = {.size = sizeof(cmd.match), .cookie = 1}};
-	uint64_t any = KDBUS_MATCH_ID_ANY;
+	struct cmd cmd;
 
-	add_item(&cmd, KDBUS_ITEM_ID, &any, sizeof(any));
+	cmd_init(&cmd, sizeof(cmd.match), 0);
+	cmd.match.cookie = 1;
+	cmd_add_u64(&cmd, KDBUS_ITEM_ID, KDBUS_MATCH_ID_ANY);
 	expect_eq(ioctl(peer->fd, KDBUS_CMD_MATCH_ADD, &cmd), 0);
 }
 
@@ -237,21 +215,22 @@ static int payload_file(const struct blob *bytes, uint64_t size)
 static int peer_try_send(struct peer *peer, struct msg *msg, uint64_t dst_id, enum where where)
 {
 	bool is_call = msg->type == MSG_CALL && !(msg->flags & MSG_NO_REPLY);
-	struct command out = {.msg = {.size = sizeof(out.msg),
-				      .dst_id = dst_id,
-				      .payload_type = KDBUS_PAYLOAD_DBUS}};
+	struct cmd out;
 	struct kdbus_cmd_send cmd = {.size = sizeof(cmd), .msg_address = (uintptr_t)&out};
 	struct blob bytes = {0};
 	struct kdbus_item *item;
 	uint64_t size;
 	int fd = -1, r;
 
+	cmd_init(&out, sizeof(out.msg), 0);
+	out.msg.dst_id = dst_id;
+	out.msg.payload_type = KDBUS_PAYLOAD_DBUS;
 	msg->serial = ++peer->serial;
 	out.msg.cookie = msg->serial;
 	if (!is_call && dst_id != KDBUS_DST_ID_BROADCAST && msg->reply_serial)
 		out.msg.cookie_reply = msg->reply_serial;
 	if (dst_id == KDBUS_DST_ID_NAME)
-		add_item(&out, KDBUS_ITEM_DST_NAME, msg->destination, strlen(msg->destination) + 1);
+		cmd_add_str(&out, KDBUS_ITEM_DST_NAME, msg->destination);
 	lie(where, msg, &out.msg);
 	msg_encode(msg, &bytes);
 	if (where == LIE_VERSION)
@@ -264,16 +243,16 @@ static int peer_try_send(struct peer *peer, struct msg *msg, uint64_t dst_id, en
 	} else if (dst_id == KDBUS_DST_ID_BROADCAST) {
 		out.msg.flags = KDBUS_MSG_SIGNAL;
 		/* for everybody who wants anything at all */
-		item = add_item(&out, KDBUS_ITEM_BLOOM_FILTER, NULL, 8 + peer->bloom_size);
+		item = cmd_add(&out, KDBUS_ITEM_BLOOM_FILTER, NULL, 8 + peer->bloom_size);
 		memset(item->bloom_filter.data, 0xff, peer->bloom_size);
 	}
 	if (where == IN_FILE || where == LIE_HUGE) {
 		size = where == LIE_HUGE ? 1ULL << 40 : bytes.size;
 		fd = payload_file(&bytes, size);
-		item = add_item(&out, KDBUS_ITEM_PAYLOAD_MEMFD, NULL, sizeof(item->memfd));
+		item = cmd_add(&out, KDBUS_ITEM_PAYLOAD_MEMFD, NULL, sizeof(item->memfd));
 		item->memfd = (struct kdbus_memfd){.size = size, .fd = fd};
 	} else if (where != LIE_EMPTY) {
-		item = add_item(&out, KDBUS_ITEM_PAYLOAD_VEC, NULL, sizeof(item->vec));
+		item = cmd_add(&out, KDBUS_ITEM_PAYLOAD_VEC, NULL, sizeof(item->vec));
 		item->vec =
 			(struct kdbus_vec){.size = bytes.size, .address = (uintptr_t)bytes.data};
 	}
@@ -515,36 +494,40 @@ static int flood_files(struct peer *peer, const char *name)
 }
 
 /* @items: of a message to @name that has no sense */
-static int flood_items(struct peer *peer, const char *name, struct command *out)
+static int flood_items(struct peer *peer, const char *name, struct cmd *out)
 {
 	struct kdbus_cmd_send cmd = {.size = sizeof(cmd), .msg_address = (uintptr_t)out};
 
 	out->msg.cookie = ++peer->serial;
-	add_item(out, KDBUS_ITEM_DST_NAME, name, strlen(name) + 1);
+	cmd_add_str(out, KDBUS_ITEM_DST_NAME, name);
 	return ioctl(peer->fd, KDBUS_CMD_SEND, &cmd) < 0 ? errno : 0;
 }
 
 static int flood_fds(struct peer *peer, const char *name)
 {
-	struct command out = {.msg = {.size = sizeof(out.msg), .payload_type = KDBUS_PAYLOAD_DBUS}};
 	int fds[FLOOD_FDS];
+	struct cmd out;
 
+	cmd_init(&out, sizeof(out.msg), 0);
+	out.msg.payload_type = KDBUS_PAYLOAD_DBUS;
 	for (unsigned i = 0; i < FLOOD_FDS; i++)
 		fds[i] = 1;
-	add_item(&out, KDBUS_ITEM_FDS, fds, sizeof(fds));
+	cmd_add(&out, KDBUS_ITEM_FDS, fds, sizeof(fds));
 	return flood_items(peer, name, &out);
 }
 
 /* memory files, which no limit of descriptors is about */
 static int flood_memory_files(struct peer *peer, const char *name)
 {
-	struct command out = {.msg = {.size = sizeof(out.msg), .payload_type = KDBUS_PAYLOAD_DBUS}};
 	const struct blob bytes = {.data = (uint8_t *)"x", .size = 1};
 	struct kdbus_item *item;
 	int fd = payload_file(&bytes, 1), r;
+	struct cmd out;
 
+	cmd_init(&out, sizeof(out.msg), 0);
+	out.msg.payload_type = KDBUS_PAYLOAD_DBUS;
 	for (unsigned i = 0; i < FLOOD_FILES; i++) {
-		item = add_item(&out, KDBUS_ITEM_PAYLOAD_MEMFD, NULL, sizeof(item->memfd));
+		item = cmd_add(&out, KDBUS_ITEM_PAYLOAD_MEMFD, NULL, sizeof(item->memfd));
 		item->memfd = (struct kdbus_memfd){.size = 1, .fd = fd};
 	}
 	r = flood_items(peer, name, &out);
@@ -558,9 +541,9 @@ static unsigned n_connections;
 /* connections that do nothing; they stay until the end */
 static int flood_connections(struct peer *peer, const char *name)
 {
-	struct command hello = {.hello = {.size = sizeof(hello.hello),
-					  .attach_flags_send = _KDBUS_ATTACH_ANY,
-					  .pool_size = 4096}};
+	struct kdbus_cmd_hello hello = {.size = sizeof(hello),
+					.attach_flags_send = _KDBUS_ATTACH_ANY,
+					.pool_size = 4096};
 	char path[512];
 	int fd;
 

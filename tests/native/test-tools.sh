@@ -6,7 +6,8 @@ build=${top_builddir:?}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/test-tools-XXXXXX") || exit 1
 daemon=
 monitor=
-n=0
+# shellcheck source=tests/harness/tap.sh
+. "${top_srcdir:?}/tests/harness/tap.sh"
 
 # shellcheck disable=SC2317 # called by the traps
 end() {
@@ -18,12 +19,6 @@ end() {
 trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-# result NAME STATUS
-result() {
-    n=$((n + 1))
-    if [ "$2" = 0 ]; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi
-}
 
 # until COMMAND succeeds
 await() {
@@ -41,6 +36,7 @@ tree() {
 }
 
 # somebody comes and goes, and the monitor has seen it
+# shellcheck disable=SC2317 # called by await
 visited() {
     "$build/kdbus-tree" "$dir/kdbus" >/dev/null
     grep -q 'connection gone' "$dir/lines" 2>/dev/null
@@ -63,11 +59,10 @@ await test -S "$dir/kdbus/control"
 DBUS_SESSION_BUS_ADDRESS=unix:path=$dir/bus
 export DBUS_SESSION_BUS_ADDRESS
 
-echo "1..8"
 await tree "^  $(id -u)-.* uid=$(id -u) .*pid=$daemon"
-result "the tree has the bus and who made it" $?
+result $? "the tree has the bus and who made it"
 tree "endpoint bus  0666  uid=$(id -u)"
-result "its endpoint" $?
+result $? "its endpoint"
 
 "$build/kdbus-monitor" "$(dirname "$(find "$dir/kdbus" -name bus)")" >"$dir/lines" &
 monitor=$!
@@ -75,17 +70,17 @@ await visited
 "$build/greeter" >/dev/null 2>&1 &
 greeter=$!
 await tree '^        org\.example\.Greeter'
-result "names and their owners" $?
+result $? "names and their owners"
 await grep -q 'name added  org\.example\.Greeter' "$dir/lines"
-result "the monitor tells of names" $?
+result $? "the monitor tells of names"
 kill $greeter
 await grep -q 'name removed  org\.example\.Greeter' "$dir/lines"
-result "and of their end" $?
+result $? "and of their end"
 kill $monitor
 wait $monitor
 status=$?
 monitor=
-result "the monitor ends when it is told to" $status
+result $status "the monitor ends when it is told to"
 
 "$build/kdbus-monitor" --pcap="$dir/pcap" "$(dirname "$(find "$dir/kdbus" -name bus)")" &
 monitor=$!
@@ -97,7 +92,7 @@ dbus-send --session --print-reply --dest=org.example.Greeter /org/example/Greete
     org.example.Greeter.Greet string:pcap >/dev/null
 await grep -q Greet "$dir/pcap"
 [ "$(od -An -tx4 -N4 "$dir/pcap")" = " a1b23c4d" ] && [ "$(od -An -tu4 -j20 -N4 "$dir/pcap" | tr -d ' ')" = 231 ]
-result "a capture has the messages" $?
+result $? "a capture has the messages"
 kill $greeter $monitor
 wait $monitor
 monitor=
@@ -106,4 +101,5 @@ monitor=
 # the library comes in front of a sanitizer's, and has none
 ASAN_OPTIONS="${ASAN_OPTIONS-}:verify_asan_link_order=0" "$build/kdbus-run" --directory="$dir/kdbus" "$build/kdbus-tree" /sys/fs/kdbus >"$dir/tree" 2>&1 &&
     grep -q "endpoint bus  0666" "$dir/tree"
-result "under kdbus-run it is below /sys/fs/kdbus" $?
+result $? "under kdbus-run it is below /sys/fs/kdbus"
+finish

@@ -8,14 +8,9 @@
 # running at the end goes with it.  BP_SUBJECT=reference runs it on dbus-daemon.
 set -u
 : "${top_srcdir:?}" "${top_builddir:?}"
+# shellcheck source=tests/harness/tap.sh
+. "$top_srcdir/tests/harness/tap.sh"
 user=nobody
-number=0
-failed=0
-
-skip_all() {
-    echo "1..0 # SKIP $*"
-    exit 0
-}
 
 if [ -z "${IN_NAMESPACE-}" ]; then
     [ "$(id -u)" = 0 ] || skip_all "only root can run a system bus"
@@ -32,23 +27,6 @@ if [ -z "${IN_NAMESPACE-}" ]; then
     export IN_NAMESPACE=1
     exec unshare --mount --net --uts --pid --fork --kill-child --mount-proc "$0"
 fi
-
-# result STATUS NAME [OUTPUT]
-result() {
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $number - $2"
-    else
-        failed=1
-        printf '%s\n' "${3-}" | sed 's/^/# /'
-        echo "not ok $number - $2"
-    fi
-}
-
-skip() {
-    number=$((number + 1))
-    echo "ok $number - $1 # SKIP $2"
-}
 
 # as WHO COMMAND...: root, user, or user+GROUP
 as() {

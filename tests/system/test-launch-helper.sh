@@ -8,13 +8,8 @@
 set -u
 : "${top_builddir:?}"
 reference=/usr/lib/dbus-1.0/dbus-daemon-launch-helper
-number=0
-failed=0
-
-skip_all() {
-    echo "1..0 # SKIP $*"
-    exit 0
-}
+# shellcheck source=tests/harness/tap.sh
+. "${top_srcdir:?}/tests/harness/tap.sh"
 
 if [ -z "${IN_NAMESPACE-}" ]; then
     [ "$(id -u)" = 0 ] || skip_all "only root can make a program setuid"
@@ -27,18 +22,6 @@ if [ -z "${IN_NAMESPACE-}" ]; then
     export IN_NAMESPACE=1
     exec unshare --mount "$0"
 fi
-
-# result STATUS NAME [OUTPUT]
-result() {
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $number - $2"
-    else
-        failed=1
-        printf '%s\n' "${3-}" | sed 's/^/# /'
-        echo "not ok $number - $2"
-    fi
-}
 
 # is NAME OUTPUT WANTED
 is() {
@@ -226,5 +209,4 @@ else
     exits 3 "exit 3: no configuration" bus $helper t.user
 fi
 
-echo "1..$number"
-exit $failed
+finish

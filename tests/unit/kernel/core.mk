@@ -22,7 +22,7 @@ core_tests = \
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 core_test_cppflags = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
-core_test_ldadd = libkdbus-test.a $(kernel_test_ldadd)
+core_test_ldadd = libkdbus-test.a libcommand.a $(kernel_test_ldadd)
 
 test_core_activator_SOURCES = %D%/test-core-activator.c
 test_core_activator_CPPFLAGS = $(core_test_cppflags)

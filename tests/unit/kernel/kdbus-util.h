@@ -19,41 +19,10 @@
 #include "kernel/embedded/embedded.h"
 #include "kernel/embedded/host.h"
 #include "kernel/engine/engine.h"
+#include "tests/harness/command.h"
 #include "tests/harness/tap.h"
 
 #define MiB (1024 * 1024)
-
-/* commands */
-
-/**
- * struct cmd - a command or message under construction
- * @size: of the fixed part and of what was added so far, the last item not padded
- */
-struct cmd {
-	union {
-		uint64_t size;
-		struct kdbus_cmd cmd;
-		struct kdbus_cmd_hello hello;
-		struct kdbus_cmd_free free;
-		struct kdbus_cmd_info info;
-		struct kdbus_cmd_list list;
-		struct kdbus_cmd_send send;
-		struct kdbus_cmd_recv recv;
-		struct kdbus_cmd_match match;
-		struct kdbus_msg msg;
-		uint64_t space[8192];
-	};
-};
-
-void cmd_init(struct cmd *cmd, size_t fixed_size, uint64_t flags);
-struct kdbus_item *cmd_add(struct cmd *cmd, uint64_t type, const void *data, size_t size);
-void cmd_add_str(struct cmd *cmd, uint64_t type, const char *str);
-void cmd_add_u64(struct cmd *cmd, uint64_t type, uint64_t value);
-void cmd_add_access(struct cmd *cmd, uint64_t type, uint64_t access, uint64_t id);
-/* @name NULL: any */
-void cmd_add_name_change(struct cmd *cmd, uint64_t type, uint64_t old_id, uint64_t new_id,
-			 const char *name);
-void cmd_add_id_change(struct cmd *cmd, uint64_t type, uint64_t id);
 
 /* bus */
 

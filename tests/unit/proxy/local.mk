@@ -128,5 +128,5 @@ test_holders_SOURCES = %D%/test-holders.c
 test_holders_CPPFLAGS = $(core_test_cppflags)
 test_holders_LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags) -Wl,--wrap=kdbus_embedded_new
 test_holders_LDADD = libpolicyfixture.a libpolicytest.a libproxy.a libpolicy.a libkdbus-test.a \
-	libkdbus.a libbase.a libtap.a libfault.a $(EXPAT_LIBS) $(LIBSYSTEMD_LIBS)
+	libcommand.a libkdbus.a libbase.a libtap.a libfault.a $(EXPAT_LIBS) $(LIBSYSTEMD_LIBS)
 TESTS += test-holders
