@@ -541,9 +541,8 @@ static unsigned n_connections;
 /* connections that do nothing; they stay until the end */
 static int flood_connections(struct peer *peer, const char *name)
 {
-	struct kdbus_cmd_hello hello = {.size = sizeof(hello),
-					.attach_flags_send = _KDBUS_ATTACH_ANY,
-					.pool_size = 4096};
+	struct kdbus_cmd_hello hello = {
+		.size = sizeof(hello), .attach_flags_send = _KDBUS_ATTACH_ANY, .pool_size = 4096};
 	char path[512];
 	int fd;
 
