@@ -79,6 +79,8 @@ size_t subject_command(const char **argv)
 
 /* The keeper */
 
+enum { MAX_WATCHED = 1024 };
+
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	return remove(path);
@@ -102,14 +104,14 @@ static void show_stderr(const char *dir)
 
 static void keeper_run(const char *dir, int fd)
 {
-	pid_t watched[32], message;
+	pid_t watched[MAX_WATCHED], message;
 	size_t n_watched = 0;
 	bool good = false;
 
 	while (read(fd, &message, sizeof(message)) == sizeof(message)) {
 		if (!message)
 			good = true;
-		else if (message > 0 && n_watched < 32)
+		else if (message > 0 && n_watched < MAX_WATCHED)
 			watched[n_watched++] = message;
 		for (size_t i = 0; i < n_watched; i++)
 			if (watched[i] == -message)

@@ -6,10 +6,10 @@ libtap_a_SOURCES = %D%/tap.h %D%/tap.c
 # commands of kdbus; needs nothing but the C library
 check_LIBRARIES += libcommand.a
 libcommand_a_SOURCES = %D%/command.h %D%/command.c
-# a D-Bus client and the bus under test
+# a D-Bus client and the bus under test, one or more processes of it
 check_LIBRARIES += libharness.a
 libharness_a_SOURCES = %D%/message.h %D%/message.c %D%/parse.c \
-	%D%/client.h %D%/client.c %D%/daemon.h %D%/daemon.c
+	%D%/client.h %D%/client.c %D%/daemon.h %D%/daemon.c %D%/proxied.h %D%/proxied.c
 # allocations that fail: LDFLAGS = $(AM_LDFLAGS) $(fault_ldflags), and last in LDADD
 check_LIBRARIES += libfault.a
 libfault_a_SOURCES = %D%/fault.h %D%/fault.c
