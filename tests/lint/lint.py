@@ -202,9 +202,32 @@ def differences_are_pinned():
             yield f'DIFFERENCES.md: {path} does not name {name}'
 
 
+# what the top of the tree has, and where files may be that are no text
+TOP_ENTRIES = set('''.ci .clang-format .editorconfig .gitignore COPYING DIFFERENCES.md HACKING.md
+    Makefile.am NEWS.md README.md SECURITY.md autogen.sh conf configure.ac driver-emu kernel m4
+    policy-parser proxy quickstart run-tests tests'''.split())
+BINARIES = ('tests/fuzz/corpus/', 'tests/data/')
+
+
+def tracked_files_belong():
+    run = subprocess.run(['git', 'ls-files', '-z'], cwd=TOP, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, text=True, check=False)
+    if run.returncode:
+        return 'not a checkout'
+    found = []
+    for path in filter(None, run.stdout.split('\0')):
+        if path.split('/')[0] not in TOP_ENTRIES:
+            found.append(f'{path}: the top of the tree has no such entry')
+        elif not path.startswith(BINARIES) and os.path.isfile(os.path.join(TOP, path)):
+            with open(os.path.join(TOP, path), 'rb') as f:
+                if b'\0' in f.read(4096):
+                    found.append(f'{path}: not a text')
+    return found
+
+
 RULES = [includes_point_one_way, core_knows_no_host, files_carry_a_licence, headers_are_guarded,
          comments_name_what_they_describe, functions_are_described, shell_scripts_pass_shellcheck,
-         documents_name_what_exists, differences_are_pinned]
+         documents_name_what_exists, differences_are_pinned, tracked_files_belong]
 
 
 def main():
