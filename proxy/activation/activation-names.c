@@ -140,13 +140,18 @@ static int activation_load(struct activation *activation, const struct config *c
 	return r;
 }
 
+static void activation_changed(void *userdata);
+
 static void activation_watch(struct activation *activation, const struct config *config)
 {
-	int r;
+	int r = 0;
 
 	if (!activation->watch)
-		return;
-	r = services_watch_set(activation->watch, config->servicedirs, config->n_servicedirs);
+		r = services_watch_new(&activation->daemon->loop, activation_changed, activation,
+				       &activation->watch);
+	if (!r)
+		r = services_watch_set(activation->watch, config->servicedirs,
+				       config->n_servicedirs);
 	if (r < 0)
 		log_warning("Changes of service files may go unnoticed until the next reload: %s",
 			    strerror(-r));
@@ -271,8 +276,6 @@ void activation_tell_changed(struct activation *activation)
 
 void activation_init(struct activation *activation, struct daemon *daemon, bool is_systemd)
 {
-	int r;
-
 	*activation = (struct activation){
 		.daemon = daemon,
 		.is_systemd = is_systemd,
@@ -283,10 +286,6 @@ void activation_init(struct activation *activation, struct daemon *daemon, bool 
 	INIT_LIST_HEAD(&activation->noted);
 	spawns_init(&activation->spawns, &daemon->loop);
 	log_limit_init(&activation->log_started, LOG_INTERVAL_MS, LOG_BURST);
-	r = services_watch_new(&daemon->loop, activation_changed, activation, &activation->watch);
-	if (r < 0)
-		log_warning("Changes of service files go unnoticed until the next reload: %s",
-			    strerror(-r));
 }
 
 void activation_deinit(struct activation *activation)

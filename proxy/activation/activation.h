@@ -70,7 +70,8 @@ struct activation {
 	struct log_limit log_started;
 };
 
-/* nothing can be started yet; the daemon has its loop and its configuration */
+/* nothing can be started yet, and no directory is watched: a proxy of one client leaves it so; the
+ * daemon has its loop and its configuration */
 void activation_init(struct activation *activation, struct daemon *daemon, bool is_systemd);
 /* the activators must be gone, see holders_free(); children live on; idempotent */
 void activation_deinit(struct activation *activation);

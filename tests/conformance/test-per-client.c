@@ -211,8 +211,9 @@ TEST(reload_reaches_the_proxies)
 
 	fixture_open(&f, NULL);
 	expect(!is_refused(f.a.conn, f.c, "Ask"));
-	bus_write_config(&f.bus, "<policy context=\"mandatory\">"
-				 "<deny receive_interface=\"a.b\" receive_member=\"Ask\"/></policy>");
+	bus_write_config(&f.bus,
+			 "<policy context=\"mandatory\">"
+			 "<deny receive_interface=\"a.b\" receive_member=\"Ask\"/></policy>");
 	expect_eq(kill(f.bus.owner, SIGHUP), 0);
 	/* when it has arrived nobody says */
 	for (int64_t end = now_ms() + 5000; !refused && now_ms() < end;) {
@@ -374,6 +375,35 @@ TEST(bus_goes_away)
 	conn_close(f.b.conn);
 	conn_close(f.c);
 	sandbox_close(&f.bus.sandbox);
+}
+
+/* there are few instances of inotify, and the owner has one */
+TEST(proxies_watch_no_files)
+{
+	struct fixture f;
+	char path[64], link[512], *log;
+	struct dirent *entry;
+	ssize_t n;
+	DIR *dir;
+
+	fixture_open(&f, SERVICEDIR);
+	snprintf(path, sizeof(path), "/proc/%d/fd", f.a.pid);
+	dir = opendir(path);
+	if (!dir)
+		skip("only root sees what a proxy has open");
+	while ((entry = readdir(dir))) {
+		n = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+		link[n < 0 ? 0 : n] = '\0';
+		if (strstr(link, "inotify"))
+			fail("a proxy watches files");
+	}
+	closedir(dir);
+	/* what it would say where there are no more */
+	snprintf(path, sizeof(path), "[%d]: Changes of service files", f.a.pid);
+	log = file_read(sandbox_path(&f.bus.sandbox, "stderr"));
+	expect(!log || !strstr(log, path));
+	free(log);
+	fixture_close(&f);
 }
 
 TEST(no_bus)
