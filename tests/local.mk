@@ -25,6 +25,7 @@ include tests/unit/driver/local.mk
 include tests/unit/proxy/local.mk
 include tests/unit/activation/local.mk
 include tests/conformance/local.mk
+include tests/per-client/local.mk
 include tests/native/local.mk
 include tests/fuzz/local.mk
 include tests/fault/local.mk

@@ -14,7 +14,8 @@ check-fuzz:
 	$(AM_V_at)$(SHELL) '$(abs_top_srcdir)/%D%/check-fuzz.sh' $(FUZZ_SECONDS) || test $$? = 77
 
 # everything that tells right from wrong
-check-long: check check-asan check-abi-sample check-stress check-fuzz check-fault check-hostile check-suites
+check-long: check check-asan check-abi-sample check-stress check-fuzz check-fault check-hostile check-per-client \
+	check-suites
 
 .PHONY: check-asan check-fuzz check-long
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -116,6 +117,8 @@ static pid_t start_owner(char **args, int n)
 		if (print_address_fd > 2)
 			close(print_address_fd);
 		close(fds[0]);
+		/* whoever kills this one means both */
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		execv(program, args);
 		_exit(127);
 	}
@@ -143,13 +146,12 @@ static bool find_engine(void)
 	return *engine && access(strchr(engine, '/'), F_OK) == 0;
 }
 
-static void start_proxy(int listen_fd)
+/* takes @fd */
+static pid_t start_proxy(int fd)
 {
-	int fd = accept(listen_fd, NULL, NULL);
+	pid_t pid = fork();
 
-	if (fd < 0)
-		return;
-	if (fork() == 0) {
+	if (pid == 0) {
 		sigset_t none;
 
 		sigemptyset(&none);
@@ -160,6 +162,34 @@ static void start_proxy(int listen_fd)
 		_exit(127);
 	}
 	close(fd);
+	return pid;
+}
+
+/* all proxies of a bus have one: that of the bus */
+static void ask_guid(char *guid_out)
+{
+	char text[100], *digits = text;
+	size_t size = 0;
+	int pair[2];
+	ssize_t n;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		die("no socket");
+	pid = start_proxy(pair[1]);
+	sprintf(text, "%u", getuid());
+	dprintf(pair[0], "%cAUTH EXTERNAL ", '\0');
+	for (; *digits; digits++)
+		dprintf(pair[0], "%02x", *digits);
+	dprintf(pair[0], "\r\n");
+	while (size < 35 && (n = read(pair[0], text + size, sizeof(text) - size)) > 0)
+		size += n;
+	close(pair[0]);
+	waitpid(pid, NULL, 0);
+	if (size < 35 || memcmp(text, "OK ", 3))
+		die("a proxy does not say its guid");
+	memcpy(guid_out, text + 3, 32);
+	guid_out[32] = '\0';
 }
 
 static void clean_up(void)
@@ -180,28 +210,33 @@ static int serve(pid_t owner, int listen_fd, int signal_fd)
 	struct pollfd fds[2] = {{.fd = listen_fd, .events = POLLIN},
 				{.fd = signal_fd, .events = POLLIN}};
 	struct signalfd_siginfo info;
-	int status;
+	int fd, status;
 	pid_t pid;
 
 	for (;;) {
 		if (poll(fds, 2, -1) < 0)
 			continue;
-		if (fds[0].revents)
-			start_proxy(listen_fd);
+		fd = fds[0].revents ? accept(listen_fd, NULL, NULL) : -1;
+		if (fd >= 0)
+			start_proxy(fd);
 		if (!fds[1].revents || read(signal_fd, &info, sizeof(info)) < 0)
 			continue;
 		if (info.ssi_signo != SIGCHLD)
 			kill(owner, info.ssi_signo);
-		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 			if (pid == owner)
 				return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+			if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+				fprintf(stderr, "per-client-bus: a proxy died of signal %d\n",
+					WTERMSIG(status));
+		}
 	}
 }
 
 int main(int argc, char **argv)
 {
 	int listen_fd, n, signal_fd, status;
-	char *args[64];
+	char *args[64], guid[33];
 	sigset_t mask;
 	pid_t owner;
 
@@ -232,8 +267,8 @@ int main(int argc, char **argv)
 		usleep(10000);
 	listen_fd = listen_on(address);
 	if (print_address_fd >= 0) {
-		dprintf(print_address_fd, "unix:path=%s,guid=0123456789abcdef0123456789abcdef\n",
-			address);
+		ask_guid(guid);
+		dprintf(print_address_fd, "unix:path=%s,guid=%s\n", address, guid);
 		if (print_address_fd > 2)
 			close(print_address_fd);
 	}

@@ -409,10 +409,8 @@ struct subject *subject_start(const char *xml)
 static void check_stderr(const struct sandbox *sandbox)
 {
 	static const char *const reports[] = {
-		"Sanitizer",
-		"runtime error:",
-		"Assertion",
-		"assertion failed",
+		"Sanitizer",	    "runtime error:",	      "Assertion",
+		"assertion failed", "a proxy died of signal",
 	};
 	char *text = file_read(sandbox_path(sandbox, "stderr"));
 

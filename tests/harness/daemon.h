@@ -4,6 +4,8 @@
  * The environment says what it is:
  *	BP_SUBJECT=embedded	bus-proxyd of this build (default)
  *	BP_SUBJECT=pool		the same, its connections pooled as in the ABI
+ *	BP_SUBJECT=remote	the same, the bus in another process
+ *	BP_SUBJECT=per-client	the same, each client with a proxy process of its own
  *	BP_SUBJECT=reference	dbus-daemon from PATH
  *
  * Each subject has a directory of its own for its configuration, sockets and
@@ -20,7 +22,7 @@
 struct conn;
 
 bool subject_is_reference(void);
-/* "reference", "embedded" or "pool" */
+/* as above */
 const char *subject_name(void);
 /* whether this build has AddressSanitizer: memory figures mean nothing then */
 bool subject_is_sanitized(void);
