@@ -455,7 +455,7 @@ static enum caps_view caps_view(const struct cred *cred, const struct user_names
 	}
 }
 
-static void export_caps(const struct kdbus_meta *meta, const struct user_namespace *ns,
+static void export_caps(const struct kdbus_meta *meta, const struct user_namespace *ns, bool is_p1,
 			struct kdbus_buffer *buffer)
 {
 	const size_t n_words = CAP_LAST_CAP / 32 + 1;
@@ -471,6 +471,9 @@ static void export_caps(const struct kdbus_meta *meta, const struct user_namespa
 	size_t i;
 	int cap;
 
+	/* P1 tells nobody elsewhere */
+	if (is_p1 && cred->user_ns != ns)
+		return;
 	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_CAPS, NULL,
 				     sizeof(u32) + ARRAY_SIZE(sets) * n_words * sizeof(u32));
 	if (!item)
@@ -525,7 +528,7 @@ void kdbusfs_meta_export(struct kdbus_meta *meta, struct kdbus_conn *to, u64 gra
 	if (mask & KDBUS_ATTACH_CGROUP)
 		export_string(KDBUS_ITEM_CGROUP, meta->cgroup, buffer);
 	if (mask & KDBUS_ATTACH_CAPS)
-		export_caps(meta, ns, buffer);
+		export_caps(meta, ns, to->bus->domain->is_p1, buffer);
 	if (mask & KDBUS_ATTACH_SECLABEL)
 		export_string(KDBUS_ITEM_SECLABEL, meta->seclabel, buffer);
 	if (mask & KDBUS_ATTACH_AUDIT)
