@@ -121,6 +121,8 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/host.h \
 	%D%/embedded/memory.c \
 	%D%/embedded/meta.c \
+	%D%/embedded/namespace.c \
+	%D%/embedded/namespace.h \
 	%D%/embedded/payload.c \
 	%D%/embedded/payload.h \
 	%D%/embedded/pool.c \

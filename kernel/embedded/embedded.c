@@ -22,6 +22,7 @@
 #include "kernel/core/handle.h"
 #include "kernel/core/pool.h"
 #include "kernel/embedded/host.h"
+#include "kernel/embedded/namespace.h"
 
 struct kdbus_embedded {
 	struct kdbus_host_ops ops;
@@ -31,6 +32,7 @@ struct kdbus_embedded {
 	struct kdbus_cred self;
 	struct kdbus_embedded_cred self_more;
 	gid_t *self_groups;
+	struct embedded_namespaces *self_namespaces;
 };
 
 struct kdbus_embedded_handle {
@@ -69,12 +71,12 @@ static bool host_cred_in_group(const struct kdbus_cred *cred, kgid_t gid)
 
 static kuid_t host_uid_make(void *caller, u64 uid)
 {
-	return uid < UINT32_MAX ? KUIDT_INIT(uid) : INVALID_UID;
+	return KUIDT_INIT(embedded_uid_make(embedded_caller_namespaces(caller), uid));
 }
 
 static kgid_t host_gid_make(void *caller, u64 gid)
 {
-	return gid < UINT32_MAX ? KGIDT_INIT(gid) : INVALID_GID;
+	return KGIDT_INIT(embedded_gid_make(embedded_caller_namespaces(caller), gid));
 }
 
 static bool host_uid_number(const struct kdbus_domain *domain, kuid_t uid, u32 *number_out)
@@ -283,7 +285,13 @@ static int self_init(struct kdbus_embedded *embedded)
 		.groups = embedded->self_groups,
 	};
 	cred_set(&embedded->self, more);
-	return 0;
+	return embedded_namespaces_self(&embedded->self_namespaces);
+}
+
+static void self_deinit(struct kdbus_embedded *embedded)
+{
+	embedded_namespaces_put(embedded->self_namespaces);
+	kfree(embedded->self_groups);
 }
 
 int kdbus_embedded_new(const struct kdbus_embedded_options *options,
@@ -302,7 +310,7 @@ int kdbus_embedded_new(const struct kdbus_embedded_options *options,
 	}
 	r = self_init(embedded);
 	if (r < 0)
-		goto exit_embedded;
+		goto exit_self;
 	embedded->ops = embedded_ops;
 	embedded->userdata = options->userdata;
 	if (options->hooks)
@@ -320,12 +328,12 @@ int kdbus_embedded_new(const struct kdbus_embedded_options *options,
 	r = kdbus_domain_new(&embedded->ops, embedded, options->limits, options->strict,
 			     options->p1, &embedded->domain);
 	if (r < 0)
-		goto exit_embedded;
+		goto exit_self;
 	*embedded_out = embedded;
 	return 0;
 
-exit_embedded:
-	kfree(embedded->self_groups);
+exit_self:
+	self_deinit(embedded);
 	kfree(embedded);
 exit_core:
 	kdbus_core_exit();
@@ -338,7 +346,7 @@ struct kdbus_embedded *kdbus_embedded_free(struct kdbus_embedded *embedded)
 		return NULL;
 	kdbus_domain_kill(embedded->domain);
 	kdbus_domain_unref(embedded->domain);
-	kfree(embedded->self_groups);
+	self_deinit(embedded);
 	kfree(embedded);
 	kdbus_core_exit();
 	return NULL;
@@ -352,6 +360,16 @@ struct kdbus_domain *kdbus_embedded_domain(struct kdbus_embedded *embedded)
 const struct kdbus_cred *embedded_self_cred(struct kdbus_embedded *embedded)
 {
 	return &embedded->self;
+}
+
+struct embedded_namespaces *embedded_self_namespaces(const struct kdbus_embedded *embedded)
+{
+	return embedded->self_namespaces;
+}
+
+struct embedded_namespaces *embedded_caller_namespaces(const struct embedded_caller *caller)
+{
+	return caller->process ? caller->process->opener : caller->embedded->self_namespaces;
 }
 
 void kdbus_embedded_expire(struct kdbus_embedded *embedded, uint64_t now_ns)

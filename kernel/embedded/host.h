@@ -5,12 +5,15 @@
 #include "kernel/core/domain.h"
 #include "kernel/embedded/embedded.h"
 
+struct embedded_namespaces;
 struct kdbus_call;
 struct kdbus_embedded_handle;
 
 /**
  * struct embedded_process - another process, for which a handle works
  * @pid: its number, 0 if that is not known
+ * @started: when it was, 0 if that is not known: who has its number and is younger is another one
+ * @opener: where it was when it opened the node; a reference
  * @max_fds: descriptors that the messages of all processes together may hold
  * @ops: what can be done with it
  *
@@ -27,6 +30,8 @@ struct kdbus_embedded_handle;
  */
 struct embedded_process {
 	pid_t pid;
+	u64 started;
+	struct embedded_namespaces *opener;
 	int max_fds;
 	const struct embedded_process_ops {
 		int (*read)(struct embedded_process *process, void *dst, u64 address, size_t size);
@@ -57,6 +62,10 @@ struct embedded_caller {
 
 /* credentials of this process: what direct connections have */
 const struct kdbus_cred *embedded_self_cred(struct kdbus_embedded *embedded);
+/* and where it is; borrowed */
+struct embedded_namespaces *embedded_self_namespaces(const struct kdbus_embedded *embedded);
+/* where who calls was when it opened the node; borrowed */
+struct embedded_namespaces *embedded_caller_namespaces(const struct embedded_caller *caller);
 const struct kdbus_host_ops *embedded_host_ops(struct kdbus_embedded *embedded);
 
 /* kdbus_embedded_open() for @process, which must outlive the handle; that has no eventfd */

@@ -2,13 +2,14 @@
 /* Metadata of tasks, in this process
  *
  * Ids are kept as numbers of 32 bits, because a bus has many clients and knows
- * little more of each; everything else as items, ready to be handed out.  All
- * peers of an embedded bus share its namespaces, so nothing is translated and all
- * of procfs is visible.
+ * little more of each; everything else as items, ready to be handed out.  They are
+ * those of our namespaces until they are handed to another process, which may be in
+ * others: namespace.c.
  *
  * The task behind a handle is this process, or the one that the handle works for, with the
  * credentials of whoever opened the handle.  Of another process all is told that its
- * procfs shows us, of its thread nothing.
+ * procfs shows us, of its thread nothing; and nothing but its number if that has become
+ * somebody else's.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "kernel/core/connection.h"
 #include "kernel/core/item.h"
 #include "kernel/embedded/host.h"
+#include "kernel/embedded/namespace.h"
 #include "proxy/base/creds.h"
 
 /**
@@ -31,6 +33,8 @@
  * @pids: in the order of struct kdbus_pids
  * @n_groups: number of supplementary groups
  * @items_size: bytes of the items
+ * @namespaces: where the task was; a reference, NULL if it did not tell
+ * @when: in ticks since boot; who of @pids is younger is another one
  * @data: the items, in the order of the ABI; then the groups
  */
 struct kdbus_meta {
@@ -39,6 +43,8 @@ struct kdbus_meta {
 	u32 pids[3];
 	u32 n_groups;
 	u32 items_size;
+	struct embedded_namespaces *namespaces;
+	u64 when;
 	u64 data[];
 };
 
@@ -67,6 +73,7 @@ static int meta_new(struct kdbus_buffer *items, size_t n_groups, struct kdbus_me
 	}
 	meta->n_groups = n_groups;
 	meta->items_size = items->size;
+	meta->when = embedded_ticks();
 	if (items->size > 0)
 		memcpy(meta->data, kdbus_buffer_data(items), items->size);
 	*meta_out = meta;
@@ -95,45 +102,73 @@ static void meta_set_pids(struct kdbus_meta *meta, u32 pid, u32 tid, u32 ppid)
 
 void embedded_meta_free(struct kdbus_meta *meta)
 {
+	if (meta)
+		embedded_namespaces_put(meta->namespaces);
 	kvfree(meta);
 }
 
-static bool id_is_valid(u64 id)
+/* -1 of 32 bits says that it is not known */
+static bool uid_make(struct embedded_namespaces *ns, u64 uid, u64 *uid_out)
 {
-	return id <= UINT32_MAX;
+	*uid_out = embedded_uid_make(ns, uid);
+	return *uid_out != U32_MAX || uid == U32_MAX;
 }
 
-static bool creds_are_valid(const struct kdbus_creds *creds)
+static bool gid_make(struct embedded_namespaces *ns, u64 gid, u64 *gid_out)
 {
-	return id_is_valid(creds->uid) && id_is_valid(creds->euid) && id_is_valid(creds->suid) &&
-	       id_is_valid(creds->fsuid) && id_is_valid(creds->gid) && id_is_valid(creds->egid) &&
-	       id_is_valid(creds->sgid) && id_is_valid(creds->fsgid);
+	*gid_out = embedded_gid_make(ns, gid);
+	return *gid_out != U32_MAX || gid == U32_MAX;
+}
+
+static bool creds_make(struct embedded_namespaces *ns, const struct kdbus_creds *in,
+		       struct kdbus_creds *out)
+{
+	return uid_make(ns, in->uid, &out->uid) && uid_make(ns, in->euid, &out->euid) &&
+	       uid_make(ns, in->suid, &out->suid) && uid_make(ns, in->fsuid, &out->fsuid) &&
+	       gid_make(ns, in->gid, &out->gid) && gid_make(ns, in->egid, &out->egid) &&
+	       gid_make(ns, in->sgid, &out->sgid) && gid_make(ns, in->fsgid, &out->fsgid);
 }
 
 /* a peer of ours may be gone by the time we speak for it; only the ABI as published insists */
-static bool pid_is_valid(u64 pid, bool is_strict)
+static bool pid_make(struct embedded_namespaces *ns, u64 number, bool is_strict, u64 *pid_out)
 {
-	if (pid > INT32_MAX)
+	pid_t pid;
+
+	if (number > INT32_MAX)
 		return false;
-	return pid == 0 || !is_strict || kill(pid, 0) == 0 || errno == EPERM;
+	pid = embedded_pid_find(ns, number);
+	*pid_out = pid;
+	if (number == 0 || !is_strict)
+		return true;
+	return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
+static bool pids_make(struct embedded_namespaces *ns, const struct kdbus_pids *in, bool is_strict,
+		      struct kdbus_pids *out)
+{
+	return pid_make(ns, in->pid, is_strict, &out->pid) &&
+	       pid_make(ns, in->tid, is_strict, &out->tid) &&
+	       pid_make(ns, in->ppid, is_strict, &out->ppid);
 }
 
 int embedded_meta_fake(void *data, const struct kdbus_fake *fake, struct kdbus_meta **meta_out)
 {
 	const struct embedded_caller *caller = data;
 	bool is_strict = kdbus_embedded_domain(caller->embedded)->strict;
+	struct embedded_namespaces *ns = embedded_caller_namespaces(caller);
 	struct kdbus_buffer items = KDBUS_BUFFER_INIT;
+	struct kdbus_creds creds;
+	struct kdbus_pids pids;
 	struct kdbus_meta *meta;
+	u64 group;
 	int r;
 
-	if (fake->creds && !creds_are_valid(fake->creds))
+	if (fake->creds && !creds_make(ns, fake->creds, &creds))
 		return -EINVAL;
-	if (fake->pids && !(pid_is_valid(fake->pids->pid, is_strict) &&
-			    pid_is_valid(fake->pids->tid, is_strict) &&
-			    pid_is_valid(fake->pids->ppid, is_strict)))
+	if (fake->pids && !pids_make(ns, fake->pids, is_strict, &pids))
 		return -EINVAL;
 	for (size_t i = 0; i < fake->n_groups; i++)
-		if (!id_is_valid(fake->groups[i]))
+		if (!gid_make(ns, fake->groups[i], &group))
 			return -EINVAL;
 
 	if (fake->seclabel)
@@ -143,52 +178,27 @@ int embedded_meta_fake(void *data, const struct kdbus_fake *fake, struct kdbus_m
 	if (r < 0)
 		return r;
 	if (fake->creds)
-		meta_set_creds(meta, fake->creds);
+		meta_set_creds(meta, &creds);
 	if (fake->pids)
-		meta_set_pids(meta, fake->pids->pid, fake->pids->tid, fake->pids->ppid);
+		meta_set_pids(meta, pids.pid, pids.tid, pids.ppid);
 	if (fake->has_groups)
 		meta->mask |= KDBUS_ATTACH_AUXGROUPS;
 	for (size_t i = 0; i < fake->n_groups; i++)
-		meta_groups(meta)[i] = fake->groups[i];
+		meta_groups(meta)[i] = embedded_gid_make(ns, fake->groups[i]);
 	*meta_out = meta;
 	return 0;
 }
 
-#define PROC_PATH_SIZE 64
-
-/* where procfs has @file of the process that calls */
-static const char *proc_path(const struct embedded_caller *caller, const char *file,
-			     char path[PROC_PATH_SIZE])
+/* of whom procfs shall tell: 0 is this process */
+static pid_t caller_pid(const struct embedded_caller *caller)
 {
-	if (caller->process)
-		snprintf(path, PROC_PATH_SIZE, "/proc/%d/%s", (int)caller->process->pid, file);
-	else
-		snprintf(path, PROC_PATH_SIZE, "/proc/self/%s", file);
-	return path;
-}
-
-/* @size is what fits; a file that cannot be read is empty */
-static size_t read_file(const char *path, char *dst, size_t size)
-{
-	size_t done = 0;
-	ssize_t n;
-	int fd;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	while (done < size && (n = read(fd, dst + done, size - done)) > 0)
-		done += n;
-	close(fd);
-	return done;
+	return caller->process ? caller->process->pid : 0;
 }
 
 static size_t read_proc(const struct embedded_caller *caller, const char *file, char *dst,
 			size_t size)
 {
-	char path[PROC_PATH_SIZE];
-
-	return read_file(proc_path(caller, file, path), dst, size);
+	return embedded_proc_read(caller_pid(caller), file, dst, size);
 }
 
 /* the first line of a file as a string; without it, no item */
@@ -234,8 +244,9 @@ static void capture_groups(struct kdbus_meta *meta, const struct kdbus_cred *cre
 
 static void add_exe(struct kdbus_buffer *buffer, const struct embedded_caller *caller)
 {
-	char path[4096], link[PROC_PATH_SIZE];
-	ssize_t n = readlink(proc_path(caller, "exe", link), path, sizeof(path) - 1);
+	char path[4096], link[EMBEDDED_PROC_PATH];
+	ssize_t n = readlink(embedded_proc_path(caller_pid(caller), "exe", link), path,
+			     sizeof(path) - 1);
 
 	if (n <= 0)
 		return;
@@ -271,7 +282,8 @@ static void add_cgroup(struct kdbus_buffer *buffer, const struct embedded_caller
 		kdbus_buffer_add_item(buffer, KDBUS_ITEM_CGROUP, path + 1, strlen(path + 1) + 1);
 }
 
-/* one set of /proc/self/status as two words; of 64 bits, whatever the last capability is */
+/* one set of /proc/self/status as two words; of 64 bits, whatever the last capability is.  The
+ * first line is the process' own, and has no end but the last */
 static bool read_caps(const char *status, const char *key, u32 *words)
 {
 	const char *pos = strstr(status, key);
@@ -286,20 +298,23 @@ static bool read_caps(const char *status, const char *key, u32 *words)
 
 static void add_caps(struct kdbus_buffer *buffer, const struct embedded_caller *caller)
 {
-	static const char *const keys[] = {"CapInh:", "CapPrm:", "CapEff:", "CapBnd:"};
+	static const char *const keys[] = {"\nCapInh:", "\nCapPrm:", "\nCapEff:", "\nCapBnd:"};
 	char status[8192], last[16];
 	struct kdbus_item *item;
-	u32 last_cap, n_words, words[2];
+	u32 last_cap, n_words, words[4][2];
 	size_t n;
 
 	n = read_proc(caller, "status", status, sizeof(status) - 1);
 	status[n] = '\0';
-	n = read_file("/proc/sys/kernel/cap_last_cap", last, sizeof(last) - 1);
+	n = embedded_proc_read(0, "../sys/kernel/cap_last_cap", last, sizeof(last) - 1);
 	last[n] = '\0';
 	last_cap = n > 0 ? strtoul(last, NULL, 10) : 0;
 	n_words = last_cap / 32 + 1;
 	if (n == 0 || n_words > 2)
 		return;
+	for (size_t i = 0; i < 4; i++)
+		if (!read_caps(status, keys[i], words[i]))
+			return;
 
 	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_CAPS, NULL,
 				     sizeof(u32) + 4 * n_words * sizeof(u32));
@@ -307,8 +322,7 @@ static void add_caps(struct kdbus_buffer *buffer, const struct embedded_caller *
 		return;
 	item->caps.last_cap = last_cap;
 	for (size_t i = 0; i < 4; i++)
-		if (read_caps(status, keys[i], words))
-			memcpy(&item->caps.caps[i * n_words], words, n_words * sizeof(u32));
+		memcpy(&item->caps.caps[i * n_words], words[i], n_words * sizeof(u32));
 }
 
 static void add_audit(struct kdbus_buffer *buffer, const struct embedded_caller *caller)
@@ -330,22 +344,65 @@ static void add_audit(struct kdbus_buffer *buffer, const struct embedded_caller 
 	kdbus_buffer_add_item(buffer, KDBUS_ITEM_AUDIT, &audit, sizeof(audit));
 }
 
-static void capture_pids(struct kdbus_meta *meta, const struct embedded_caller *caller)
+/* whatever procfs says of the process */
+static void capture_items(const struct embedded_caller *caller, u64 mask,
+			  struct kdbus_buffer *items)
 {
-	char status[1024], *parent;
-	int ppid = 0;
-	size_t n;
+	if (mask & KDBUS_ATTACH_TID_COMM)
+		add_line(items, KDBUS_ITEM_TID_COMM, caller,
+			 caller->process ? "comm" : "../thread-self/comm");
+	if (mask & KDBUS_ATTACH_PID_COMM)
+		add_line(items, KDBUS_ITEM_PID_COMM, caller, "comm");
+	if (mask & KDBUS_ATTACH_EXE)
+		add_exe(items, caller);
+	if (mask & KDBUS_ATTACH_CMDLINE)
+		add_cmdline(items, caller);
+	if (mask & KDBUS_ATTACH_CGROUP)
+		add_cgroup(items, caller);
+	if (mask & KDBUS_ATTACH_CAPS)
+		add_caps(items, caller);
+	if (mask & KDBUS_ATTACH_SECLABEL)
+		add_line(items, KDBUS_ITEM_SECLABEL, caller, "attr/current");
+	if (mask & KDBUS_ATTACH_AUDIT)
+		add_audit(items, caller);
+}
 
-	if (!caller->process) {
-		meta_set_pids(meta, getpid(), syscall(SYS_gettid), getppid());
-		return;
+static int capture_namespaces(const struct embedded_caller *caller, u64 mask,
+			      struct embedded_namespaces **ns_out)
+{
+	struct embedded_namespaces *self = embedded_self_namespaces(caller->embedded);
+
+	if (caller->process)
+		return embedded_namespaces_again(self, caller->process->opener,
+						 caller->process->pid, mask & KDBUS_ATTACH_CAPS,
+						 mask & KDBUS_ATTACH_EXE, ns_out);
+	*ns_out = embedded_namespaces_get(self);
+	return 0;
+}
+
+/* the last thing to be asked of a process; false: what was read before may not be about it */
+static bool capture_parent(const struct embedded_caller *caller, u32 *ppid_out)
+{
+	const struct embedded_process *process = caller->process;
+	struct embedded_stat stat;
+
+	if (!process) {
+		*ppid_out = getppid();
+		return true;
 	}
-	n = read_proc(caller, "status", status, sizeof(status) - 1);
-	status[n] = '\0';
-	parent = strstr(status, "\nPPid:");
-	if (parent)
-		ppid = atoi(parent + strlen("\nPPid:"));
-	meta_set_pids(meta, caller->process->pid, caller->process->pid, ppid);
+	if (!process->started || embedded_process_stat(process->pid, &stat) < 0 ||
+	    stat.started != process->started)
+		return false;
+	*ppid_out = stat.ppid;
+	return true;
+}
+
+static void capture_pids(struct kdbus_meta *meta, const struct embedded_caller *caller, u32 ppid)
+{
+	if (caller->process)
+		meta_set_pids(meta, caller->process->pid, caller->process->pid, ppid);
+	else
+		meta_set_pids(meta, getpid(), syscall(SYS_gettid), ppid);
 }
 
 int embedded_meta_capture(void *data, u64 mask, struct kdbus_meta **meta_out)
@@ -353,38 +410,37 @@ int embedded_meta_capture(void *data, u64 mask, struct kdbus_meta **meta_out)
 	const struct embedded_caller *caller = data;
 	const struct kdbus_embedded_cred *more = caller->cred->host;
 	struct kdbus_buffer items = KDBUS_BUFFER_INIT;
-	bool is_self = !caller->process;
+	struct embedded_namespaces *ns;
 	struct kdbus_meta *meta;
+	u32 ppid = 0;
 	int r;
 
 	/* a process that cannot be named has no procfs */
-	if (!is_self && caller->process->pid <= 0)
+	if (caller->process && caller->process->pid <= 0)
 		mask &= KDBUS_ATTACH_CREDS | KDBUS_ATTACH_AUXGROUPS;
-	if (mask & KDBUS_ATTACH_TID_COMM)
-		add_line(&items, KDBUS_ITEM_TID_COMM, caller,
-			 is_self ? "../thread-self/comm" : "comm");
-	if (mask & KDBUS_ATTACH_PID_COMM)
-		add_line(&items, KDBUS_ITEM_PID_COMM, caller, "comm");
-	if (mask & KDBUS_ATTACH_EXE)
-		add_exe(&items, caller);
-	if (mask & KDBUS_ATTACH_CMDLINE)
-		add_cmdline(&items, caller);
-	if (mask & KDBUS_ATTACH_CGROUP)
-		add_cgroup(&items, caller);
-	if (mask & KDBUS_ATTACH_CAPS)
-		add_caps(&items, caller);
-	if (mask & KDBUS_ATTACH_SECLABEL)
-		add_line(&items, KDBUS_ITEM_SECLABEL, caller, "attr/current");
-	if (mask & KDBUS_ATTACH_AUDIT)
-		add_audit(&items, caller);
-
-	r = meta_new(&items, more->n_groups, &meta);
+	r = capture_namespaces(caller, mask, &ns);
 	if (r < 0)
 		return r;
-	if (mask & KDBUS_ATTACH_CREDS)
-		capture_creds(meta, caller->cred);
+	capture_items(caller, mask, &items);
+	/* who has the number now had it all the time if he was there before */
+	if (mask & ~(u64)(KDBUS_ATTACH_CREDS | KDBUS_ATTACH_AUXGROUPS) &&
+	    !capture_parent(caller, &ppid)) {
+		kdbus_buffer_deinit(&items);
+		items = (struct kdbus_buffer)KDBUS_BUFFER_INIT;
+	}
+
+	r = meta_new(&items, more->n_groups, &meta);
+	if (r < 0) {
+		embedded_namespaces_put(ns);
+		return r;
+	}
+	meta->namespaces = ns;
+	/* needed for CAPS, too */
+	capture_creds(meta, caller->cred);
+	if (!(mask & KDBUS_ATTACH_CREDS))
+		meta->mask &= ~KDBUS_ATTACH_CREDS;
 	if (mask & KDBUS_ATTACH_PIDS)
-		capture_pids(meta, caller);
+		capture_pids(meta, caller, ppid);
 	if (mask & KDBUS_ATTACH_AUXGROUPS)
 		capture_groups(meta, caller->cred);
 	*meta_out = meta;
@@ -422,33 +478,135 @@ int embedded_conn_creds(const struct kdbus_conn *conn, struct creds *creds_out)
 	return 0;
 }
 
-/* a list of numbers of 64 bits, which is what all three items are */
-static void export_ids(struct kdbus_buffer *buffer, u64 type, const u32 *ids, size_t n)
+/* export */
+
+static void export_creds(const struct kdbus_meta *meta, struct embedded_namespaces *ns,
+			 struct kdbus_buffer *buffer)
 {
 	struct kdbus_item *item;
 
-	item = kdbus_buffer_add_item(buffer, type, NULL, n * sizeof(u64));
-	for (size_t i = 0; item && i < n; i++)
-		item->data64[i] = ids[i];
+	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_CREDS, NULL, sizeof(struct kdbus_creds));
+	for (size_t i = 0; item && i < ARRAY_SIZE(meta->creds); i++)
+		item->data64[i] = i < 4 ? embedded_uid_show(ns, meta->creds[i])
+					: embedded_gid_show(ns, meta->creds[i]);
+}
+
+static void export_groups(const struct kdbus_meta *meta, struct embedded_namespaces *ns,
+			  struct kdbus_buffer *buffer)
+{
+	const u32 *groups = meta_groups(meta);
+	struct kdbus_item *item;
+
+	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_AUXGROUPS, NULL,
+				     meta->n_groups * sizeof(u64));
+	for (size_t i = 0; item && i < meta->n_groups; i++)
+		item->data64[i] = embedded_gid_show(ns, groups[i]);
+}
+
+/* what meta->pids[@i] is there */
+static u32 pid_show(const struct kdbus_meta *meta, const struct embedded_namespaces *ns, size_t i)
+{
+	/* who we speak of is there, too */
+	if (ns->pids.n == 1)
+		return meta->pids[i];
+	if (i < 2 && meta->namespaces)
+		return embedded_pid_show(ns, meta->namespaces);
+	return embedded_pid_number(ns, meta->pids[i], meta->when);
+}
+
+static void export_pids(const struct kdbus_meta *meta, const struct embedded_namespaces *ns,
+			struct kdbus_buffer *buffer)
+{
+	struct kdbus_item *item;
+
+	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_PIDS, NULL, sizeof(struct kdbus_pids));
+	for (size_t i = 0; item && i < ARRAY_SIZE(meta->pids); i++)
+		item->data64[i] = pid_show(meta, ns, i);
+}
+
+static void export_caps(const struct kdbus_meta *meta, const struct embedded_namespaces *ns,
+			const struct kdbus_item *own, struct kdbus_buffer *buffer)
+{
+	enum embedded_caps show = embedded_caps_show(ns, meta->namespaces, meta->creds[1]);
+	const u32 last_cap = own->caps.last_cap, n_words = last_cap / 32 + 1;
+	struct kdbus_item *item;
+
+	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_CAPS,
+				     show == EMBEDDED_CAPS_SAME ? own->data : NULL,
+				     kdbus_item_payload_size(own));
+	if (!item)
+		return;
+	item->caps.last_cap = last_cap;
+	/* all but what is inherited */
+	for (u32 set = 1; show == EMBEDDED_CAPS_ALL && set < 4; set++)
+		for (u32 cap = 0; cap <= last_cap; cap++)
+			item->caps.caps[set * n_words + cap / 32] |= 1U << (cap % 32);
+}
+
+static void export_audit(struct embedded_namespaces *ns, const struct kdbus_item *own,
+			 struct kdbus_buffer *buffer)
+{
+	struct kdbus_audit audit = {
+		.sessionid = own->audit.sessionid,
+		.loginuid = embedded_uid_show(ns, own->audit.loginuid),
+	};
+
+	/* one that is nobody is none */
+	if (audit.loginuid == EMBEDDED_OVERFLOW_ID && own->audit.loginuid != EMBEDDED_OVERFLOW_ID)
+		audit.loginuid = U32_MAX;
+	kdbus_buffer_add_item(buffer, KDBUS_ITEM_AUDIT, &audit, sizeof(audit));
+}
+
+/* is it the root directory of @to as well, when it said HELLO */
+static bool is_same_root(const struct kdbus_meta *meta, const struct kdbus_conn *to,
+			 const struct embedded_namespaces *ns)
+{
+	const struct embedded_namespaces *mine = meta->namespaces;
+
+	if (to->meta && to->meta->namespaces)
+		ns = to->meta->namespaces;
+	return mine == ns || embedded_root_is_same(&mine->root, &ns->root);
+}
+
+static void export_item(const struct kdbus_meta *meta, const struct kdbus_conn *to,
+			struct embedded_namespaces *ns, const struct kdbus_item *item,
+			struct kdbus_buffer *buffer)
+{
+	switch (item->type) {
+	case KDBUS_ITEM_EXE:
+		if (!is_same_root(meta, to, ns))
+			return;
+		break;
+	case KDBUS_ITEM_CAPS:
+		if (!to->bus->domain->is_p1)
+			return export_caps(meta, ns, item, buffer);
+		if (meta->namespaces->users[0] != ns->users[0])
+			return;
+		break;
+	case KDBUS_ITEM_AUDIT:
+		return export_audit(ns, item, buffer);
+	}
+	kdbus_buffer_add_item(buffer, item->type, item->data, kdbus_item_payload_size(item));
 }
 
 void embedded_meta_export(struct kdbus_meta *meta, struct kdbus_conn *to, u64 granted, u64 visible,
 			  struct kdbus_buffer *buffer)
 {
+	struct embedded_namespaces *ns = embedded_caller_namespaces(to->host);
 	u64 mask = meta->mask & granted;
 	const struct kdbus_item *item;
 
+	if (visible && (ns->pids.n == 1 || pid_show(meta, ns, 1)))
+		granted |= visible;
 	if (mask & KDBUS_ATTACH_CREDS)
-		export_ids(buffer, KDBUS_ITEM_CREDS, meta->creds, ARRAY_SIZE(meta->creds));
+		export_creds(meta, ns, buffer);
 	if (mask & KDBUS_ATTACH_PIDS)
-		export_ids(buffer, KDBUS_ITEM_PIDS, meta->pids, ARRAY_SIZE(meta->pids));
+		export_pids(meta, ns, buffer);
 	if (mask & KDBUS_ATTACH_AUXGROUPS)
-		export_ids(buffer, KDBUS_ITEM_AUXGROUPS, meta_groups(meta), meta->n_groups);
+		export_groups(meta, ns, buffer);
 
 	/* attach item 0x1000 + n goes with attach flag bit n */
-	kdbus_items_for_each(item, meta_items(meta), meta_groups(meta)) {
-		if ((granted | visible) & (1ULL << (item->type - _KDBUS_ITEM_ATTACH_BASE)))
-			kdbus_buffer_add_item(buffer, item->type, item->data,
-					      kdbus_item_payload_size(item));
-	}
+	kdbus_items_for_each(item, meta_items(meta), meta_groups(meta))
+		if (granted & (1ULL << (item->type - _KDBUS_ITEM_ATTACH_BASE)))
+			export_item(meta, to, ns, item, buffer);
 }

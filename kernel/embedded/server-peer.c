@@ -23,6 +23,7 @@
 
 #include "kernel/core/call.h"
 #include "kernel/core/pool.h"
+#include "kernel/embedded/namespace.h"
 #include "kernel/embedded/server-inner.h"
 
 /* requests of one peer in one turn */
@@ -646,10 +647,47 @@ static char *node_path(const struct server_node *node)
 
 static void peer_free(struct server_peer *peer)
 {
+	embedded_namespaces_put(peer->process.opener);
 	creds_deinit(&peer->creds);
 	kfree(peer->unsent);
 	kfree(peer->path);
 	kfree(peer);
+}
+
+/*
+ * The number of a process that has gone may be somebody else's by now.  The socket knows, where
+ * the kernel is asked for it: 6.5.
+ */
+static bool is_gone(struct server_peer *peer)
+{
+	struct pollfd pollfd = {.events = POLLIN};
+	bool is_gone;
+
+	pollfd.fd = creds_get_pidfd(&peer->creds, peer->source.fd);
+	if (pollfd.fd < 0)
+		return false;
+	is_gone = poll(&pollfd, 1, 0) > 0;
+	close(pollfd.fd);
+	peer->creds.pidfd = -1;
+	return is_gone;
+}
+
+static int peer_find_namespaces(struct server_peer *peer)
+{
+	struct embedded_namespaces *self = embedded_self_namespaces(peer->server->embedded);
+	struct embedded_process *process = &peer->process;
+	int r;
+
+	process->started = process->pid > 0 ? embedded_process_started(process->pid) : 0;
+	r = embedded_namespaces_new(self, process->pid, &process->opener);
+	if (r < 0)
+		return r;
+	if (process->pid > 0 && is_gone(peer)) {
+		embedded_namespaces_put(process->opener);
+		process->opener = embedded_namespaces_get(self);
+		process->started = 0;
+	}
+	return 0;
 }
 
 int server_peer_accept(struct kdbus_server *server, const struct server_node *node, int fd)
@@ -681,12 +719,16 @@ int server_peer_accept(struct kdbus_server *server, const struct server_node *no
 	peer->process.pid = peer->creds.pid;
 	peer->process.ops = &peer_process_ops;
 	peer->process.max_fds = server->max_fds;
+	r = peer_find_namespaces(peer);
+	if (r < 0)
+		goto exit_peer;
 	peer->cred = (struct kdbus_embedded_cred){
 		.uid = peer->creds.uid,
 		.euid = peer->creds.uid,
 		.gid = peer->creds.gid,
 		.egid = peer->creds.gid,
-		.is_privileged = peer->creds.uid == 0,
+		/* root of a user namespace has no power over ours */
+		.is_privileged = peer->creds.uid == 0 && peer->process.opener->is_ours,
 		.n_groups = peer->creds.n_groups,
 		.groups = peer->creds.groups,
 	};

@@ -158,7 +158,7 @@ static int file_set_attach_mask(uint64_t mask)
 
 const struct abi_carrier abi_file = {
 	.name = "file",
-	.features = ABI_CAN_CRED | ABI_IS_FILE,
+	.features = ABI_CAN_CRED | ABI_IS_FILE | ABI_IS_APART,
 	.begin = file_begin,
 	.end = file_end,
 	.open = file_open,

@@ -240,7 +240,7 @@ static int remote_set_attach_mask(uint64_t mask)
 
 const struct abi_carrier abi_remote = {
 	.name = "remote",
-	.features = ABI_CAN_CRED,
+	.features = ABI_CAN_CRED | ABI_IS_APART,
 	.begin = remote_begin,
 	.end = remote_end,
 	.open = remote_open,

@@ -29,6 +29,7 @@ struct abi_cred {
 /* what not every carrier can do */
 #define ABI_CAN_CRED (1u << 0) /* be another user */
 #define ABI_IS_FILE  (1u << 1) /* nodes have modes, handles are descriptors */
+#define ABI_IS_APART (1u << 2) /* peers may be in several processes */
 
 /**
  * struct abi_carrier - the system calls

@@ -20,6 +20,7 @@ abi_programs = \
 	test-abi-match \
 	test-abi-meta \
 	test-abi-names \
+	test-abi-namespaces \
 	test-abi-parse \
 	test-abi-policy \
 	test-abi-profile \
@@ -56,6 +57,10 @@ test_abi_meta_LDADD = $(abi_ldadd)
 test_abi_names_SOURCES = %D%/test-abi-names.c
 test_abi_names_CPPFLAGS = $(abi_cppflags)
 test_abi_names_LDADD = $(abi_ldadd)
+
+test_abi_namespaces_SOURCES = %D%/test-abi-namespaces.c
+test_abi_namespaces_CPPFLAGS = $(abi_cppflags)
+test_abi_namespaces_LDADD = $(abi_ldadd)
 
 test_abi_parse_SOURCES = %D%/test-abi-parse.c
 test_abi_parse_CPPFLAGS = $(abi_cppflags)

@@ -2,12 +2,10 @@
 /* Metadata: what comes with a message, with CONN_INFO, and in which form */
 #include <errno.h>
 #include <grp.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/abi/client.h"
@@ -347,90 +345,4 @@ ABI_TEST(update_selftest)
 		msg = peer_get_raw(m, &recv);
 		expect_eq(items_mask(msg->items, MSG_END(msg)), some);
 	}
-}
-
-/* a child in namespaces of its own gets a message from here */
-static void in_other_namespaces(int flags, uint64_t attach,
-				void (*check)(const struct kdbus_msg *msg))
-{
-	struct peer *a = peer_recv_flags(attach);
-	int status;
-	struct kdbus_cmd_recv recv;
-	uint64_t id = 0;
-	int ids[2];
-	pid_t pid;
-
-	expect_eq(pipe2(ids, O_CLOEXEC), 0);
-	pid = fork();
-	if (pid == 0) {
-		struct peer *inside;
-
-		if (unshare(flags) < 0)
-			_exit(77);
-		/* a pid namespace is that of the children */
-		pid = fork();
-		if (pid > 0) {
-			waitpid(pid, &status, 0);
-			_exit(WEXITSTATUS(status));
-		}
-		inside = peer_recv_flags(attach);
-		if (write(ids[1], &inside->id, sizeof(id)) < 0 || !peer_wait(inside, 10000))
-			_exit(1);
-		check(peer_get_raw(inside, &recv));
-		_exit(0);
-	}
-	close(ids[1]);
-	if (read(ids[0], &id, sizeof(id)) == sizeof(id))
-		expect_eq(peer_send_to(a, id, 1, 0), 0);
-	close(ids[0]);
-	expect_eq(waitpid(pid, &status, 0), pid);
-	if (WEXITSTATUS(status) == 77)
-		skip("no namespaces");
-	expect_eq(WEXITSTATUS(status), 0);
-}
-
-static void check_overflow_uid(const struct kdbus_msg *msg)
-{
-	expect_eq(items_find(msg->items, MSG_END(msg), KDBUS_ITEM_CREDS)->creds.uid, 65534);
-}
-
-static void check_no_pid(const struct kdbus_msg *msg)
-{
-	expect_eq(items_find(msg->items, MSG_END(msg), KDBUS_ITEM_PIDS)->pids.pid, 0);
-}
-
-ABI_TEST(other_user_namespace)
-{
-	row("8.5.uid");
-	need(ABI_IS_FILE);
-	in_other_namespaces(CLONE_NEWUSER, KDBUS_ATTACH_CREDS, check_overflow_uid);
-}
-
-ABI_TEST(other_pid_namespace)
-{
-	row("8.5.pid");
-	need(ABI_IS_FILE);
-	in_other_namespaces(CLONE_NEWPID, KDBUS_ATTACH_PIDS, check_no_pid);
-}
-
-static void check_all_caps(const struct kdbus_msg *msg)
-{
-	const struct kdbus_caps *caps =
-		&items_find(msg->items, MSG_END(msg), KDBUS_ITEM_CAPS)->caps;
-	uint32_t n = caps->last_cap / 32 + 1;
-
-	/* made by the sender's user: inheritable zero, the others full */
-	for (uint32_t i = 0; i < n; i++) {
-		expect_eq(caps->caps[i], 0);
-		expect_ne(caps->caps[n + i], 0);
-	}
-}
-
-ABI_TEST(capabilities_in_a_descendant)
-{
-	row("8.6.descendant");
-	need(ABI_IS_FILE);
-	if (p1())
-		skip("P2 only");
-	in_other_namespaces(CLONE_NEWUSER, KDBUS_ATTACH_CAPS, check_all_caps);
 }
