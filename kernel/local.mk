@@ -51,9 +51,12 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-stranger.c \
 	%D%/engine/engine-items.c \
 	%D%/engine/engine-items.h \
+	%D%/engine/engine-ioctl.c \
 	%D%/engine/engine-limits.c \
 	%D%/engine/engine-message.c \
 	%D%/engine/engine-message.h \
+	%D%/engine/engine-mount.c \
+	%D%/engine/engine-path.c \
 	%D%/engine/engine-policy.c \
 	%D%/engine/engine-pool.c \
 	%D%/engine/engine-publish.c \

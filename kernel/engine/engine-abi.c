@@ -910,9 +910,14 @@ static int engine_learn_bus(struct abi_engine *engine)
 	engine_items_init(&items, cmd, sizeof(*cmd), sizeof(engine->scratch));
 	cmd->flags = KDBUS_HELLO_MONITOR;
 	cmd->pool_size = engine->pool_size;
+	/* a domain without the additions to the ABI would say so to the first client only */
+	if (engine->transport->has_auxgroups)
+		engine_items_add(&items, KDBUS_ITEM_AUXGROUPS, NULL, 0);
 	r = engine->transport->ops->command(handle, KDBUS_CMD_HELLO, cmd);
 	if (r >= 0)
 		r = engine_learn(engine, handle, cmd);
+	else if (r == -EINVAL && engine->transport->has_auxgroups)
+		r = -EOPNOTSUPP;
 	engine->transport->ops->close(handle);
 	return r;
 }
@@ -932,8 +937,8 @@ static int engine_join(struct abi_engine *engine, const char *endpoint)
 	r = r ?: transport->open(engine->transport, endpoint, &engine->spare);
 	if (r < 0)
 		return r;
-	if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, transport->poll_fd(engine->control),
-		      &event) < 0)
+	if (transport->published && epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD,
+					      transport->poll_fd(engine->control), &event) < 0)
 		return -errno;
 	return 0;
 }

@@ -174,8 +174,16 @@ void engine_limits_apply(const struct engine_limits *limits, struct kdbus_domain
 int engine_direct_open(const struct engine_options *options, struct engine **engine_out);
 /* "embedded:pool": engine-pool.c */
 int engine_pool_open(const struct engine_options *options, struct engine **engine_out);
-/* "kernel:path=@path": engine-remote.c */
+/* "kernel:path=@path": engine-path.c */
 int engine_kernel_open(const char *path, const struct engine_options *options,
 		       struct engine **engine_out);
+/* makes a bus in @directory, or joins its @endpoint; served by a process: engine-remote.c */
+int engine_remote_open(const char *directory, const char *endpoint,
+		       const struct engine_options *options, struct engine **engine_out);
+/* mounted: engine-ioctl.c */
+int engine_ioctl_open(const char *directory, const char *endpoint,
+		      const struct engine_options *options, struct engine **engine_out);
+/* other limits for what engine_mount() mounted */
+int engine_mount_set_limits(const char *directory, const struct engine_limits *limits);
 
 #endif

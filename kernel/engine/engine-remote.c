@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* "kernel:path=...": a bus that another process has
- *
- * What the path is decides how it is reached.  A socket, or a directory with the
- * socket "control", belongs to a process that serves its embedded bus: the ABI
- * carrier over remote-client.h.  A directory stands for a domain, in which a bus is
- * made; anything else is the endpoint of a bus that there is, which we join.
+/* The ABI carrier over remote-client.h: a bus that another process serves
  *
  * The process that serves watches the reply deadlines of all its buses.
  */
@@ -13,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "kernel/engine/engine-carrier.h"
 #include "kernel/engine/engine-transport.h"
@@ -143,51 +137,19 @@ static const struct engine_transport_ops remote_transport_ops = {
 	.poll_fd = remote_poll_fd,
 };
 
-/* splits the path of an endpoint: the directory, and the node below it, "<bus>/<endpoint>" */
-static int split_endpoint(const char *path, char **directory_out, const char **node_out)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash || slash == path)
-		return -EINVAL;
-	do {
-		slash--;
-	} while (slash > path && *slash != '/');
-	if (*slash != '/')
-		return -EINVAL;
-	*directory_out = slash == path ? strdup("/") : strndup(path, slash - path);
-	if (!*directory_out)
-		return -ENOMEM;
-	*node_out = slash + 1;
-	return 0;
-}
-
-int engine_kernel_open(const char *path, const struct engine_options *options,
-		       struct engine **engine_out)
+int engine_remote_open(const char *directory, const char *endpoint,
+		       const struct engine_options *options, struct engine **engine_out)
 {
 	struct remote_transport *transport;
-	const char *endpoint = NULL;
-	char *directory;
-	struct stat st;
-	int r = 0;
-
-	if (stat(path, &st) < 0)
-		return -errno;
-	if (S_ISSOCK(st.st_mode))
-		r = split_endpoint(path, &directory, &endpoint);
-	else if (S_ISDIR(st.st_mode))
-		directory = strdup(path);
-	else
-		return -EPROTONOSUPPORT;
-	if (r < 0 || !directory)
-		return r < 0 ? r : -ENOMEM;
 
 	transport = calloc(1, sizeof(*transport));
-	if (!transport) {
-		free(directory);
+	if (!transport)
+		return -ENOMEM;
+	transport->directory = strdup(directory);
+	if (!transport->directory) {
+		free(transport);
 		return -ENOMEM;
 	}
-	transport->directory = directory;
 	transport->base.ops = &remote_transport_ops;
 	transport->base.has_strangers = true;
 	transport->base.has_auxgroups = true;

@@ -8,8 +8,8 @@
  *	embedded:pool	the core in this process behind nothing but ABI structs, a
  *			real pool and a descriptor; what the tests use to prove that
  *			nothing above the seam leans on the embedded engine
- *	kernel:path=DIR	a domain that another process serves (struct engine_options):
- *			a bus is made there
+ *	kernel:path=DIR	a domain: a mount of kdbusfs, or what another process serves
+ *			(struct engine_options).  A bus is made there
  *	kernel:path=DIR/BUS/ENDPOINT
  *			a bus that there is already, of another process; who joins it
  *			has to be as good as its owner
@@ -314,6 +314,8 @@ struct engine_limits {
  * @serve_dir: directory in which the bus is served to other processes, as sockets
  *	(kernel/embedded/server.h), or NULL; then the ids of the bus are its own, so
  *	that all agree on them: engine_id_offset() is 0.  "embedded" only
+ * @owns_domain: what is at the path is for this process alone (engine_mount()): its limits
+ *	are those of engine_set_limits()
  * @strict: the ABI as published, without our additions to it; for tests
  */
 struct engine_options {
@@ -321,6 +323,7 @@ struct engine_options {
 	struct engine_limits limits;
 	const struct engine_host *host;
 	const char *serve_dir;
+	bool owns_domain;
 	bool strict;
 };
 
@@ -345,11 +348,25 @@ struct engine_stats {
  * @address: see above
  *
  * Return: 0, -EPROTONOSUPPORT for an address of unknown kind, -EOPNOTSUPP if it cannot
- * be served to others, -EADDRINUSE if another process serves the same directory, or
+ * be served to others or if the domain has not our additions to the ABI, -EADDRINUSE if another process serves the same directory, or
  * the errno of what failed.
  */
 int engine_open(const char *address, const struct engine_options *options,
 		struct engine **engine_out);
+/**
+ * engine_mount() - a domain of our own in the kernel
+ * @directory: where to mount it; made if it is not there.  A domain that is mounted there
+ *	already, and has no bus, is taken over
+ *
+ * The address of what is made there is "kernel:path=@directory".
+ *
+ * Return: 0, -ENODEV (the kernel has no kdbus), -EPERM, -EADDRINUSE (somebody has a bus there),
+ * or another errno of mount().
+ */
+int engine_mount(const char *directory, const struct engine_limits *limits);
+/* the mount goes, the domain with its last user */
+int engine_unmount(const char *directory);
+
 /* all connections must be closed before, all entries of the policy and all activators; NULL is
  * fine */
 /* another one to ask from now on, in place of engine_options.host; no connection is open */

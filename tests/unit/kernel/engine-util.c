@@ -145,17 +145,49 @@ static void bus_init(struct bus *bus, const char *address)
 	};
 }
 
+/* the address of a domain that is not in this process */
+static void bus_open_domain(struct bus *bus, struct engine_options *options, char *address,
+			    size_t size)
+{
+	const char *carrier = getenv("ENGINE_CARRIER") ?: "socket", *seen_in = "/tmp";
+	char *dir = bus->server.dir;
+
+	bus->is_mounted = !strcmp(carrier, "mount");
+	if (bus->is_mounted) {
+		snprintf(dir, sizeof(bus->server.dir), "/tmp/test-engine-XXXXXX");
+		expect(mkdtemp(dir) != NULL);
+		expect_eq(engine_mount(dir, &options->limits), 0);
+		options->owns_domain = true;
+	} else {
+		remote_server_start(&bus->server, false, &options->limits);
+	}
+	if (!strcmp(carrier, "run")) {
+		seen_in = "/sys/fs/kdbus";
+		setenv("KDBUS_RUN_ROOT", "/tmp", 1);
+	}
+	snprintf(address, size, "kernel:path=%s%s", seen_in, dir + strlen("/tmp"));
+}
+
+static void bus_close_domain(struct bus *bus)
+{
+	if (bus->is_mounted) {
+		expect_eq(engine_unmount(bus->server.dir), 0);
+		expect_eq(rmdir(bus->server.dir), 0);
+	} else {
+		remote_server_stop(&bus->server);
+	}
+}
+
 void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits)
 {
 	struct engine_options options = { .bus_name = "test", .host = &bus->host };
-	char remote[sizeof("kernel:path=") + sizeof(bus->server.dir)];
+	char remote[64];
 
 	bus_init(bus, address);
 	if (limits)
 		options.limits = *limits;
 	if (bus->is_remote) {
-		remote_server_start(&bus->server, false, limits);
-		snprintf(remote, sizeof(remote), "kernel:path=%s", bus->server.dir);
+		bus_open_domain(bus, &options, remote, sizeof(remote));
 		address = remote;
 	}
 	expect_eq(engine_open(address, &options, &bus->engine), 0);
@@ -180,7 +212,7 @@ void bus_close(struct bus *bus)
 	bus->engine = engine_close(bus->engine);
 	expect_eq(payloads_alive(), 0u);
 	if (bus->is_remote)
-		remote_server_stop(&bus->server);
+		bus_close_domain(bus);
 	if (bus->is_served)
 		expect_eq(rmdir(bus->server.dir), 0);
 }

@@ -58,7 +58,8 @@ struct startable {
  * struct bus - an engine and its peers
  * @engine: the engine
  * @is_direct: payload travels by reference
- * @is_remote: it is in another process, of this test's making
+ * @is_remote: it is not in this process: in one of this test's making, or in the kernel
+ * @is_mounted: it is in the kernel
  * @is_served: other processes find it in server.dir
  * @deadline_ns: what the host was told last
  * @deny: errno of may_deliver() from @deny_src to @deny_dst
@@ -70,6 +71,7 @@ struct bus {
 	struct engine *engine;
 	bool is_direct;
 	bool is_remote;
+	bool is_mounted;
 	bool is_served;
 	struct remote_server server;
 	struct engine_host host;
@@ -82,7 +84,8 @@ struct bus {
 	struct peer peers[BUS_PEERS_MAX];
 };
 
-/* @address: of an engine, or "remote" */
+/* @address: of an engine, or "remote".  How that is reached $ENGINE_CARRIER says: "socket", the
+ * default; "run", as kdbusfs, under kdbus-run's library; "mount", as kdbusfs, in the kernel */
 void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits);
 /* "embedded", and served to other processes */
 void bus_open_served(struct bus *bus);

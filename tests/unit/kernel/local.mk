@@ -49,6 +49,9 @@ test_engine_native_SOURCES = \
 test_engine_native_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine-native
 
+dist_check_SCRIPTS += %D%/test-engine-ioctl.sh
+TESTS += %D%/test-engine-ioctl.sh
+
 check_PROGRAMS += test-engine-soak
 test_engine_soak_SOURCES = %D%/test-engine-soak.c $(engine_util_sources)
 test_engine_soak_LDADD = $(kernel_test_ldadd)
