@@ -217,6 +217,7 @@ static int daemon_init_engine(struct daemon *daemon, const struct daemon_options
 		.bus_name = daemon_bus_name(daemon->config),
 		.host = &daemon->host,
 		.serve_dir = options->engine_dir,
+		.owns_domain = options->owns_domain,
 	};
 	int r = 0;
 

@@ -60,9 +60,9 @@ struct daemon {
 	struct loop loop;
 	struct config *config;
 	unsigned mechanisms; /* AUTH_*; as they were at start, whatever a reload says */
-	bool is_joined; /* the bus is another process': there is one client (per-client.h) */
-	bool has_news;	/* its owner has published something */
-	bool is_served; /* the bus is ours, and others may join it */
+	bool is_joined;	     /* the bus is another process': there is one client (per-client.h) */
+	bool has_news;	     /* its owner has published something */
+	bool is_served;	     /* the bus is ours, and others may join it */
 	uint32_t owner_uid;
 	char guid[33]; /* of the bus */
 	uint64_t id_offset;
@@ -119,12 +119,14 @@ struct daemon {
  * struct daemon_options - what the command line adds to the configuration
  * @engine: address of the engine
  * @engine_dir: where to serve it to other processes, or NULL
+ * @owns_domain: @engine is a domain for this bus alone
  * @joined: instead of making a bus: one that another process owns; taken, also on failure
  * @systemd_activation: systemd starts services
  */
 struct daemon_options {
 	const char *engine;
 	const char *engine_dir;
+	bool owns_domain;
 	struct engine *joined;
 	bool systemd_activation;
 };

@@ -37,6 +37,7 @@ libproxy_a_SOURCES = \
 	%D%/activation/activation.c %D%/activation/activation.h \
 	%D%/activation/spawn.c %D%/activation/spawn.h \
 	%D%/activation/systemd.c %D%/activation/systemd.h \
+	%D%/bus-place.c %D%/bus-place.h \
 	%D%/client-io.c %D%/client-io.h \
 	%D%/client.c %D%/client.h \
 	%D%/config-log.h \

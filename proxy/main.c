@@ -8,11 +8,13 @@
 #include "config.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "proxy/bus-place.h"
 #include "proxy/config-log.h"
 #include "proxy/daemon.h"
 #include "proxy/listener.h"
@@ -137,10 +139,9 @@ static int serve(const struct options *options, struct config *taken_config, con
 {
 	__cleanup(config_freep) struct config *config = taken_config;
 	struct daemon_options daemon_options = {
-		.engine = options->bus,
 		.systemd_activation = options->systemd_activation,
 	};
-	__cleanup(freep) char *engine_dir = NULL;
+	__cleanup(bus_place_deinit) struct bus_place place = {0};
 	__cleanup(daemon_freep) struct daemon *daemon = NULL;
 	int r;
 
@@ -152,20 +153,19 @@ static int serve(const struct options *options, struct config *taken_config, con
 		}
 	}
 	r = print_start(options, listeners);
+	if (!r)
+		r = bus_place_choose(options, config, &place);
 	if (!r && config->user) {
-		r = process_become(config->user);
+		/* who has it in the domain says of each connection whose it is */
+		r = process_become(config->user, place.is_mounted ? CAP_IPC_OWNER : -1);
 		if (r < 0)
 			log_error("Failed to become user \"%s\": %s", config->user,
 				  r == -ENOENT ? "no such user" : strerror(-r));
 	}
 	if (!r) {
-		r = options_engine_dir(options, &engine_dir);
-		if (r < 0)
-			log_error("Not a directory to serve the bus in: \"%s\": %s",
-				  options->engine_socket, strerror(-r));
-		daemon_options.engine_dir = engine_dir;
-	}
-	if (!r) {
+		daemon_options.engine = place.address;
+		daemon_options.engine_dir = place.served;
+		daemon_options.owns_domain = place.is_mounted;
 		r = daemon_new(config, &daemon_options, &daemon);
 		if (!r)
 			steal(config);

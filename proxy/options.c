@@ -29,14 +29,14 @@
 #include "policy-parser/config.h"
 
 enum option_kind {
-	OPTION_OUTCOME,	   /* ends the parsing with outcome @value */
-	OPTION_FILE,	   /* selects configuration @value, NAMED by the argument */
-	OPTION_TEXT,	   /* the argument goes to the const char * at @offset */
+	OPTION_OUTCOME,	     /* ends the parsing with outcome @value */
+	OPTION_FILE,	     /* selects configuration @value, NAMED by the argument */
+	OPTION_TEXT,	     /* the argument goes to the const char * at @offset */
 	OPTION_TEXT_OR_NONE, /* the same, but without one an empty string does */
-	OPTION_DESCRIPTOR, /* the argument, optional, goes to the int at @offset */
-	OPTION_BOOL,	   /* sets the bool at @offset */
-	OPTION_FORK,	   /* @value */
-	OPTION_SYSLOG,	   /* @value */
+	OPTION_DESCRIPTOR,   /* the argument, optional, goes to the int at @offset */
+	OPTION_BOOL,	     /* sets the bool at @offset */
+	OPTION_FORK,	     /* @value */
+	OPTION_SYSLOG,	     /* @value */
 };
 
 struct option {
@@ -236,7 +236,8 @@ enum options_outcome options_parse(int argc, char *const *argv, struct options *
 		refuse(&parser, "--per-client: the owner of the bus reads the configuration");
 		return OPTIONS_USAGE;
 	}
-	if (options_out->file == OPTIONS_FILE_NONE && !(options_out->per_client && options_out->bus)) {
+	if (options_out->file == OPTIONS_FILE_NONE &&
+	    !(options_out->per_client && options_out->bus)) {
 		refuse(&parser, "No configuration file specified.");
 		return OPTIONS_USAGE;
 	}
@@ -248,8 +249,8 @@ void options_print_usage(const char *program, FILE *stream)
 	fputs(program, stream);
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		const struct option *option = &option_table[i];
-		bool is_optional = option->kind == OPTION_DESCRIPTOR ||
-				   option->kind == OPTION_TEXT_OR_NONE;
+		bool is_optional =
+			option->kind == OPTION_DESCRIPTOR || option->kind == OPTION_TEXT_OR_NONE;
 		const char *format = is_optional ? " [%s[=%s]]" : " [%s=%s]";
 
 		if (option->placeholder)
@@ -260,18 +261,19 @@ void options_print_usage(const char *program, FILE *stream)
 	fputc('\n', stream);
 }
 
-int options_engine_dir(const struct options *options, char **dir_out)
+int options_engine_dir(const struct options *options, bool is_needed, char **dir_out)
 {
 	const char *dir = options->engine_socket, *runtime_dir = getenv("XDG_RUNTIME_DIR");
 	char *path;
 
-	if (!dir) {
+	if (!dir && !is_needed) {
 		*dir_out = NULL;
 		return 0;
 	}
-	if (*dir)
+	if (dir && *dir)
 		path = strdup(dir);
-	else if (asprintf(&path, "%s/kdbus", runtime_dir && *runtime_dir ? runtime_dir : "/run") < 0)
+	else if (asprintf(&path, "%s/kdbus", runtime_dir && *runtime_dir ? runtime_dir : "/run") <
+		 0)
 		path = NULL;
 	if (!path)
 		return -ENOMEM;

@@ -44,9 +44,9 @@ enum options_syslog {
  * @file: which configuration
  * @config_file: FILE_NAMED only: its path
  * @address: what to listen on instead of the configuration's addresses, or NULL
- * @bus: address of the engine, or NULL
- * @engine_socket: directory in which to serve it to other processes, "" for the usual
- *	one (options_engine_dir()), or NULL
+ * @bus: where the kdbus bus is (bus-place.h), or NULL
+ * @engine_socket: directory in which to serve it to other processes, or to mount it, "" for
+ *	the usual one (options_engine_dir()), or NULL
  * @print_address_fd: where to print the address, or -1
  * @print_pid_fd: where to print the pid, or -1
  * @fork: --fork, --nofork
@@ -90,14 +90,15 @@ enum options_outcome options_parse(int argc, char *const *argv, struct options *
 void options_print_usage(const char *program, FILE *stream);
 
 /**
- * options_engine_dir() - the directory in which the bus is served to other processes
+ * options_engine_dir() - the directory in which the bus is to be seen by other processes
+ * @is_needed: also without --engine-socket
  *
  * As --engine-socket says; by default "kdbus" in $XDG_RUNTIME_DIR, or in /run.
  *
  * Return: 0, -ENOMEM, or -EINVAL: the directory is not absolute.  NULL in *@dir_out: it
- * is not to be served.
+ * is not to be seen.
  */
-int options_engine_dir(const struct options *options, char **dir_out);
+int options_engine_dir(const struct options *options, bool is_needed, char **dir_out);
 
 /**
  * options_config_file() - the path of the configuration to load

@@ -155,7 +155,7 @@ static int become_owner(uint32_t uid)
 	int r;
 
 	snprintf(user, sizeof(user), "%u", uid);
-	r = process_become(user);
+	r = process_become(user, -1);
 	if (r < 0)
 		return r;
 	if (geteuid() != uid)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -172,9 +173,23 @@ static int process_find_user(const char *user, struct passwd **entry_out)
 	return errno && errno != ENOENT ? -errno : -ENOENT;
 }
 
-int process_become(const char *user)
+/* the kernel has cleared them with the uid, the others as well; that none but @capability is left
+ * is not left to it */
+static int process_set_capability(int capability)
 {
-	__cleanup(cap_freep) cap_t none = NULL;
+	__cleanup(cap_freep) cap_t set = cap_init();
+	cap_value_t value = capability;
+
+	if (!set)
+		return -errno;
+	if (capability >= 0 && (cap_set_flag(set, CAP_PERMITTED, 1, &value, CAP_SET) < 0 ||
+				cap_set_flag(set, CAP_EFFECTIVE, 1, &value, CAP_SET) < 0))
+		return -errno;
+	return cap_set_proc(set) < 0 ? -errno : 0;
+}
+
+int process_become(const char *user, int capability)
+{
 	struct passwd *entry;
 	int r;
 
@@ -183,15 +198,13 @@ int process_become(const char *user)
 		return r;
 	if (geteuid() || !entry->pw_uid)
 		return 0;
+	if (capability >= 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return -errno;
 	if (initgroups(entry->pw_name, entry->pw_gid) < 0 ||
 	    setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) < 0 ||
 	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) < 0)
 		return -errno;
-	/* the kernel has cleared them with the uid; that none is left is not left to it */
-	none = cap_init();
-	if (!none || cap_set_proc(none) < 0)
-		return -errno;
-	return 0;
+	return process_set_capability(capability);
 }
 
 int process_print(int fd, const char *text)

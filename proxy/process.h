@@ -40,13 +40,15 @@ void process_ready(int *ready_fd);
 /**
  * process_become() - give up what only root may, and be another user from now on
  * @user: name or number; borrowed
+ * @capability: CAP_* to keep, or -1: none
  *
- * Takes the user's groups, and keeps no capability: sockets, files and the log are
- * open by then.  Nothing happens if the process is not root: then it could not.
+ * Takes the user's groups, and keeps no other capability: sockets, files and the log are
+ * open by then.  Nothing happens if the process is not root: then it could not.  What it
+ * starts has no capability.
  *
  * Return: 0, -ENOENT: no such user, or another negative errno.
  */
-int process_become(const char *user);
+int process_become(const char *user, int capability);
 
 /* writes @text and a newline to @fd and closes it, unless it is one of the standard ones;
  * 0 or a negative errno */

@@ -113,10 +113,14 @@ conformance_remote = %D%/test-endian.remote.bus \
 	%D%/test-policy-users.remote.bus \
 	%D%/test-pressure.remote.bus \
 	%D%/test-routing.remote.bus
+# the same as if it were in the kernel: what kdbusfs would be asked, kdbus-run's library answers
+conformance_ioctl = $(conformance_remote:.remote.bus=.ioctl.bus) \
+	%D%/test-names.ioctl.bus
 conformance_reference = $(conformance_programs:=.reference.bus)
 conformance_reference_scripts = $(conformance_scripts:=.reference.bus)
 conformance_ours = $(conformance_embedded) $(conformance_embedded_scripts) \
-	$(conformance_pool) $(conformance_pool_scripts) $(conformance_remote)
+	$(conformance_pool) $(conformance_pool_scripts) $(conformance_remote) \
+	$(conformance_ioctl)
 conformance_theirs = $(conformance_reference) $(conformance_reference_scripts)
 TESTS += $(conformance_ours)
 MOSTLYCLEANFILES += $(conformance_ours) $(conformance_theirs)
@@ -126,6 +130,8 @@ $(conformance_embedded): %.embedded.bus: %$(EXEEXT)
 $(conformance_pool): %.pool.bus: %$(EXEEXT)
 	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
 $(conformance_remote): %.remote.bus: %$(EXEEXT) %D%/serve-domain
+	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
+$(conformance_ioctl): %.ioctl.bus: %$(EXEEXT) %D%/serve-domain
 	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
 $(conformance_reference): %.reference.bus: %$(EXEEXT)
 	$(AM_V_at)$(LN_S) -f $(notdir $<) $@

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* serve-domain PROGRAM [ARGUMENT...]: runs PROGRAM --bus=kernel:path=DIR ARGUMENT...
+/* serve-domain [--ioctl|--kernel] PROGRAM [ARGUMENT...]: runs PROGRAM with its bus elsewhere
  *
- * DIR is served by a process of its own, which ends when the bus that PROGRAM
- * makes there is gone, or when PROGRAM ends without having made one.
+ *	(none)		--bus=kernel:path=DIR, which a process of its own serves
+ *	--ioctl		the same, but to PROGRAM it is kdbusfs: under kdbus-run
+ *	--kernel	--bus=kernel, mounted at a directory of its own, unless ARGUMENTs say where
+ *
+ * The process that serves ends when the bus that PROGRAM makes there is gone, or when PROGRAM
+ * ends without having made one.
  */
 #include <dirent.h>
 #include <ftw.h>
@@ -81,16 +85,77 @@ static int serve(int ready_fd)
 	return rmdir(dir) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int become(const char *const *first, char *const *program, const char *const *more)
+{
+	const char *args[80];
+	int n = 0;
+
+	while (*first)
+		args[n++] = *first++;
+	args[n++] = *program++;
+	while (*more)
+		args[n++] = *more++;
+	while (*program)
+		args[n++] = *program++;
+	args[n] = NULL;
+	execv(args[0], (char *const *)args);
+	return 127;
+}
+
+static int become_mounted(char *const *program)
+{
+	char option[96];
+	const char *const none[] = {NULL};
+	const char *more[] = {"--bus=kernel", option, NULL};
+
+	snprintf(option, sizeof(option), "--engine-socket=%s", dir);
+	for (char *const *arg = program; *arg; arg++)
+		if (!strncmp(*arg, "--engine-socket", strlen("--engine-socket")))
+			more[1] = NULL;
+	return become(none, program, more);
+}
+
+static int become_served(char *const *program)
+{
+	char option[96];
+	const char *const none[] = {NULL}, *const more[] = {option, NULL};
+
+	snprintf(option, sizeof(option), "--bus=kernel:path=%s", dir);
+	return become(none, program, more);
+}
+
+static int become_run(char *const *program)
+{
+	char run[512], option[96], options[512];
+	const char *const first[] = {run, option, "--", NULL};
+	const char *const more[] = {"--bus=kernel:path=/sys/fs/kdbus", NULL};
+
+	snprintf(run, sizeof(run), "%s/kdbus-run", getenv("top_builddir") ?: ".");
+	snprintf(option, sizeof(option), "--directory=%s", dir);
+	/* the library comes in front of a sanitizer's, and has none */
+	snprintf(options, sizeof(options), "%s:verify_asan_link_order=0",
+		 getenv("ASAN_OPTIONS") ?: "");
+	setenv("ASAN_OPTIONS", options, 1);
+	return become(first, program, more);
+}
+
 int main(int argc, char **argv)
 {
-	char option[96], *args[64], byte;
-	int fds[2], n = 0;
+	bool is_run = argc > 1 && !strcmp(argv[1], "--ioctl");
+	bool is_mounted = argc > 1 && !strcmp(argv[1], "--kernel");
+	char *const *program = argv + 1 + (is_run || is_mounted);
+	int fds[2];
+	char byte;
 	pid_t pid;
 
-	if (argc < 2 || argc > 60)
+	if (!*program || argc > 60)
 		return EXIT_FAILURE;
 	snprintf(dir, sizeof(dir), "/tmp/serve-domain-XXXXXX");
-	if (!mkdtemp(dir) || pipe(fds) < 0)
+	if (!mkdtemp(dir))
+		return EXIT_FAILURE;
+	if (is_mounted)
+		return become_mounted(program);
+	if (pipe(fds) < 0)
 		return EXIT_FAILURE;
 	/* not a child that PROGRAM would have to know of */
 	pid = fork();
@@ -108,12 +173,5 @@ int main(int argc, char **argv)
 	if (read(fds[0], &byte, 1) != 0)
 		return EXIT_FAILURE;
 	close(fds[0]);
-	snprintf(option, sizeof(option), "--bus=kernel:path=%s", dir);
-	args[n++] = argv[1];
-	args[n++] = option;
-	for (int i = 2; i < argc; i++)
-		args[n++] = argv[i];
-	args[n] = NULL;
-	execv(args[0], args);
-	return 127;
+	return is_run ? become_run(program) : become_served(program);
 }

@@ -228,7 +228,7 @@ TEST_TIMEOUT(a_thousand_clients_and_one_process, 120)
 				 NULL);
 	char exec[256];
 
-	if (!strcmp(subject_name(), "pool"))
+	if (subject_is_pooled())
 		skip("a pool for each of them is a lot");
 	snprintf(exec, sizeof(exec), "/bin/sh -c \"echo started >> %s/log; exec /bin/sleep 100\"",
 		 f.subject->sandbox.dir);
@@ -273,7 +273,7 @@ TEST_TIMEOUT(a_thousand_clients_and_one_failure, 120)
 				 NULL);
 	char exec[512];
 
-	if (!strcmp(subject_name(), "pool"))
+	if (subject_is_pooled())
 		skip("a pool for each of them is a lot");
 	snprintf(exec, sizeof(exec),
 		 "/bin/sh -c \"echo started >> %s/log; while ! test -e %s/fail; do sleep 0.01; "

@@ -251,7 +251,7 @@ TEST(incoming_bytes)
 	struct fixture f = fixture_start(LIMIT("max_incoming_bytes", "100000"));
 	int n;
 
-	if (!strcmp(subject_name(), "pool"))
+	if (subject_is_pooled())
 		skip("the engine copies what it takes");
 	n = tell_all(f.sender, f.stuck, N);
 	/* what two sockets hold, and the limit */
@@ -273,7 +273,7 @@ TEST(incoming_bytes_of_one_who_leaves)
 	struct fixture f = fixture_start(LIMIT("max_incoming_bytes", "100000"));
 	unsigned long cpu_ms;
 
-	if (!strcmp(subject_name(), "pool"))
+	if (subject_is_pooled())
 		skip("the engine copies what it takes");
 	add_match(f.good, "member='NameOwnerChanged'");
 	tell_all(f.sender, f.stuck, 1000);
@@ -342,7 +342,7 @@ TEST(outgoing_bytes)
 	struct fixture f = fixture_start(LIMIT("max_outgoing_bytes", "1000"));
 	int n_refused = 0;
 
-	if (!strcmp(subject_name(), "pool"))
+	if (subject_is_pooled())
 		skip("a pool has a size");
 	for (int i = 0; i < 10; i++) {
 		conn_send(f.sender, tell(f.good, 20000));

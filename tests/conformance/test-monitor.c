@@ -112,7 +112,7 @@ static void expect_seen_no_more(struct fixture *f)
  * connections do not have */
 static void skip_if_pooled(void)
 {
-	if (!strcmp(subject_name(), "pool"))
+	if (subject_is_pooled())
 		skip("the pooled carrier has no news of names for monitors");
 }
 

@@ -496,7 +496,7 @@ TEST(order_in_which_the_bus_announces_a_change)
 	struct trio t = trio_start();
 	struct conn *monitor = conn_new(t.subject->address);
 
-	if (!strcmp(subject_name(), "pool"))
+	if (subject_is_pooled())
 		skip("the pooled carrier has no news of names for monitors");
 	expect_return(conn_call(
 		monitor, msg_append(msg_call(DRIVER_NAME, DRIVER_PATH,

@@ -34,7 +34,8 @@ const char *subject_name(void)
 	if (!name || !*name)
 		return "embedded";
 	if (strcmp(name, "embedded") && strcmp(name, "pool") && strcmp(name, "remote") &&
-	    strcmp(name, "per-client") && strcmp(name, "reference"))
+	    strcmp(name, "ioctl") && strcmp(name, "kernel") && strcmp(name, "per-client") &&
+	    strcmp(name, "reference"))
 		fail("BP_SUBJECT=%s: no such subject", name);
 	return name;
 }
@@ -42,6 +43,16 @@ const char *subject_name(void)
 bool subject_is_reference(void)
 {
 	return !strcmp(subject_name(), "reference");
+}
+
+bool subject_is_pooled(void)
+{
+	static const char *const pooled[] = {"pool", "remote", "ioctl", "kernel"};
+
+	for (size_t i = 0; i < sizeof(pooled) / sizeof(pooled[0]); i++)
+		if (!strcmp(subject_name(), pooled[i]))
+			return true;
+	return false;
 }
 
 bool subject_is_sanitized(void)
@@ -55,26 +66,36 @@ bool subject_is_sanitized(void)
 
 size_t subject_command(const char **argv)
 {
+	static const struct {
+		const char *subject, *wrapper, *option;
+	} wrapped[] = {
+		{"remote", "serve-domain"},
+		{"ioctl", "serve-domain", "--ioctl"},
+		{"kernel", "serve-domain", "--kernel"},
+		{"per-client", "per-client-bus"},
+	};
 	static char path[4096], wrapper[4096];
 	const char *builddir = getenv("top_builddir") ?: ".";
+	size_t n = 0;
 
 	if (subject_is_reference()) {
 		argv[0] = "dbus-daemon";
 		return 1;
 	}
 	snprintf(path, sizeof(path), "%s/bus-proxyd", builddir);
-	if (!strcmp(subject_name(), "remote") || !strcmp(subject_name(), "per-client")) {
+	for (size_t i = 0; i < sizeof(wrapped) / sizeof(wrapped[0]); i++) {
+		if (strcmp(subject_name(), wrapped[i].subject))
+			continue;
 		snprintf(wrapper, sizeof(wrapper), "%s/tests/conformance/%s", builddir,
-			 *subject_name() == 'r' ? "serve-domain" : "per-client-bus");
-		argv[0] = wrapper;
-		argv[1] = path;
-		return 2;
+			 wrapped[i].wrapper);
+		argv[n++] = wrapper;
+		if (wrapped[i].option)
+			argv[n++] = wrapped[i].option;
 	}
-	argv[0] = path;
-	if (strcmp(subject_name(), "pool"))
-		return 1;
-	argv[1] = "--bus=embedded:pool";
-	return 2;
+	argv[n++] = path;
+	if (!strcmp(subject_name(), "pool"))
+		argv[n++] = "--bus=embedded:pool";
+	return n;
 }
 
 /* The keeper */

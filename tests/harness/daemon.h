@@ -4,8 +4,10 @@
  * The environment says what it is:
  *	BP_SUBJECT=embedded	bus-proxyd of this build (default)
  *	BP_SUBJECT=pool		the same, its connections pooled as in the ABI
- *	BP_SUBJECT=remote	the same, the bus in another process
- *	BP_SUBJECT=per-client	the same, each client with a proxy process of its own
+ *	BP_SUBJECT=remote	the same, its bus in another process, on a socket
+ *	BP_SUBJECT=ioctl	the same, but to it that is kdbusfs: under kdbus-run
+ *	BP_SUBJECT=kernel	its bus in this machine's kernel, which has kdbus
+ *	BP_SUBJECT=per-client	each client with a proxy process of its own
  *	BP_SUBJECT=reference	dbus-daemon from PATH
  *
  * Each subject has a directory of its own for its configuration, sockets and
@@ -22,11 +24,13 @@
 struct conn;
 
 bool subject_is_reference(void);
-/* as above */
+/* one of those above */
 const char *subject_name(void);
+/* are its connections pooled?  Then the bus tells it no more than the ABI does */
+bool subject_is_pooled(void);
 /* whether this build has AddressSanitizer: memory figures mean nothing then */
 bool subject_is_sanitized(void);
-/* The start of the subject's command line: writes 1 or 2 strings. */
+/* The start of the subject's command line: writes up to 3 strings. */
 size_t subject_command(const char **argv);
 
 /* A temporary directory and whoever looks after it */

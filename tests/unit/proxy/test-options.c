@@ -173,7 +173,8 @@ static const struct row own_outcomes[] = {
 	{"--per-client --bus=kernel:path=/b", OPTIONS_RUN},
 	{"--per-client", OPTIONS_USAGE, "No configuration file"},
 	{"--per-client --config-file=f", OPTIONS_USAGE, "--per-client: the owner"},
-	{"--config-file=f --engine-socket=/d --engine-socket", OPTIONS_ERROR, "/d was given already"},
+	{"--config-file=f --engine-socket=/d --engine-socket", OPTIONS_ERROR,
+	 "/d was given already"},
 	{"--config-file=f --strict", OPTIONS_RUN},
 	{"--config-file=f --strict=1", OPTIONS_USAGE, "Not an option"},
 };
@@ -228,7 +229,8 @@ TEST(each_option_sets_its_member)
 	expect_str(options.address, NULL);
 }
 
-static void expect_engine_dir(const char *words, const char *runtime_dir, int r, const char *dir)
+static void expect_dir(const char *words, bool is_needed, const char *runtime_dir, int r,
+		       const char *dir)
 {
 	struct options options;
 	char *found = NULL;
@@ -238,9 +240,14 @@ static void expect_engine_dir(const char *words, const char *runtime_dir, int r,
 	else
 		unsetenv("XDG_RUNTIME_DIR");
 	expect_eq(parse(words, &options), OPTIONS_RUN);
-	expect_eq(options_engine_dir(&options, &found), r);
+	expect_eq(options_engine_dir(&options, is_needed, &found), r);
 	expect_str(found, dir);
 	free(found);
+}
+
+static void expect_engine_dir(const char *words, const char *runtime_dir, int r, const char *dir)
+{
+	expect_dir(words, false, runtime_dir, r, dir);
 }
 
 TEST(engine_is_served_in_the_runtime_directory_or_where_it_is_said)
@@ -251,6 +258,13 @@ TEST(engine_is_served_in_the_runtime_directory_or_where_it_is_said)
 	expect_engine_dir("--session --engine-socket=", NULL, 0, "/run/kdbus");
 	expect_engine_dir("--engine-socket /there --session", "/run/user/1", 0, "/there");
 	expect_engine_dir("--engine-socket=there --session", "/run/user/1", -EINVAL, NULL);
+}
+
+TEST(a_bus_in_the_kernel_is_mounted_where_one_would_be_served)
+{
+	expect_dir("--session --bus=kernel", true, "/run/user/1", 0, "/run/user/1/kdbus");
+	expect_dir("--system --bus=kernel", true, NULL, 0, "/run/kdbus");
+	expect_dir("--session --bus=auto --engine-socket=/there", true, "/run/user/1", 0, "/there");
 }
 
 TEST(last_of_contradicting_flags_holds)
@@ -333,8 +347,7 @@ TEST(usage_names_every_option)
 		" [--syslog]",	    " [--syslog-only]",
 		" [--nosyslog]",    " [--systemd-activation]",
 		" [--bus=ADDRESS]", " [--engine-socket[=DIRECTORY]]",
-		" [--per-client]",
-		" [--strict]\n",
+		" [--per-client]",  " [--strict]\n",
 	};
 	char *text = NULL;
 	size_t size;
