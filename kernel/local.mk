@@ -113,6 +113,8 @@ libkdbus_a_SOURCES += \
 	%D%/core/queue.h \
 	%D%/core/reply.c \
 	%D%/core/reply.h \
+	%D%/core/stage.c \
+	%D%/core/stage.h \
 	%D%/core/table.c \
 	%D%/core/table.h
 

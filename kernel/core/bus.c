@@ -229,10 +229,10 @@ int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_c
 	if (r < 0)
 		goto exit_ep;
 
-	down_write(&bus->registry);
+	kdbus_bus_lock(bus);
 	list_add_tail(&ep->bus_link, &bus->endpoints);
 	bus->default_ep = ep;
-	up_write(&bus->registry);
+	kdbus_bus_unlock(bus);
 	*bus_out = bus;
 	return 0;
 
@@ -258,11 +258,11 @@ void kdbus_bus_kill(struct kdbus_bus *bus)
 	kdbus_user_remove_bus(bus->creator);
 
 	for (;;) {
-		down_write(&bus->registry);
+		kdbus_bus_lock(bus);
 		ep = list_first_entry_or_null(&bus->endpoints, struct kdbus_endpoint, bus_link);
 		if (ep)
 			kdbus_endpoint_ref(ep);
-		up_write(&bus->registry);
+		kdbus_bus_unlock(bus);
 		if (!ep)
 			break;
 		kdbus_endpoint_kill(ep);

@@ -32,7 +32,7 @@ struct kdbus_endpoint;
  * @last_seqnum: last number given to a message
  * @attach_wanted: attach flags that any connection ever wanted; grows with the
  *	registry held for writing, read without it
- * @registry: see domain.h; guards all down to @last_special_id
+ * @registry: see domain.h; guards all down to @generation
  * @endpoints: list of struct kdbus_endpoint
  * @default_ep: the one that came with the bus; a reference
  * @conns_by_id: struct kdbus_conn
@@ -45,6 +45,7 @@ struct kdbus_endpoint;
  * @last_conn_id: last id given to an ordinary connection, unless strict
  * @last_special_id: the same for the others
  * @is_dead: the owner has let go
+ * @generation: of what is found with the registry held: it has changed, if anything has
  * @broadcast_lock: held while the host answers broadcast_candidates()
  * @reply_lock: the members below, and all replies
  * @deadlines: struct kdbus_reply by deadline, those that have one
@@ -81,6 +82,7 @@ struct kdbus_bus {
 	u64 last_conn_id;
 	u64 last_special_id;
 	bool is_dead;
+	u64 generation;
 
 	struct mutex broadcast_lock;
 
@@ -105,6 +107,18 @@ int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_c
 void kdbus_bus_kill(struct kdbus_bus *bus);
 struct kdbus_bus *kdbus_bus_ref(struct kdbus_bus *bus);
 struct kdbus_bus *kdbus_bus_unref(struct kdbus_bus *bus);
+
+/* takes the registry for writing */
+static inline void kdbus_bus_lock(struct kdbus_bus *bus)
+{
+	down_write(&bus->registry);
+	bus->generation++;
+}
+
+static inline void kdbus_bus_unlock(struct kdbus_bus *bus)
+{
+	up_write(&bus->registry);
+}
 
 /* the bus of that name, with a reference, or NULL */
 struct kdbus_bus *kdbus_bus_find(struct kdbus_domain *domain, const char *name);

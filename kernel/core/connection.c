@@ -142,13 +142,12 @@ static bool kdbus_conn_may_take_policy(const void *owner, const void *from)
 	       kdbus_conn_is_activator(to) != kdbus_conn_is_activator(old);
 }
 
-struct kdbus_conn *kdbus_conn_free(struct kdbus_conn *conn)
+static void kdbus_conn_release(struct kref *kref)
 {
+	struct kdbus_conn *conn = container_of(kref, struct kdbus_conn, kref);
 	struct kdbus_result *result;
 	struct hlist_node *tmp;
 
-	if (!conn)
-		return NULL;
 	WARN_ON(conn->is_connected);
 	hlist_for_each_entry_safe(result, tmp, &conn->results, link) {
 		hlist_del_init(&result->link);
@@ -162,10 +161,22 @@ struct kdbus_conn *kdbus_conn_free(struct kdbus_conn *conn)
 	mutex_destroy(&conn->lock);
 	kfree(conn->description);
 	kfree(conn);
+}
+
+struct kdbus_conn *kdbus_conn_ref(struct kdbus_conn *conn)
+{
+	kref_get(&conn->kref);
+	return conn;
+}
+
+struct kdbus_conn *kdbus_conn_unref(struct kdbus_conn *conn)
+{
+	if (conn)
+		kref_put(&conn->kref, kdbus_conn_release);
 	return NULL;
 }
 
-/* a connection that nobody can find yet; freed by kdbus_conn_free() */
+/* a connection that nobody can find yet; freed by kdbus_conn_unref() */
 static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kdbus_cred *cred,
 			  unsigned int mode, const struct kdbus_args *args,
 			  struct kdbus_conn **conn_out)
@@ -177,6 +188,7 @@ static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kd
 	conn = kzalloc(sizeof(*conn), GFP_KERNEL_ACCOUNT);
 	if (!conn)
 		return -ENOMEM;
+	kref_init(&conn->kref);
 	conn->ep = kdbus_endpoint_ref(ep);
 	conn->bus = ep->bus;
 	conn->host = host;
@@ -220,7 +232,7 @@ static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kd
 	return 0;
 
 exit_conn:
-	kdbus_conn_free(conn);
+	kdbus_conn_unref(conn);
 	return r;
 }
 
@@ -375,9 +387,9 @@ int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cr
 		goto exit_user;
 	if (kdbus_conn_has_policy(conn))
 		hello_parse_policy(conn, &args, &policy);
-	down_write(&bus->registry);
+	kdbus_bus_lock(bus);
 	r = kdbus_conn_connect(conn, &policy);
-	up_write(&bus->registry);
+	kdbus_bus_unlock(bus);
 	if (r < 0)
 		goto exit_cmd;
 
@@ -395,7 +407,7 @@ exit_user:
 	if (kdbus_conn_is_counted(conn))
 		kdbus_user_remove_conn(conn->user);
 exit_conn:
-	kdbus_conn_free(conn);
+	kdbus_conn_unref(conn);
 	return r;
 }
 
@@ -466,9 +478,9 @@ void kdbus_conn_disconnect_locked(struct kdbus_conn *conn)
 
 void kdbus_conn_disconnect(struct kdbus_conn *conn)
 {
-	down_write(&conn->bus->registry);
+	kdbus_bus_lock(conn->bus);
 	kdbus_conn_disconnect_locked(conn);
-	up_write(&conn->bus->registry);
+	kdbus_bus_unlock(conn->bus);
 }
 
 static const struct kdbus_args_rule byebye_rule = {
@@ -487,7 +499,7 @@ int kdbus_cmd_byebye(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 	if (r != 0)
 		return r < 0 ? r : 0;
 
-	down_write(&conn->bus->registry);
+	kdbus_bus_lock(conn->bus);
 	mutex_lock(&conn->lock);
 	is_empty = !kdbus_queue_first(&conn->queue);
 	mutex_unlock(&conn->lock);
@@ -497,7 +509,7 @@ int kdbus_cmd_byebye(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 		r = -EBUSY;
 	else
 		kdbus_conn_disconnect_locked(conn);
-	up_write(&conn->bus->registry);
+	kdbus_bus_unlock(conn->bus);
 	return r;
 }
 
@@ -573,7 +585,7 @@ int kdbus_cmd_update(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 			goto exit_policy;
 	}
 
-	down_write(&bus->registry);
+	kdbus_bus_lock(bus);
 	if (!conn->is_connected)
 		r = -ECONNRESET;
 	else if (has_policy)
@@ -588,7 +600,7 @@ int kdbus_cmd_update(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 		if (recv)
 			WRITE_ONCE(bus->attach_wanted, bus->attach_wanted | attach_recv);
 	}
-	up_write(&bus->registry);
+	kdbus_bus_unlock(bus);
 exit_policy:
 	kdbus_policy_list_free(&policy);
 	return r;

@@ -19,9 +19,10 @@ struct kdbus_pool;
 
 /**
  * struct kdbus_conn - a connection
+ * @kref: who made it, and each payload on its way to its pool
  * @ep: where it entered; pinned
  * @bus: of @ep
- * @host: the host's object: "caller" to the host operations
+ * @host: the host's object: "caller" to the host operations; until it is disconnected
  * @id: its number on the bus
  * @flags: KDBUS_HELLO_*
  * @mode: KDBUS_CONN_*
@@ -56,6 +57,7 @@ struct kdbus_pool;
  * @n_requests: replies that count against it
  */
 struct kdbus_conn {
+	struct kref kref;
 	struct kdbus_endpoint *ep;
 	struct kdbus_bus *bus;
 	void *host;
@@ -151,14 +153,15 @@ static inline bool kdbus_conn_is_p1(const struct kdbus_conn *conn)
  * @cmd: struct kdbus_cmd_hello.  A direct connection gets no slice: what would be
  *	in it is struct kdbus_bus.bloom
  * @conn_out: written on success; to be let go by kdbus_conn_disconnect() and
- *	kdbus_conn_free().  NULL if the caller only negotiated
+ *	kdbus_conn_unref().  NULL if the caller only negotiated
  *
  * Return: 0 or the errno of the ABI.
  */
 int kdbus_cmd_hello(struct kdbus_endpoint *ep, void *host, const struct kdbus_cred *cred,
 		    unsigned int mode, struct kdbus_cmd_hello *cmd, struct kdbus_conn **conn_out);
-/* after the disconnect; NULL is fine */
-struct kdbus_conn *kdbus_conn_free(struct kdbus_conn *conn);
+/* the last one goes after the disconnect */
+struct kdbus_conn *kdbus_conn_ref(struct kdbus_conn *conn);
+struct kdbus_conn *kdbus_conn_unref(struct kdbus_conn *conn);
 
 /* the disconnect sequence (10.3); fine when it has happened already */
 void kdbus_conn_disconnect(struct kdbus_conn *conn);

@@ -6,7 +6,8 @@
  * unicast signal, a request that expects a reply, and any other unicast.  The
  * registry is held for reading all the way, so the name that was looked up, the
  * policy that was asked and the names that go along as metadata belong to one
- * moment.
+ * moment.  Where the payload is still with the sender that moment comes twice (stage.c):
+ * what leads to a queue says whom the payload is for, before it changes anything.
  *
  * Who gets a broadcast is answered by two parties: connections with matches by
  * their matches, indexed connections by the host.  The two owners of a name that
@@ -18,6 +19,7 @@
 #include "kernel/core/names.h"
 #include "kernel/core/notify.h"
 #include "kernel/core/reply.h"
+#include "kernel/core/stage.h"
 
 /* P1 numbers messages and connections together */
 static u64 next_seqnum(struct kdbus_bus *bus)
@@ -202,6 +204,12 @@ static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 	struct kdbus_reply *reply;
 	int r;
 
+	if (msg->stage && kdbus_reply_is_expected(dst, msg->src, msg->cookie_reply) &&
+	    host_may_deliver(msg, dst, true, &r)) {
+		r = kdbus_stage_want(msg, dst);
+		if (r != 0)
+			return r;
+	}
 	if (!kdbus_reply_take(dst, msg->src, msg->cookie_reply, &reply))
 		return kdbus_conn_is_p1(dst) ? -EPERM : -EBADSLT;
 	if (reply)
@@ -224,11 +232,27 @@ static bool wants_signal(struct kdbus_conn *dst, struct kdbus_message *msg)
 	return kdbus_conn_is_indexed(dst) || kdbus_match_hits(dst, msg);
 }
 
+/* the payload is for @dst, or for monitors alone, or for nobody */
+static int stage_signal(struct kdbus_message *msg, struct kdbus_conn *dst)
+{
+	int r;
+
+	if (wants_signal(dst, msg) && kdbus_conn_may_talk(dst, dst->cred, msg->src) &&
+	    host_may_deliver(msg, dst, false, &r))
+		return kdbus_stage_want(msg, dst);
+	return list_empty(&dst->bus->monitors) ? 0 : kdbus_stage_want(msg, NULL);
+}
+
 /* nobody learns whether it arrived, unless the host says no */
 static int deliver_unicast_signal(struct kdbus_message *msg, struct kdbus_conn *dst)
 {
 	int r;
 
+	if (msg->stage) {
+		r = stage_signal(msg, dst);
+		if (r != 0)
+			return r;
+	}
 	copy_to_monitors(dst->bus, msg, dst);
 	if (!wants_signal(dst, msg))
 		return 0;
@@ -250,6 +274,9 @@ static int deliver_unicast(struct kdbus_message *msg, const struct kdbus_cred *c
 		return -EPERM;
 	if (!host_may_deliver(msg, dst, false, &r))
 		return r;
+	r = kdbus_stage_want(msg, dst);
+	if (r != 0)
+		return r;
 	if (msg->flags & KDBUS_MSG_EXPECT_REPLY) {
 		r = kdbus_reply_new(msg, dst, &reply);
 		if (r < 0)
@@ -262,6 +289,7 @@ static int deliver_unicast(struct kdbus_message *msg, const struct kdbus_cred *c
 	return r;
 }
 
+/* one turn: what SEND returns, or KDBUS_STAGE_WANTED */
 static int deliver_locked(struct kdbus_message *msg, const struct kdbus_cred *cred)
 {
 	struct kdbus_bus *bus = msg->src->bus;
@@ -270,7 +298,8 @@ static int deliver_locked(struct kdbus_message *msg, const struct kdbus_cred *cr
 
 	if (!msg->src->is_connected)
 		return -ECONNRESET;
-	msg->seqnum = next_seqnum(bus);
+	if (!msg->seqnum)
+		msg->seqnum = next_seqnum(bus);
 	if (kdbus_message_is_broadcast(msg)) {
 		kdbus_deliver_broadcast(bus, msg);
 		return 0;
@@ -302,5 +331,12 @@ int kdbus_deliver(struct kdbus_message *msg)
 	down_read(&src->bus->registry);
 	r = deliver_locked(msg, cred);
 	up_read(&src->bus->registry);
+	if (r == KDBUS_STAGE_WANTED) {
+		kdbus_stage_load(msg);
+		down_read(&src->bus->registry);
+		r = deliver_locked(msg, cred);
+		up_read(&src->bus->registry);
+	}
+	kdbus_stage_end(msg);
 	return r;
 }

@@ -22,7 +22,8 @@
  * Every object is reached from the one above it, and holds a reference upwards:
  * a connection pins its endpoint, that its bus, that its domain.  Downwards
  * objects are linked, not owned: the bus finds its connections, but a connection
- * lives as long as the handle that made it.  Two objects are shared by
+ * is let go by the handle that made it, and stays for the sake of a payload that
+ * is on its way to its pool (stage.c).  Two objects are shared by
  * reference count where their life has no single owner: name entries (queued
  * messages remember what name they were addressed to) and replies (they count
  * against the caller until they are resolved and the request has been received).

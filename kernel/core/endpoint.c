@@ -91,13 +91,13 @@ void kdbus_endpoint_kill(struct kdbus_endpoint *ep)
 	struct kdbus_bus *bus = ep->bus;
 	struct kdbus_conn *conn;
 
-	down_write(&bus->registry);
+	kdbus_bus_lock(bus);
 	WRITE_ONCE(ep->is_dead, true);
 	list_del_init(&ep->bus_link);
 	/* a disconnect changes the lists, of itself only */
 	while ((conn = find_conn(ep, &bus->conns)) || (conn = find_conn(ep, &bus->monitors)))
 		kdbus_conn_disconnect_locked(conn);
-	up_write(&bus->registry);
+	kdbus_bus_unlock(bus);
 }
 
 bool kdbus_endpoint_is_owner(const struct kdbus_endpoint *ep, const struct kdbus_cred *cred)
@@ -127,7 +127,7 @@ static int kdbus_endpoint_link(struct kdbus_endpoint *ep)
 	struct kdbus_endpoint *other;
 	int r = 0;
 
-	down_write(&bus->registry);
+	kdbus_bus_lock(bus);
 	list_for_each_entry(other, &bus->endpoints, bus_link) {
 		if (strcmp(other->name, ep->name) == 0) {
 			r = -EEXIST;
@@ -138,7 +138,7 @@ static int kdbus_endpoint_link(struct kdbus_endpoint *ep)
 		r = -ESHUTDOWN;
 	if (r == 0)
 		list_add_tail(&ep->bus_link, &bus->endpoints);
-	up_write(&bus->registry);
+	kdbus_bus_unlock(bus);
 	return r;
 }
 
@@ -205,9 +205,9 @@ int kdbus_cmd_endpoint_update(struct kdbus_endpoint *ep, void *caller, struct kd
 	r = kdbus_policy_parse(bus->domain->host, caller, args.items, args.items_end, SIZE_MAX,
 			       true, &policy);
 	if (r >= 0) {
-		down_write(&bus->registry);
+		kdbus_bus_lock(bus);
 		r = kdbus_policy_replace(&ep->policy, ep, &policy);
-		up_write(&bus->registry);
+		kdbus_bus_unlock(bus);
 	}
 	kdbus_policy_list_free(&policy);
 	return r;

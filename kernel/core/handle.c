@@ -106,7 +106,7 @@ struct kdbus_handle *kdbus_handle_free(struct kdbus_handle *handle)
 		break;
 	case KDBUS_HANDLE_CONNECTED:
 		kdbus_conn_disconnect(handle->conn);
-		kdbus_conn_free(handle->conn);
+		kdbus_conn_unref(handle->conn);
 		break;
 	}
 	kdbus_endpoint_unref(handle->ep);

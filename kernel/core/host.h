@@ -126,7 +126,12 @@ struct kdbus_fake {
  *
  * @payload_import: take hold of the parts of a message, in order; errors are those
  *	of SEND (3.12 row 18).  Bytes that cannot be read are not reported here but
- *	by payload_copy(), because SEND looks at the receiver first [unlocked]
+ *	by payload_copy(), because SEND looks at the receiver first; if @stays they are
+ *	not even looked at [unlocked]
+ * @payload_load: optional; without it nothing stays.  Read the bytes of a payload that was imported
+ *	with @stays: to @offset of @pool, as payload_copy() would write them, or if @pool is NULL
+ *	to where payload_copy() finds them.  0, -EFAULT, or another errno of SEND.  Called
+ *	once, or never [unlocked]
  * @payload_get: one more reference
  * @payload_put: one less
  * @payload_copy: write the image of @payload to a pool: all BYTES one after the
@@ -196,7 +201,9 @@ struct kdbus_host_ops {
 	bool (*cred_in_group)(const struct kdbus_cred *cred, kgid_t gid);
 
 	int (*payload_import)(void *caller, const struct kdbus_part *parts, size_t n_parts,
-			      struct kdbus_payload **payload_out);
+			      bool stays, struct kdbus_payload **payload_out);
+	int (*payload_load)(void *caller, struct kdbus_payload *payload,
+			    const struct kdbus_part *parts, size_t n_parts, void *pool, u64 offset);
 	struct kdbus_payload *(*payload_get)(struct kdbus_payload *payload);
 	void (*payload_put)(struct kdbus_payload *payload);
 	int (*payload_copy)(struct kdbus_payload *payload, void *pool, u64 offset);

@@ -234,9 +234,9 @@ int kdbus_cmd_match_add(struct kdbus_conn *conn, struct kdbus_cmd_match *cmd)
 	match->items_size = size;
 	memcpy(match->items, args.items, size);
 
-	down_write(&conn->bus->registry);
+	kdbus_bus_lock(conn->bus);
 	r = match_insert(conn, match, args.flags & KDBUS_MATCH_REPLACE);
-	up_write(&conn->bus->registry);
+	kdbus_bus_unlock(conn->bus);
 	if (r < 0)
 		kfree(match);
 	return r;
@@ -257,11 +257,11 @@ int kdbus_cmd_match_remove(struct kdbus_conn *conn, struct kdbus_cmd_match *cmd)
 	if (r != 0)
 		return r < 0 ? r : 0;
 
-	down_write(&conn->bus->registry);
+	kdbus_bus_lock(conn->bus);
 	if (!conn->is_connected)
 		r = -ECONNRESET;
 	else
 		r = match_remove(conn, cmd->cookie) > 0 ? 0 : -EBADSLT;
-	up_write(&conn->bus->registry);
+	kdbus_bus_unlock(conn->bus);
 	return r;
 }

@@ -23,6 +23,7 @@
 #include "kernel/core/metadata.h"
 #include "kernel/core/names.h"
 #include "kernel/core/reply.h"
+#include "kernel/core/stage.h"
 
 /* a pointer beyond this is no address of a process */
 #define USER_ADDRESS_MAX (~0ULL >> 1)
@@ -527,11 +528,12 @@ static int message_collect_items(struct kdbus_conn *src, struct kdbus_message *m
 }
 
 /* rows 6 to 18: everything that is checked before anybody is looked for */
-static int message_prepare_parts(struct kdbus_conn *src, struct kdbus_message *msg, u64 send_flags,
-				 const void *items_end, struct kdbus_part *parts)
+static int message_prepare(struct kdbus_conn *src, struct kdbus_message *msg, u64 send_flags,
+			   const void *items_end, struct kdbus_stage *stage,
+			   struct kdbus_part *parts)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(src);
-	bool is_p1 = kdbus_conn_is_p1(src);
+	bool is_p1 = kdbus_conn_is_p1(src), stays;
 	size_t n_parts = 0;
 	int r, w;
 
@@ -548,31 +550,32 @@ static int message_prepare_parts(struct kdbus_conn *src, struct kdbus_message *m
 		r = message_check_combination(src, msg);
 	/* P1 imports as it goes: what is wrong with an earlier item is said first */
 	if (n_parts > 0 && (r >= 0 || is_p1)) {
-		w = host->payload_import(src->host, parts, n_parts, &msg->payload);
+		stays = host->payload_load && msg->payload_size > 0 &&
+			!kdbus_message_is_broadcast(msg);
+		w = host->payload_import(src->host, parts, n_parts, stays, &msg->payload);
 		if (w < 0)
 			return w;
+		if (stays) {
+			stage->parts = parts;
+			stage->n_parts = n_parts;
+			msg->stage = stage;
+		}
 	}
 	if (r >= 0 && is_p1)
 		r = kdbus_message_finish_p1(src, msg);
 	return r;
 }
 
-static int message_prepare(struct kdbus_conn *src, struct kdbus_message *msg, u64 send_flags,
-			   const void *items_end)
+/* room for all parts that the items of @msg can be */
+static struct kdbus_part *message_alloc_parts(const struct kdbus_message *msg,
+					      const void *items_end)
 {
 	const struct kdbus_item *item;
-	struct kdbus_part *parts;
 	size_t n_items = 0;
-	int r;
 
 	kdbus_items_for_each(item, msg->body->msg.items, items_end)
 		n_items++;
-	parts = kvcalloc(n_items + 1, sizeof(*parts), GFP_KERNEL_ACCOUNT);
-	if (!parts)
-		return -ENOMEM;
-	r = message_prepare_parts(src, msg, send_flags, items_end, parts);
-	kvfree(parts);
-	return r;
+	return kvcalloc(n_items + 1, sizeof(struct kdbus_part), GFP_KERNEL_ACCOUNT);
 }
 
 /*
@@ -701,6 +704,8 @@ static int send_make_call(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd,
 static int send_message(struct kdbus_conn *conn, struct kdbus_message *msg, u64 send_flags,
 			const void *items_end, struct kdbus_call *call)
 {
+	struct kdbus_stage stage = {};
+	struct kdbus_part *parts;
 	int r;
 
 	msg->flags = msg->body->msg.flags;
@@ -710,12 +715,19 @@ static int send_message(struct kdbus_conn *conn, struct kdbus_message *msg, u64 
 	msg->cookie = msg->body->msg.cookie;
 	msg->cookie_reply = msg->body->msg.cookie_reply;
 
-	r = message_prepare(conn, msg, send_flags, items_end);
-	if (r < 0)
-		return r;
-	if (send_flags & KDBUS_SEND_SYNC_REPLY)
-		return send_call(conn, msg, call);
-	return message_send(conn, msg);
+	parts = message_alloc_parts(msg, items_end);
+	if (!parts)
+		return -ENOMEM;
+	r = message_prepare(conn, msg, send_flags, items_end, &stage, parts);
+	if (r >= 0) {
+		if (send_flags & KDBUS_SEND_SYNC_REPLY)
+			r = send_call(conn, msg, call);
+		else
+			r = message_send(conn, msg);
+	}
+	msg->stage = NULL;
+	kvfree(parts);
+	return r;
 }
 
 int kdbus_cmd_send(struct kdbus_conn *conn, struct kdbus_cmd_send *cmd, void *waiter,

@@ -12,6 +12,7 @@
 #include "kernel/core/queue.h"
 
 struct kdbus_call;
+struct kdbus_stage;
 
 /* more than any quota allows, and far from where sizes overflow */
 #define KDBUS_EXTRA_MAX (1ULL << 40)
@@ -48,6 +49,7 @@ struct kdbus_body {
  * @is_notification: @notification counts
  * @notification: of a notification
  * @name: destination or subject; a reference to it is in each queue entry
+ * @stage: if its payload is not here yet; or NULL
  * @body: a reference; NULL for a direct message, until a receiver needs it
  * @host: for the host: what a direct connection sends
  * @src: who sends; NULL for a notification
@@ -78,6 +80,7 @@ struct kdbus_message {
 	bool is_notification;
 	struct kdbus_notification notification;
 	struct kdbus_name_entry *name;
+	struct kdbus_stage *stage;
 	struct kdbus_body *body;
 	const void *host;
 

@@ -464,7 +464,7 @@ int kdbus_cmd_name_acquire(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 		return -EINVAL;
 	kdbus_conn_host(conn)->caller_cred(conn->host, &cred);
 
-	down_write(&conn->bus->registry);
+	kdbus_bus_lock(conn->bus);
 	if (!conn->is_connected)
 		r = -ECONNRESET;
 	else if (kdbus_conn_is_p1(conn) &&
@@ -474,7 +474,7 @@ int kdbus_cmd_name_acquire(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 		r = -EPERM;
 	else
 		r = kdbus_name_acquire(conn, name, args.flags, &cmd->return_flags);
-	up_write(&conn->bus->registry);
+	kdbus_bus_unlock(conn->bus);
 	/* all that P1 says */
 	if (kdbus_conn_is_p1(conn))
 		cmd->return_flags &= KDBUS_NAME_IN_QUEUE;
@@ -498,8 +498,8 @@ int kdbus_cmd_name_release(struct kdbus_conn *conn, struct kdbus_cmd *cmd)
 	if (r != 0)
 		return r < 0 ? r : 0;
 
-	down_write(&conn->bus->registry);
+	kdbus_bus_lock(conn->bus);
 	r = conn->is_connected ? kdbus_name_release(conn, args.found[0]->str) : -ECONNRESET;
-	up_write(&conn->bus->registry);
+	kdbus_bus_unlock(conn->bus);
 	return r;
 }

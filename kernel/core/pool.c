@@ -238,3 +238,12 @@ int kdbus_slice_write(struct kdbus_pool *pool, struct kdbus_slice *slice, u64 of
 {
 	return pool->host->pool_write(pool->memory, slice->offset + offset, src, size);
 }
+
+int kdbus_slice_pad(struct kdbus_pool *pool, struct kdbus_slice *slice, u64 offset)
+{
+	static const u8 zeros[8];
+
+	if (offset == slice->size)
+		return 0;
+	return kdbus_slice_write(pool, slice, offset, zeros, slice->size - offset);
+}

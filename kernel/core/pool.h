@@ -67,6 +67,8 @@ void kdbus_slice_put(struct kdbus_pool *pool, struct kdbus_slice *slice);
 void kdbus_slice_publish(struct kdbus_slice *slice);
 /* FREE: 0, or -ENXIO if no slice that was published starts at @offset */
 int kdbus_slice_unpublish(struct kdbus_pool *pool, u64 offset);
+/* zeros from @offset within @slice to its end, which is in the same 8 bytes */
+int kdbus_slice_pad(struct kdbus_pool *pool, struct kdbus_slice *slice, u64 offset);
 /* copies to @offset within @slice */
 int kdbus_slice_write(struct kdbus_pool *pool, struct kdbus_slice *slice, u64 offset,
 		      const void *src, size_t size);

@@ -16,6 +16,7 @@
 #include "kernel/core/message.h"
 #include "kernel/core/names.h"
 #include "kernel/core/pool.h"
+#include "kernel/core/stage.h"
 
 /* so many callers learn that they wait in vain while there is no memory */
 #define RESERVE 16
@@ -111,6 +112,12 @@ static bool queue_may_move(const struct kdbus_message *msg)
 	return msg->name && msg->name->activator && !msg->is_notification;
 }
 
+/* there are descriptors to install, or it may have to be rendered anew */
+static bool queue_needs_body(const struct kdbus_message *msg)
+{
+	return msg->n_fds > 0 || msg->n_memfds > 0 || queue_may_move(msg);
+}
+
 /* @user: who sent it, NULL for the bus itself */
 static int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user, bool is_exempt,
 			struct kdbus_queue_entry *entry, u64 size, u32 n_fds)
@@ -162,15 +169,17 @@ static int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user, bool i
 
 static void queue_uncharge(struct kdbus_queue *queue, struct kdbus_queue_entry *entry)
 {
-	struct kdbus_quota *quota = &queue->quotas[entry->quota];
+	struct kdbus_quota *quota;
 
 	if (entry->quota == QUOTA_NONE)
 		return;
+	quota = &queue->quotas[entry->quota];
 	quota->memory -= entry->memory;
 	quota->n_msgs--;
 	quota->n_fds -= entry->n_fds;
 	queue->memory -= entry->memory;
 	queue->n_fds -= entry->n_fds;
+	entry->quota = QUOTA_NONE;
 }
 
 static void queue_insert_priority(struct kdbus_queue *queue, struct kdbus_queue_entry *entry)
@@ -204,7 +213,9 @@ static void queue_entry_init(struct kdbus_queue_entry *entry, const struct kdbus
 			     const struct kdbus_host_ops *host, u64 tag)
 {
 	entry->body = NULL;
+	entry->reply = NULL;
 	entry->slice = NULL;
+	entry->quota = QUOTA_NONE;
 	entry->priority = msg->priority;
 	entry->tag = tag;
 	entry->src_id = msg->src ? msg->src->id : KDBUS_SRC_ID_KERNEL;
@@ -221,7 +232,7 @@ static void queue_entry_init(struct kdbus_queue_entry *entry, const struct kdbus
 	entry->payload = msg->payload ? host->payload_get(msg->payload) : NULL;
 }
 
-/* writes the message to a slice of the receiver */
+/* writes the message to a new slice of the receiver */
 static int queue_fill_slice(struct kdbus_conn *conn, struct kdbus_message *msg,
 			    struct kdbus_queue_entry *entry, struct kdbus_buffer *buffer)
 {
@@ -233,17 +244,49 @@ static int queue_fill_slice(struct kdbus_conn *conn, struct kdbus_message *msg,
 		return r;
 	r = kdbus_slice_write(conn->pool, slice, 0, kdbus_buffer_data(buffer), buffer->size);
 	if (r >= 0 && msg->payload_size > 0)
-		r = kdbus_conn_host(conn)->payload_copy(msg->payload, conn->pool->memory,
-							slice->offset + buffer->size);
+		r = kdbus_stage_copy(msg, conn, slice->offset + buffer->size);
+	if (r >= 0)
+		r = kdbus_slice_pad(conn->pool, slice, buffer->size + msg->payload_size);
 	if (r < 0) {
 		kdbus_slice_put(conn->pool, slice);
 		return r;
 	}
-
 	entry->slice = slice;
-	if (msg->n_fds > 0 || msg->n_memfds > 0 || queue_may_move(msg))
-		entry->body = kdbus_body_ref(msg->body);
 	return 0;
+}
+
+/* the slice that has the payload is as large as a new one would be, and only begins otherwise */
+static int queue_reuse_slice(struct kdbus_conn *conn, struct kdbus_message *msg,
+			     struct kdbus_queue_entry *entry, struct kdbus_buffer *buffer)
+{
+	struct kdbus_slice *slice = msg->stage->entry->slice;
+	int r;
+
+	r = kdbus_slice_write(conn->pool, slice, 0, kdbus_buffer_data(buffer), buffer->size);
+	if (r < 0)
+		return r;
+	msg->stage->entry->slice = NULL;
+	entry->slice = slice;
+	return 0;
+}
+
+static int queue_charge_pooled(struct kdbus_conn *conn, struct kdbus_message *msg,
+			       struct kdbus_queue_entry *entry, size_t header_size)
+{
+	return queue_charge(conn, msg->src ? msg->src->user : NULL, queue_is_exempt(conn, msg),
+			    entry, header_size + KDBUS_ALIGN8(msg->payload_size), msg->n_fds);
+}
+
+/* the slice has the bytes */
+static void queue_drop_unneeded(struct kdbus_conn *conn, struct kdbus_message *msg,
+				struct kdbus_queue_entry *entry)
+{
+	if (queue_needs_body(msg)) {
+		entry->body = kdbus_body_ref(msg->body);
+	} else if (entry->payload) {
+		kdbus_conn_host(conn)->payload_put(entry->payload);
+		entry->payload = NULL;
+	}
 }
 
 static int queue_add_pooled(struct kdbus_conn *conn, struct kdbus_message *msg,
@@ -255,22 +298,49 @@ static int queue_add_pooled(struct kdbus_conn *conn, struct kdbus_message *msg,
 	r = kdbus_message_render(msg, conn, &buffer);
 	if (r < 0)
 		goto exit_buffer;
-	r = queue_charge(conn, msg->src ? msg->src->user : NULL, queue_is_exempt(conn, msg), entry,
-			 buffer.size + KDBUS_ALIGN8(msg->payload_size), msg->n_fds);
+	/* what was reserved counts for this one */
+	if (kdbus_stage_is_in(msg, conn))
+		queue_uncharge(&conn->queue, msg->stage->entry);
+	r = queue_charge_pooled(conn, msg, entry, buffer.size);
 	if (r < 0)
 		goto exit_buffer;
-	r = queue_fill_slice(conn, msg, entry, &buffer);
-	if (r < 0) {
+	if (kdbus_stage_is_in(msg, conn) && msg->stage->header_size == buffer.size)
+		r = queue_reuse_slice(conn, msg, entry, &buffer);
+	else
+		r = queue_fill_slice(conn, msg, entry, &buffer);
+	if (r < 0)
 		queue_uncharge(&conn->queue, entry);
-		goto exit_buffer;
-	}
-	/* the slice has the bytes; only descriptors are needed at RECV, or all to render it anew */
-	if (!entry->body && entry->payload) {
-		kdbus_conn_host(conn)->payload_put(entry->payload);
-		entry->payload = NULL;
-	}
+	else
+		queue_drop_unneeded(conn, msg, entry);
 exit_buffer:
 	kdbus_buffer_deinit(&buffer);
+	return r;
+}
+
+/* room for the payload, behind the header that the message has as things are now */
+static int queue_reserve_pooled(struct kdbus_conn *conn, struct kdbus_message *msg,
+				struct kdbus_queue_entry *entry)
+{
+	struct kdbus_stage *stage = msg->stage;
+	int r;
+
+	r = kdbus_message_render(msg, conn, &stage->header);
+	if (r < 0)
+		goto exit_header;
+	r = queue_charge_pooled(conn, msg, entry, stage->header.size);
+	if (r < 0)
+		goto exit_header;
+	r = kdbus_slice_alloc(conn->pool, entry->memory, &entry->slice);
+	if (r < 0)
+		goto exit_charge;
+	queue_drop_unneeded(conn, msg, entry);
+	stage->header_size = stage->header.size;
+	return 0;
+
+exit_charge:
+	queue_uncharge(&conn->queue, entry);
+exit_header:
+	kdbus_buffer_deinit(&stage->header);
 	return r;
 }
 
@@ -308,19 +378,28 @@ static void queue_append(struct kdbus_conn *conn, struct kdbus_queue_entry *entr
 	queue_wake(conn);
 }
 
-/* an entry of @msg that counts, but is in no queue */
-static int queue_make_locked(struct kdbus_conn *conn, struct kdbus_message *msg, u64 tag,
-			     struct kdbus_queue_entry **entry_out)
+static int queue_admit(struct kdbus_conn *conn, const struct kdbus_message *msg)
+{
+	if (!conn->is_connected)
+		return -ECONNRESET;
+	if (msg->n_fds > 0 && !(conn->flags & (KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_MONITOR)))
+		return -ECOMM;
+	return 0;
+}
+
+/* one that counts is made of it by @fill */
+static int queue_entry_new(struct kdbus_conn *conn, struct kdbus_message *msg, u64 tag,
+			   int (*fill)(struct kdbus_conn *conn, struct kdbus_message *msg,
+				       struct kdbus_queue_entry *entry),
+			   struct kdbus_queue_entry **entry_out)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
 	struct kdbus_queue_entry *entry;
 	int r;
 
-	if (!conn->is_connected)
-		return -ECONNRESET;
-	if (msg->n_fds > 0 && !(conn->flags & (KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_MONITOR)))
-		return -ECOMM;
-
+	r = queue_admit(conn, msg);
+	if (r < 0)
+		return r;
 	if (queue_is_exempt(conn, msg))
 		entry = mempool_alloc(entry_reserve, GFP_NOWAIT);
 	else
@@ -328,18 +407,37 @@ static int queue_make_locked(struct kdbus_conn *conn, struct kdbus_message *msg,
 	if (!entry)
 		return -ENOMEM;
 	queue_entry_init(entry, msg, host, tag);
-
-	if (kdbus_conn_is_direct(conn))
-		r = queue_add_direct(conn, msg, entry);
-	else
-		r = queue_add_pooled(conn, msg, entry);
-	entry->reply = NULL;
+	r = fill(conn, msg, entry);
 	if (r < 0) {
 		kdbus_queue_entry_free(host, entry);
 		return r;
 	}
 	*entry_out = entry;
 	return 0;
+}
+
+/* an entry of @msg that counts, but is in no queue */
+static int queue_make_locked(struct kdbus_conn *conn, struct kdbus_message *msg, u64 tag,
+			     struct kdbus_queue_entry **entry_out)
+{
+	if (kdbus_stage_is_in(msg, conn) && msg->stage->generation == conn->bus->generation) {
+		*entry_out = msg->stage->entry;
+		msg->stage->entry = NULL;
+		return 0;
+	}
+	return queue_entry_new(conn, msg, tag,
+			       kdbus_conn_is_direct(conn) ? queue_add_direct : queue_add_pooled,
+			       entry_out);
+}
+
+int kdbus_queue_reserve(struct kdbus_conn *dst, struct kdbus_message *msg)
+{
+	int r;
+
+	mutex_lock(&dst->lock);
+	r = queue_entry_new(dst, msg, 0, queue_reserve_pooled, &msg->stage->entry);
+	mutex_unlock(&dst->lock);
+	return r;
 }
 
 int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kdbus_reply *reply,
@@ -479,6 +577,8 @@ static int queue_attach_pooled(struct kdbus_conn *dst, struct kdbus_conn *src,
 	r = queue_fill_slice(dst, &msg, entry, &buffer);
 	if (r < 0)
 		queue_uncharge(&dst->queue, entry);
+	else if (queue_needs_body(&msg))
+		entry->body = kdbus_body_ref(msg.body);
 exit_body:
 	if (r < 0)
 		entry->body = body;

@@ -164,7 +164,16 @@ int kdbus_queue_add(struct kdbus_conn *dst, struct kdbus_message *msg, struct kd
  */
 int kdbus_queue_make(struct kdbus_conn *dst, struct kdbus_message *msg,
 		     struct kdbus_queue_entry **entry_out);
-/* frees an entry of kdbus_queue_make(), and its slice unless that was published */
+/**
+ * kdbus_queue_reserve() - room for a message, the payload of which is yet to come
+ * @dst: who gets it; it has a pool
+ * @msg: has a stage, which gets the entry and the header
+ *
+ * Return: as kdbus_queue_add(), but for -EFAULT
+ */
+int kdbus_queue_reserve(struct kdbus_conn *dst, struct kdbus_message *msg);
+/* frees an entry of kdbus_queue_make() or kdbus_queue_reserve(), and its slice unless that was
+ * published */
 void kdbus_queue_release(struct kdbus_conn *dst, struct kdbus_queue_entry *entry);
 /* a broadcast from @src_id (0: a notification) could not be queued to @dst, whose lock is taken */
 void kdbus_queue_lose(struct kdbus_conn *dst, u64 src_id);

@@ -318,6 +318,17 @@ void kdbus_reply_redirect_name(struct kdbus_conn *from, struct kdbus_conn *to,
 	mutex_unlock(&bus->reply_lock);
 }
 
+bool kdbus_reply_is_expected(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie)
+{
+	struct kdbus_bus *bus = requester->bus;
+	bool is_expected;
+
+	mutex_lock(&bus->reply_lock);
+	is_expected = reply_find(requester, replier, cookie);
+	mutex_unlock(&bus->reply_lock);
+	return is_expected;
+}
+
 bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie,
 		      struct kdbus_reply **sync_out)
 {

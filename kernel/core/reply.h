@@ -85,6 +85,8 @@ void kdbus_reply_received(struct kdbus_bus *bus, struct kdbus_reply *reply);
  * Return: whether somebody did */
 bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply);
 
+/* would kdbus_reply_take() find one */
+bool kdbus_reply_is_expected(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie);
 /**
  * kdbus_reply_take() - @replier answers
  * @sync_out: a reply that is waited for in a call, and wants kdbus_reply_answer(); or NULL

@@ -315,6 +315,8 @@ int kdbus_embedded_new(const struct kdbus_embedded_options *options,
 	embedded->userdata = options->userdata;
 	if (options->hooks)
 		embedded->hooks = *options->hooks;
+	if (options->reads_late)
+		embedded->ops.payload_load = embedded_payload_load;
 	if (embedded->hooks.may_deliver)
 		embedded->ops.may_deliver = host_may_deliver;
 	if (embedded->hooks.broadcast_candidates)

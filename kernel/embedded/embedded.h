@@ -61,6 +61,8 @@ struct kdbus_embedded_hooks {
  * @limits: NULL for the published ones
  * @strict: the ABI as published
  * @p1: the older of the two published revisions; implies @strict
+ * @reads_late: messages of handles are read when it is known where they go, as the kernel does; for
+ *	tests, as memory that never comes is no matter in one process
  * @hooks: or NULL; copied
  * @userdata: for @hooks
  */
@@ -68,6 +70,7 @@ struct kdbus_embedded_options {
 	const struct kdbus_limits *limits;
 	bool strict;
 	bool p1;
+	bool reads_late;
 	const struct kdbus_embedded_hooks *hooks;
 	void *userdata;
 };

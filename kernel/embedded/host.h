@@ -130,7 +130,9 @@ int embedded_pool_map(void *pool, const void **address_out, size_t *size_out);
 /* our descriptor for the caller's @number, borrowed; or -EBADF */
 int embedded_caller_fd(const struct embedded_caller *caller, int number);
 int embedded_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts,
-			    struct kdbus_payload **payload_out);
+			    bool stays, struct kdbus_payload **payload_out);
+int embedded_payload_load(void *caller, struct kdbus_payload *payload,
+			  const struct kdbus_part *parts, size_t n_parts, void *pool, u64 offset);
 struct kdbus_payload *embedded_payload_get(struct kdbus_payload *payload);
 void embedded_payload_put(struct kdbus_payload *payload);
 int embedded_payload_copy(struct kdbus_payload *payload, void *pool, u64 offset);

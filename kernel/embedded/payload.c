@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -177,7 +178,7 @@ static int import_fds(const struct embedded_caller *caller, const struct kdbus_p
 }
 
 static int import_part(struct embedded_caller *caller, struct imported *imported,
-		       const struct kdbus_part *part, size_t *pos)
+		       const struct kdbus_part *part)
 {
 	struct imported_part *mine = &imported->parts[imported->n_parts];
 	int r = 0;
@@ -186,9 +187,6 @@ static int import_part(struct embedded_caller *caller, struct imported *imported
 		.type = part->type, .fd = -1, .start = part->start, .size = part->size};
 	switch (part->type) {
 	case KDBUS_PART_BYTES:
-		if (embedded_user_read(caller, imported->image + *pos, part->address, part->size) <
-		    0)
-			imported->is_faulty = true;
 		break;
 	case KDBUS_PART_ZERO:
 		imported->is_flat = false;
@@ -203,17 +201,30 @@ static int import_part(struct embedded_caller *caller, struct imported *imported
 	}
 	if (r < 0)
 		return r;
-	*pos += kdbus_part_image_size(part);
 	imported->n_parts++;
 	return 0;
 }
 
-int embedded_payload_import(void *data, const struct kdbus_part *parts, size_t n_parts,
+static void read_bytes(struct embedded_caller *caller, struct imported *imported,
+		       const struct kdbus_part *parts, size_t n_parts)
+{
+	size_t pos = 0;
+
+	for (size_t i = 0; i < n_parts; i++) {
+		if (parts[i].type == KDBUS_PART_BYTES &&
+		    embedded_user_read(caller, imported->image + pos, parts[i].address,
+				       parts[i].size) < 0)
+			imported->is_faulty = true;
+		pos += kdbus_part_image_size(&parts[i]);
+	}
+}
+
+int embedded_payload_import(void *data, const struct kdbus_part *parts, size_t n_parts, bool stays,
 			    struct kdbus_payload **payload_out)
 {
 	struct embedded_caller *caller = data;
 	struct imported *imported;
-	size_t size = 0, pos = 0;
+	size_t size = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < n_parts; i++)
@@ -239,16 +250,28 @@ int embedded_payload_import(void *data, const struct kdbus_part *parts, size_t n
 	imported->payload.data = imported->image;
 	imported->payload.size = size;
 	for (size_t i = 0; i < n_parts; i++) {
-		r = import_part(caller, imported, &parts[i], &pos);
+		r = import_part(caller, imported, &parts[i]);
 		if (r < 0)
 			goto exit_imported;
 	}
+	if (!stays)
+		read_bytes(caller, imported, parts, n_parts);
 	*payload_out = embedded_payload(&imported->payload);
 	return 0;
 
 exit_imported:
 	imported_free(imported);
 	return r;
+}
+
+/* whoever gets the message passed on may want the bytes as well */
+int embedded_payload_load(void *caller, struct kdbus_payload *opaque,
+			  const struct kdbus_part *parts, size_t n_parts, void *pool, u64 offset)
+{
+	/* the others may do now what they like */
+	sched_yield();
+	read_bytes(caller, to_imported(to_engine(opaque)), parts, n_parts);
+	return embedded_payload_copy(opaque, pool, offset);
 }
 
 struct kdbus_payload *embedded_payload_get(struct kdbus_payload *payload)

@@ -440,7 +440,7 @@ static void direct_conn_close(struct engine_conn *base)
 
 	conn->is_closing = true;
 	kdbus_conn_disconnect(conn->conn);
-	kdbus_conn_free(conn->conn);
+	kdbus_conn_unref(conn->conn);
 	kfree(conn);
 }
 

@@ -210,6 +210,7 @@ const struct kdbus_host_ops kdbusfs_host_ops = {
 	.caller_cred = host_caller_cred,
 	.cred_in_group = host_cred_in_group,
 	.payload_import = kdbusfs_payload_import,
+	.payload_load = kdbusfs_payload_load,
 	.payload_get = kdbusfs_payload_get,
 	.payload_put = kdbusfs_payload_put,
 	.payload_copy = kdbusfs_payload_copy,

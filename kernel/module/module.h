@@ -79,12 +79,16 @@ void kdbusfs_cred(const struct kdbus_fs *fs, const struct cred *opener,
 int kdbusfs_pool_create(void *caller, u64 size, const char *description, void **pool_out);
 void kdbusfs_pool_destroy(void *pool);
 int kdbusfs_pool_write(void *pool, u64 offset, const void *src, size_t size);
+/* from the memory of who calls, which may take for ever: 0, -EFAULT, -EINTR or -ENOMEM */
+int kdbusfs_pool_read(void *pool, u64 offset, u64 address, u64 size);
 int kdbusfs_pool_copy(void *pool, u64 offset, void *src_pool, u64 src_offset, size_t size);
 int kdbusfs_pool_mmap(void *pool, struct vm_area_struct *vma);
 
 /* payload.c */
-int kdbusfs_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts,
+int kdbusfs_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts, bool stays,
 			   struct kdbus_payload **payload_out);
+int kdbusfs_payload_load(void *caller, struct kdbus_payload *payload,
+			 const struct kdbus_part *parts, size_t n_parts, void *pool, u64 offset);
 struct kdbus_payload *kdbusfs_payload_get(struct kdbus_payload *payload);
 void kdbusfs_payload_put(struct kdbus_payload *payload);
 int kdbusfs_payload_copy(struct kdbus_payload *payload, void *pool, u64 offset);

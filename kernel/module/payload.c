@@ -2,15 +2,14 @@
 /*
  * Payload of messages
  *
- * SEND takes hold of all that a message carries before it looks for the receiver:
- * bytes are copied to memory of the kernel, files are referred to.  So no lock is
- * held while memory of the sender is read, which may take for ever if its faults
- * are served by another process: that stalls the sender alone, and a fatal signal
- * ends it.  From there the image goes to the pools of all receivers.  The bytes
- * are copied twice; the image is charged to the sender's memory cgroup.
+ * SEND takes hold of the files of a message before it looks for the receiver.  Bytes stay
+ * with their sender until it is known whose they will be, and are copied straight to
+ * that pool.  Those of a broadcast, of which many have to get the same, go to memory of the
+ * kernel first, which is charged to the sender's memory cgroup, and from there to the pools.
  *
- * Memory that cannot be read makes the payload a faulty one, which is said when
- * it shall be delivered.
+ * Either way no lock is held while memory of the sender is read, which may take for ever if its
+ * faults are served by another process: that stalls the sender alone, and a fatal signal
+ * ends it.  All is read once.
  */
 #include <linux/file.h>
 #include <linux/magic.h>
@@ -28,7 +27,8 @@
 
 #define SEALS_NEEDED (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
-/* a message of more bytes does not fit the share of one user in any pool that makes sense */
+/* what is not copied to a pool at once: more does not fit the share of one user in any pool that
+ * makes sense */
 #define IMAGE_MAX (256UL << 20)
 
 /* so many bytes are copied between two looks for a signal */
@@ -37,9 +37,10 @@
 /**
  * struct kdbus_payload - what a message carries
  * @refcount: the message, and each receiver who needs the files
- * @is_faulty: bytes could not be read, and there is no image
+ * @is_faulty: bytes could not be read
  * @size: bytes of @image
- * @image: see payload_copy() in kernel/core/host.h
+ * @image: see payload_copy() in kernel/core/host.h; NULL while the bytes are with their sender, and
+ *	if they have gone to a pool
  * @n_memfds: number of @memfds
  * @n_fds: number of @fds
  * @fds: what other descriptors stand for, behind @memfds
@@ -132,25 +133,73 @@ static int import_fds(const struct kdbus_part *part, struct kdbus_payload *paylo
 	return 0;
 }
 
-static int import_bytes(const struct kdbus_part *part, struct kdbus_payload *payload, size_t pos)
+/* to memory of the kernel */
+static int read_bytes(u8 *dst, u64 address, u64 left)
 {
-	u64 address = part->address, left = part->size;
 	size_t n;
 
-	while (left > 0 && !payload->is_faulty) {
+	while (left > 0) {
 		n = min_t(u64, left, CHUNK);
-		if (address > ULONG_MAX ||
-		    copy_from_user(payload->image + pos, u64_to_user_ptr(address), n))
-			payload->is_faulty = true;
-		/* it may be that nobody will ever say what is there */
+		if (copy_from_user(dst, u64_to_user_ptr(address), n))
+			return fatal_signal_pending(current) ? -EINTR : -EFAULT;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		pos += n;
+		dst += n;
 		address += n;
 		left -= n;
 		cond_resched();
 	}
 	return 0;
+}
+
+static int read_part(const struct kdbus_part *part, void *pool, u64 offset, u8 *image)
+{
+	static const u8 zeros[8];
+	u64 size = kdbus_part_image_size(part);
+
+	if (part->type != KDBUS_PART_BYTES) {
+		if (pool)
+			return kdbusfs_pool_write(pool, offset, zeros, size);
+		memset(image, 0, size);
+		return 0;
+	}
+	if (part->address > ULONG_MAX)
+		return -EFAULT;
+	if (pool)
+		return kdbusfs_pool_read(pool, offset, part->address, size);
+	return read_bytes(image, part->address, size);
+}
+
+/* the bytes of all parts, to a pool, or to @image */
+static int read_parts(const struct kdbus_part *parts, size_t n_parts, void *pool, u64 offset,
+		      u8 *image)
+{
+	size_t i, pos = 0;
+	int r;
+
+	for (i = 0; i < n_parts; i++) {
+		/* of descriptors there is nothing */
+		if (!kdbus_part_image_size(&parts[i]))
+			continue;
+		r = read_part(&parts[i], pool, offset + pos, image ? image + pos : NULL);
+		if (r < 0)
+			return r;
+		pos += kdbus_part_image_size(&parts[i]);
+	}
+	return 0;
+}
+
+static int payload_read_image(struct kdbus_payload *payload, const struct kdbus_part *parts,
+			      size_t n_parts)
+{
+	if (payload->size > IMAGE_MAX)
+		return -EMSGSIZE;
+	if (payload->size == 0)
+		return 0;
+	payload->image = kvmalloc(payload->size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!payload->image)
+		return -ENOMEM;
+	return read_parts(parts, n_parts, NULL, 0, payload->image);
 }
 
 static int payload_new(const struct kdbus_part *parts, size_t n_parts,
@@ -162,7 +211,7 @@ static int payload_new(const struct kdbus_part *parts, size_t n_parts,
 	for (i = 0; i < n_parts; i++) {
 		/* the same bytes may be named many times */
 		if (check_add_overflow(size, kdbus_part_image_size(&parts[i]), &size) ||
-		    size > IMAGE_MAX)
+		    size > MAX_LFS_FILESIZE)
 			return -EMSGSIZE;
 		if (parts[i].type == KDBUS_PART_MEMFD)
 			n_memfds++;
@@ -176,46 +225,52 @@ static int payload_new(const struct kdbus_part *parts, size_t n_parts,
 	refcount_set(&payload->refcount, 1);
 	payload->size = size;
 	payload->fds = payload->memfds + n_memfds;
-	if (size > 0) {
-		payload->image = kvmalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-		if (!payload->image) {
-			kfree(payload);
-			return -ENOMEM;
-		}
-	}
 	*payload_out = payload;
 	return 0;
 }
 
-int kdbusfs_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts,
-			   struct kdbus_payload **payload_out)
+static int import_files(const struct kdbus_file *self, const struct kdbus_part *parts,
+			size_t n_parts, struct kdbus_payload *payload)
 {
-	struct kdbus_payload *payload;
-	size_t i, pos = 0;
+	size_t i;
 	int r;
 
-	r = payload_new(parts, n_parts, &payload);
-	if (r < 0)
-		return r;
 	for (i = 0; i < n_parts; i++) {
 		switch (parts[i].type) {
 		case KDBUS_PART_BYTES:
-			r = import_bytes(&parts[i], payload, pos);
-			break;
 		case KDBUS_PART_ZERO:
-			memset(payload->image + pos, 0, kdbus_part_image_size(&parts[i]));
-			break;
+			continue;
 		case KDBUS_PART_MEMFD:
-			memset(payload->image + pos, 0, kdbus_part_image_size(&parts[i]));
-			r = import_memfd(caller, &parts[i], payload);
+			r = import_memfd(self, &parts[i], payload);
 			break;
 		case KDBUS_PART_FDS:
 			r = import_fds(&parts[i], payload);
 			break;
 		}
 		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int kdbusfs_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts, bool stays,
+			   struct kdbus_payload **payload_out)
+{
+	struct kdbus_payload *payload;
+	int r;
+
+	r = payload_new(parts, n_parts, &payload);
+	if (r < 0)
+		return r;
+	r = import_files(caller, parts, n_parts, payload);
+	if (r < 0)
+		goto exit_payload;
+	if (!stays) {
+		r = payload_read_image(payload, parts, n_parts);
+		if (r == -EFAULT)
+			payload->is_faulty = true;
+		else if (r < 0)
 			goto exit_payload;
-		pos += kdbus_part_image_size(&parts[i]);
 	}
 	*payload_out = payload;
 	return 0;
@@ -223,6 +278,14 @@ int kdbusfs_payload_import(void *caller, const struct kdbus_part *parts, size_t 
 exit_payload:
 	payload_free(payload);
 	return r;
+}
+
+int kdbusfs_payload_load(void *caller, struct kdbus_payload *payload,
+			 const struct kdbus_part *parts, size_t n_parts, void *pool, u64 offset)
+{
+	if (pool)
+		return read_parts(parts, n_parts, pool, offset, NULL);
+	return payload_read_image(payload, parts, n_parts);
 }
 
 struct kdbus_payload *kdbusfs_payload_get(struct kdbus_payload *payload)
@@ -239,7 +302,7 @@ void kdbusfs_payload_put(struct kdbus_payload *payload)
 
 int kdbusfs_payload_copy(struct kdbus_payload *payload, void *pool, u64 offset)
 {
-	if (payload->is_faulty)
+	if (payload->is_faulty || !payload->image)
 		return -EFAULT;
 	if (!pool)
 		return 0;

@@ -90,6 +90,38 @@ int kdbusfs_pool_write(void *pool, u64 offset, const void *src, size_t size)
 	return 0;
 }
 
+int kdbusfs_pool_read(void *pool, u64 offset, u64 address, u64 size)
+{
+	size_t start, n, n_left;
+	struct page *page;
+	char *dst;
+
+	while (size > 0) {
+		start = offset_in_page(offset);
+		n = min_t(u64, size, PAGE_SIZE - start);
+		page = pool_page(pool, offset);
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		/* a fault may need the lock of any page, even of this one: it is not held */
+		dst = kmap_local_page(page);
+		n_left = copy_from_user(dst + start, u64_to_user_ptr(address), n);
+		kunmap_local(dst);
+		flush_dcache_page(page);
+		set_page_dirty(page);
+		put_page(page);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (n_left > 0)
+			return -EFAULT;
+
+		offset += n;
+		address += n;
+		size -= n;
+		cond_resched();
+	}
+	return 0;
+}
+
 int kdbusfs_pool_copy(void *pool, u64 offset, void *src_pool, u64 src_offset, size_t size)
 {
 	struct page *page;

@@ -23,11 +23,24 @@ static uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
+/* as the kernel does it */
+static bool is_late;
+
 static int embedded_begin(bool p1)
 {
-	struct kdbus_embedded_options options = {.strict = true, .p1 = p1};
+	struct kdbus_embedded_options options = {
+		.strict = true,
+		.p1 = p1,
+		.reads_late = is_late,
+	};
 
 	return kdbus_embedded_new(&options, &embedded);
+}
+
+static int embedded_begin_late(bool p1)
+{
+	is_late = true;
+	return embedded_begin(p1);
 }
 
 static void embedded_end(void)
@@ -104,16 +117,11 @@ static int embedded_set_attach_mask(uint64_t mask)
 	return 0;
 }
 
-const struct abi_carrier abi_embedded = {
-	.name = "embedded",
-	.features = ABI_CAN_CRED,
-	.begin = embedded_begin,
-	.end = embedded_end,
-	.open = embedded_open,
-	.ioctl = embedded_ioctl,
-	.poll = embedded_poll,
-	.mmap = embedded_mmap,
-	.close = embedded_close,
-	.exists = embedded_exists,
-	.set_attach_mask = embedded_set_attach_mask,
-};
+#define CARRIER                                                                                    \
+	.features = ABI_CAN_CRED, .end = embedded_end, .open = embedded_open,                      \
+	.ioctl = embedded_ioctl, .poll = embedded_poll, .mmap = embedded_mmap,                     \
+	.close = embedded_close, .exists = embedded_exists,                                        \
+	.set_attach_mask = embedded_set_attach_mask
+
+const struct abi_carrier abi_embedded = {.name = "embedded", .begin = embedded_begin, CARRIER};
+const struct abi_carrier abi_late = {.name = "late", .begin = embedded_begin_late, CARRIER};

@@ -5,6 +5,7 @@
  * close() of kdbus nodes do; which implementation answers is a carrier:
  *
  *	embedded	the core in the test process, a domain for each test
+ *	late		the same, which reads payloads as late as the kernel does
  *	remote		a server in a process of its own, for each test another
  *	file		whatever is mounted at ABI_ROOT: kdbusfs, or what a preload
  *			library makes of it
@@ -64,6 +65,7 @@ struct abi_carrier {
 };
 
 extern const struct abi_carrier abi_embedded;
+extern const struct abi_carrier abi_late;
 extern const struct abi_carrier abi_file;
 extern const struct abi_carrier abi_remote;
 

@@ -55,6 +55,8 @@ void abi_begin(void)
 	carrier = &abi_embedded;
 	if (name && strcmp(name, "file") == 0)
 		carrier = &abi_file;
+	else if (name && strcmp(name, "late") == 0)
+		carrier = &abi_late;
 	else if (name && strcmp(name, "remote") == 0)
 		carrier = &abi_remote;
 	expect_eq(carrier->begin(p1()), 0);

@@ -105,7 +105,7 @@ dist_check_SCRIPTS += %D%/test-abi-remote.sh
 TESTS += %D%/test-abi-remote.sh
 
 # both revisions, on each carrier
-ABI_CARRIERS = embedded remote run
+ABI_CARRIERS = embedded late remote run
 dist_check_SCRIPTS += %D%/rows.py
 EXTRA_DIST += %D%/rows
 

@@ -145,7 +145,7 @@ static void direct_close(void)
 	if (!direct.conn)
 		return;
 	kdbus_conn_disconnect(direct.conn);
-	direct.conn = kdbus_conn_free(direct.conn);
+	direct.conn = kdbus_conn_unref(direct.conn);
 }
 
 static void direct_payload_release(struct engine_payload *bytes)

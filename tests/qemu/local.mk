@@ -3,12 +3,15 @@
 EXTRA_DIST += %D%/init
 dist_check_SCRIPTS += %D%/check-kernel %D%/boot
 
-qemu_programs = guest-exit test-module
+qemu_programs = guest-exit test-module test-payload
 EXTRA_PROGRAMS += $(qemu_programs)
 guest_exit_SOURCES = %D%/guest-exit.c
 test_module_SOURCES = %D%/test-module.c
 test_module_CPPFLAGS = $(abi_cppflags)
 test_module_LDADD = $(abi_ldadd)
+test_payload_SOURCES = %D%/test-payload.c
+test_payload_CPPFLAGS = $(abi_cppflags)
+test_payload_LDADD = $(abi_ldadd)
 
 # of 32 bits; left out where the compiler makes none
 EXTRA_DIST += %D%/test-compat.c
@@ -23,8 +26,10 @@ MULTIARCH_PATH = $$($(CC) -print-multiarch)
 
 # on which kernels: all that have headers and an image here
 KERNELS =
-check-kernel: $(qemu_programs) $(abi_programs) test-compat
+# and what is tried there
+KERNEL_TESTS = $(filter-out guest-exit,$(qemu_programs)) $(abi_programs) test-compat
+check-kernel: guest-exit $(KERNEL_TESTS)
 	+$(AM_V_at)MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/%D%/check-kernel $(top_srcdir) \
-		"$(KERNELS)" $(qemu_programs) $(abi_programs) test-compat
+		"$(KERNELS)" guest-exit $(KERNEL_TESTS)
 
 .PHONY: check-kernel

@@ -226,7 +226,7 @@ void peer_deinit(struct peer *peer)
 		kdbus_embedded_close(peer->handle);
 	if (peer->conn) {
 		kdbus_conn_disconnect(peer->conn);
-		kdbus_conn_free(peer->conn);
+		kdbus_conn_unref(peer->conn);
 	}
 	*peer = (struct peer){};
 }
