@@ -10,6 +10,9 @@
  * a client gets so much work out of the daemon and is then put behind them; the rest of
  * what it sent is kept.  Alone it goes on, in the larger batches that this makes.
  *
+ * Long messages are read on at the end of the turn, by turns, so much of all of them
+ * together: their senders can be many, and nobody else waits for their sum.
+ *
  * Writing: what the engine queued and what the bus answered are put in order
  * here (client_next()) and go out in batches.  While the socket is full nothing
  * is taken out of the engine's queue: its quota then answers the senders.
@@ -33,6 +36,7 @@ enum {
 	SLICE_WORK = 32,   /* what a client gets before it is the turn of others */
 	SLICE_BYTES = 64 * 1024,
 	GREEDY_BYTES = 16 * 1024,
+	LONG_BYTES = 64 * 1024, /* of long messages, per turn, where others are ready */
 };
 
 /* descriptors of a recvmsg(); false: some did not fit or there is no memory */
@@ -168,9 +172,9 @@ void client_watch_fds(struct client *client)
 }
 
 /* as much as there is, unless that keeps others waiting */
-static void client_limit_read(const struct client *client, struct msghdr *header)
+static void client_limit_read(const struct client *client, struct msghdr *header, size_t limit)
 {
-	size_t left = SIZE_MAX;
+	size_t left = limit;
 
 	if (client->is_greedy)
 		left = GREEDY_BYTES;
@@ -183,7 +187,8 @@ static void client_limit_read(const struct client *client, struct msghdr *header
 	}
 }
 
-static void client_read(struct client *client)
+/* @limit: bytes; how many were read */
+static size_t client_read(struct client *client, size_t limit)
 {
 	struct inbound_chunk *chunk = &client->daemon->chunk;
 	union {
@@ -196,21 +201,21 @@ static void client_read(struct client *client)
 	ssize_t size;
 
 	header.msg_iovlen = inbound_prepare(&client->in, chunk, iov);
-	client_limit_read(client, &header);
+	client_limit_read(client, &header, limit);
 	size = recvmsg(client->source.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (size < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			client_close(client, NULL);
-		return;
+		return 0;
 	}
 	inbound_commit(&client->in, chunk, size);
 	if (header.msg_controllen && !client_take_fds(client, &header)) {
 		client_close(client, "file descriptors did not arrive");
-		return;
+		return 0;
 	}
 	if (!size) {
 		client_close(client, NULL);
-		return;
+		return 0;
 	}
 	if (client->state == CLIENT_AUTH)
 		client_read_auth(client, chunk);
@@ -219,6 +224,19 @@ static void client_read(struct client *client)
 		inbound_drop_fds(&client->in);
 	if (client->state != CLIENT_AUTH && client->state != CLIENT_CLOSED)
 		client_read_messages(client, chunk);
+	return size;
+}
+
+static bool client_may_read(const struct client *client)
+{
+	return client->state != CLIENT_CLOSED && !client->is_read_paused && !client->in.kept;
+}
+
+/* its socket stays ready meanwhile, and says so again each turn */
+static void client_wait_for_long(struct client *client)
+{
+	if (list_empty(&client->long_link))
+		list_add_tail(&client->long_link, &client->daemon->long_reads);
 }
 
 /* it is gone: what is for it goes nowhere, and all that it has sent is still to be read */
@@ -240,9 +258,26 @@ void client_dispatch(struct loop_source *source, uint32_t events)
 		client->is_blocked = false;
 		client_set_ready(client);
 	}
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !client->is_read_paused &&
-	    !client->in.kept)
-		client_read(client);
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || !client_may_read(client))
+		return;
+	if (client->state == CLIENT_ACTIVE && client->in.message &&
+	    client->daemon->loop.n_batch > 1)
+		client_wait_for_long(client);
+	else
+		client_read(client, SIZE_MAX);
+}
+
+void client_read_long(struct daemon *daemon)
+{
+	size_t left = LONG_BYTES;
+	struct client *client;
+
+	while (left &&
+	       (client = list_first_entry_or_null(&daemon->long_reads, struct client, long_link))) {
+		list_del(&client->long_link);
+		if (client_may_read(client))
+			left -= client_read(client, left);
+	}
 }
 
 void client_update_events(struct client *client)

@@ -6,6 +6,8 @@
 
 /* the socket is ready: source->dispatch of a client */
 void client_dispatch(struct loop_source *source, uint32_t events);
+/* reads on in messages that are long, as much as a turn has room for */
+void client_read_long(struct daemon *daemon);
 /* makes epoll ask for what the client can do just now */
 void client_update_events(struct client *client);
 /* descriptors that wait, for a message or for the rest of one, wait for so long only */

@@ -165,6 +165,7 @@ void client_close(struct client *client, const char *why)
 	outbound_deinit(&client->out);
 	client->account = message_account_close(client->account);
 	list_del(&client->ready_link);
+	list_del(&client->long_link);
 	list_move_tail(&client->link, &daemon->dead);
 }
 

@@ -40,6 +40,7 @@ enum client_state {
  * @daemon: whose client it is
  * @link: in daemon->clients, or daemon->dead once CLOSED
  * @incomplete_link: in daemon->incomplete, oldest first, while AUTH or HELLO
+ * @long_link: in daemon->long_reads while a long message of its is to be read on
  * @ready_link: in daemon->ready while there may be something to write
  * @creds: who it is
  * @identity: the rules that apply to it, from Hello on
@@ -74,7 +75,10 @@ struct client {
 	struct loop_source source;
 	struct daemon *daemon;
 	struct list_head link;
-	struct list_head incomplete_link;
+	union {
+		struct list_head incomplete_link;
+		struct list_head long_link; /* ACTIVE */
+	};
 	struct list_head ready_link;
 	struct creds creds;
 	struct policy_identity *identity;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Daemon: see daemon.h.  What the engine and the driver ask of it is in daemon-host.c. */
+#include "proxy/client-io.h"
 #include "proxy/daemon.h"
 
 #include <errno.h>
@@ -294,6 +295,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	INIT_LIST_HEAD(&daemon->listeners);
 	INIT_LIST_HEAD(&daemon->clients);
 	INIT_LIST_HEAD(&daemon->ready);
+	INIT_LIST_HEAD(&daemon->long_reads);
 	INIT_LIST_HEAD(&daemon->flushing);
 	INIT_LIST_HEAD(&daemon->waiting);
 	INIT_LIST_HEAD(&daemon->dead);
@@ -428,6 +430,7 @@ static bool daemon_turn(void *userdata)
 		daemon->has_news = false;
 		per_client_reload(daemon);
 	}
+	client_read_long(daemon);
 	/* what becomes ready while these are flushed has its turn next time */
 	list_splice_tail_init(&daemon->ready, &daemon->flushing);
 	while ((client = list_first_entry_or_null(&daemon->flushing, struct client, ready_link))) {

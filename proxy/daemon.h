@@ -91,6 +91,7 @@ struct daemon {
 
 	struct list_head clients;
 	struct list_head incomplete;
+	struct list_head long_reads; /* first come, first read: client_read_long() */
 	struct list_head ready;
 	struct list_head flushing; /* of ready, those whose turn it is */
 	struct list_head waiting;  /* for descriptors in flight to land */

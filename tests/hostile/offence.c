@@ -27,6 +27,7 @@ enum {
 	OUTGOING_MIB = 8,
 	MESSAGE_MIB = 127,
 	HALF_MIB = 1, /* of each message that is never finished */
+	PIECE = 64 * 1024, /* of it, written at once */
 };
 
 const char offence_limits[] = "  <limit name=\"max_outgoing_bytes\">8388608</limit>\n"
@@ -273,8 +274,11 @@ static void send_halves(const char *path, const char *victim)
 		if (peer_open(&peers[n], path) < 0)
 			break;
 		peer_write(&peers[n], bytes.data, bytes.size);
-		peer_write(&peers[n], zeros, sizeof(zeros));
 	}
+	/* all of them at the same time */
+	for (size_t at = 0; at < sizeof(zeros); at += PIECE)
+		for (int i = 0; i < n; i++)
+			peer_write(&peers[i], zeros, PIECE);
 	/* and a little more of each, so that none is idle */
 	for (unsigned int i = 0;; i++) {
 		if (n)
