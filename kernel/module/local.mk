@@ -16,18 +16,18 @@ EXTRA_DIST += \
 
 # for which kernel: the running one, or else the newest that has headers here
 KVER = $$(uname -r | xargs -I{} ls -d /lib/modules/{}/build 2>/dev/null | cut -d/ -f4 | grep . || \
-	ls -d /lib/modules/*/build | sort -V | tail -n 1 | cut -d/ -f4)
+	ls -d /lib/modules/*/build 2>/dev/null | sort -V | tail -n 1 | cut -d/ -f4)
 build_module = MAKE='$(MAKE)' $(SHELL) $(abs_top_srcdir)/kernel/build-module
 
 module:
 	+$(AM_V_at)kver=$(KVER); \
-	$(build_module) module-build/$$kver $$kver && \
+	$(build_module) module-build/$$kver "$$kver" && \
 	cp module-build/$$kver/kernel/kdbus.ko .
 
 module-install: module
 	+$(AM_V_at)kver=$(KVER); \
 	INSTALL_MOD_PATH='$(DESTDIR)' INSTALL_MOD_DIR=updates \
-	$(build_module) module-build/$$kver $$kver modules_install && \
+	$(build_module) module-build/$$kver "$$kver" modules_install && \
 	{ test -n '$(DESTDIR)' || depmod $$kver; }
 
 # the sources for DKMS, to be followed by dkms add kdbus/$(VERSION)
