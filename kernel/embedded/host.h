@@ -10,11 +10,28 @@ struct kdbus_call;
 struct kdbus_embedded_handle;
 
 /**
+ * struct embedded_share - descriptors in messages of the processes of one user
+ * @kref: references: of processes, and of messages that have descriptors
+ * @link: for who makes it
+ * @uid: of the user
+ * @max: how many there may be
+ * @n: how many there are
+ */
+struct embedded_share {
+	struct kref kref;
+	struct list_head link;
+	u32 uid;
+	int max;
+	atomic_t n;
+};
+
+/**
  * struct embedded_process - another process, for which a handle works
  * @pid: its number, 0 if that is not known
  * @started: when it was, 0 if that is not known: who has its number and is younger is another one
  * @opener: where it was when it opened the node; a reference
  * @max_fds: descriptors that the messages of all processes together may hold
+ * @share: and those of its user; a reference
  * @ops: what can be done with it
  *
  * The operations are called while a command of the handle runs, but for @wake, which
@@ -33,6 +50,7 @@ struct embedded_process {
 	u64 started;
 	struct embedded_namespaces *opener;
 	int max_fds;
+	struct embedded_share *share;
 	const struct embedded_process_ops {
 		int (*read)(struct embedded_process *process, void *dst, u64 address, size_t size);
 		int (*write)(struct embedded_process *process, u64 address, const void *src,
@@ -127,6 +145,11 @@ int embedded_pool_fd(void *pool);
 int embedded_pool_map(void *pool, const void **address_out, size_t *size_out);
 
 /* payload.c */
+/* NULL if there is no memory; the link is of a list of its own */
+struct embedded_share *embedded_share_new(u32 uid, int max);
+struct embedded_share *embedded_share_get(struct embedded_share *share);
+/* NULL is fine */
+void embedded_share_put(struct embedded_share *share);
 /* our descriptor for the caller's @number, borrowed; or -EBADF */
 int embedded_caller_fd(const struct embedded_caller *caller, int number);
 int embedded_payload_import(void *caller, const struct kdbus_part *parts, size_t n_parts,

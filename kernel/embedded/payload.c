@@ -36,7 +36,7 @@ struct imported_part {
 
 struct imported {
 	struct engine_payload payload; /* data: the image */
-	bool is_foreign;	       /* of another process */
+	struct embedded_share *share;  /* whose its descriptors are; NULL: this process' */
 	bool is_faulty;
 	bool is_flat; /* the image is all there is */
 	size_t n_parts;
@@ -52,28 +52,81 @@ static struct engine_payload *to_engine(struct kdbus_payload *payload)
 	return (struct engine_payload *)payload;
 }
 
+struct embedded_share *embedded_share_new(u32 uid, int max)
+{
+	struct embedded_share *share = kzalloc(sizeof(*share), GFP_KERNEL_ACCOUNT);
+
+	if (!share)
+		return NULL;
+	kref_init(&share->kref);
+	INIT_LIST_HEAD(&share->link);
+	share->uid = uid;
+	share->max = max;
+	return share;
+}
+
+static void share_free(struct kref *kref)
+{
+	struct embedded_share *share = container_of(kref, struct embedded_share, kref);
+
+	list_del(&share->link);
+	kfree(share);
+}
+
+struct embedded_share *embedded_share_get(struct embedded_share *share)
+{
+	kref_get(&share->kref);
+	return share;
+}
+
+void embedded_share_put(struct embedded_share *share)
+{
+	if (share)
+		kref_put(&share->kref, share_free);
+}
+
+static void share_return(struct embedded_share *share)
+{
+	if (!share)
+		return;
+	atomic_dec_return(&n_foreign_fds);
+	atomic_dec_return(&share->n);
+}
+
+static bool share_take(struct embedded_share *share, int max_fds)
+{
+	bool is_too_much;
+
+	if (!share)
+		return true;
+	is_too_much = atomic_inc_return(&n_foreign_fds) > max_fds;
+	is_too_much |= atomic_inc_return(&share->n) > share->max;
+	if (is_too_much)
+		share_return(share);
+	return !is_too_much;
+}
+
 /* One that is a message's cannot be reached by the limits of those who receive it: they may be
  * many, and all of one who means harm. */
 static int imported_dup(const struct embedded_caller *caller, int from)
 {
-	int fd;
+	struct embedded_share *share = caller->process ? caller->process->share : NULL;
+	int fd, r;
 
-	if (caller->process && atomic_inc_return(&n_foreign_fds) > caller->process->max_fds)
-		fd = -EMFILE;
-	else
-		fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
-	if (fd == -1)
-		fd = errno == EBADF ? -EBADF : -EMFILE;
-	if (fd < 0 && caller->process)
-		atomic_dec_return(&n_foreign_fds);
-	return fd;
+	if (!share_take(share, share ? caller->process->max_fds : 0))
+		return -EMFILE;
+	fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
+	if (fd >= 0)
+		return fd;
+	r = errno == EBADF ? -EBADF : -EMFILE;
+	share_return(share);
+	return r;
 }
 
 static void imported_close(const struct imported *imported, int fd)
 {
 	/* who received it took it */
-	if (imported->is_foreign)
-		atomic_dec_return(&n_foreign_fds);
+	share_return(imported->share);
 	if (fd >= 0)
 		close(fd);
 }
@@ -85,6 +138,7 @@ static void imported_free(struct imported *imported)
 			imported_close(imported, imported->parts[i].fd);
 	for (uint32_t i = 0; i < imported->payload.n_fds; i++)
 		imported_close(imported, imported->payload.fds[i]);
+	embedded_share_put(imported->share);
 	kfree(imported->payload.fds);
 	kvfree(imported->parts);
 	kvfree(imported->image);
@@ -239,7 +293,8 @@ int embedded_payload_import(void *data, const struct kdbus_part *parts, size_t n
 	imported->payload.refcount = 1;
 	imported->payload.release = imported_release;
 	imported->is_flat = true;
-	imported->is_foreign = caller->process;
+	if (caller->process)
+		imported->share = embedded_share_get(caller->process->share);
 
 	imported->parts = kvcalloc(n_parts, sizeof(*imported->parts), GFP_KERNEL_ACCOUNT);
 	imported->image = size > 0 ? kvzalloc(size, GFP_KERNEL_ACCOUNT) : NULL;

@@ -44,6 +44,7 @@ struct server_source {
  * @generation: how many of them there have been
  * @max_peers: how many there may be, so that descriptors are left for the process
  * @max_fds: how many their messages may hold, for the same reason
+ * @shares: struct embedded_share, for each user that has peers or messages
  * @n_calls: synchronous calls under way
  * @max_calls: how many there may be
  * @last_call_id: of the newest
@@ -66,6 +67,7 @@ struct kdbus_server {
 	uint64_t generation;
 	uint32_t max_peers;
 	int max_fds;
+	struct list_head shares;
 	uint32_t n_calls;
 	uint32_t max_calls;
 	uint64_t last_call_id;

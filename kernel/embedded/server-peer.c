@@ -30,6 +30,8 @@
 #define N_REQUESTS 16
 /* handles of one user besides those that are connections */
 #define HANDLES_MORE 64
+/* of all descriptors that messages may hold, those of one user */
+#define USER_SHARE 4
 
 static struct server_peer *peer_of(struct embedded_process *process)
 {
@@ -648,10 +650,26 @@ static char *node_path(const struct server_node *node)
 static void peer_free(struct server_peer *peer)
 {
 	embedded_namespaces_put(peer->process.opener);
+	embedded_share_put(peer->process.share);
 	creds_deinit(&peer->creds);
 	kfree(peer->unsent);
 	kfree(peer->path);
 	kfree(peer);
+}
+
+/* who is root, or as we are, may speak for others */
+static struct embedded_share *share_of(struct kdbus_server *server, u32 uid)
+{
+	struct embedded_share *share;
+	bool is_all = uid == 0 || uid == geteuid();
+
+	list_for_each_entry(share, &server->shares, link)
+		if (share->uid == uid)
+			return embedded_share_get(share);
+	share = embedded_share_new(uid, is_all ? server->max_fds : server->max_fds / USER_SHARE);
+	if (share)
+		list_add_tail(&share->link, &server->shares);
+	return share;
 }
 
 /*
@@ -719,6 +737,10 @@ int server_peer_accept(struct kdbus_server *server, const struct server_node *no
 	peer->process.pid = peer->creds.pid;
 	peer->process.ops = &peer_process_ops;
 	peer->process.max_fds = server->max_fds;
+	r = -ENOMEM;
+	peer->process.share = share_of(server, peer->creds.uid);
+	if (!peer->process.share)
+		goto exit_peer;
 	r = peer_find_namespaces(peer);
 	if (r < 0)
 		goto exit_peer;

@@ -203,6 +203,7 @@ int kdbus_server_new(struct kdbus_embedded *embedded, const char *path,
 	server->timer.fd = -1;
 	INIT_LIST_HEAD(&server->nodes);
 	INIT_LIST_HEAD(&server->peers);
+	INIT_LIST_HEAD(&server->shares);
 	INIT_LIST_HEAD(&server->closed_nodes);
 	INIT_LIST_HEAD(&server->closed_peers);
 	INIT_LIST_HEAD(&server->closed_calls);
@@ -228,6 +229,9 @@ struct kdbus_server *kdbus_server_free(struct kdbus_server *server)
 	server_call_free_closed(server);
 	server_peer_free_closed(server);
 	server_node_free_closed(server);
+	/* messages may keep them */
+	while (!list_empty(&server->shares))
+		list_del_init(server->shares.next);
 	directory_close(server);
 	server_unwatch(server, &server->timer);
 	if (server->epoll_fd >= 0)

@@ -1010,6 +1010,58 @@ TEST(handles_of_one_user_are_limited)
 	remote_server_stop(&server);
 }
 
+TEST(descriptors_of_one_user_are_limited)
+{
+	struct remote_client clients[5];
+	struct rlimit old, limit;
+	int status, fds[20];
+	struct node node;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip("only root can become somebody else");
+	expect_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	limit = old;
+	limit.rlim_cur = 1024;
+	expect_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	/* all messages have 64, of each user 16 */
+	node_open(&node, KDBUS_MAKE_ACCESS_WORLD);
+	expect_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	for (size_t i = 0; i < 20; i++)
+		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (uid_t uid = 65530; uid < 65533; uid++) {
+		pid = fork();
+		expect(pid >= 0);
+		if (pid == 0) {
+			struct remote_client a, b;
+			uint64_t ids[2];
+
+			if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
+			    setresuid(uid, uid, uid) < 0 ||
+			    try_hello(&a, node.endpoint, &ids[0]) < 0 ||
+			    try_hello(&b, node.endpoint, &ids[1]) < 0)
+				_exit(1);
+			/* of one user, not of one connection; who is killed leaves nothing */
+			_exit(send_fds(&a, ids[1], -1, fds, 16) != 0 ||
+			      send_fds(&a, ids[0], -1, fds, 1) != -EMFILE ||
+			      send_fds(&b, ids[1], -1, fds, 1) != -EMFILE);
+		}
+		expect_eq(waitpid(pid, &status, 0), pid);
+		expect_eq(status, 0);
+	}
+	/* who may speak for others has as many as there are */
+	for (size_t i = 0; i < 5; i++) {
+		uint64_t id = hello(&clients[i], &node);
+
+		expect_eq(send_fds(&clients[i], id, -1, fds, 16), i < 4 ? 0 : -EMFILE);
+	}
+	for (size_t i = 0; i < 5; i++)
+		remote_client_close_last(&clients[i]);
+	for (size_t i = 0; i < 20; i++)
+		close(fds[i]);
+	node_close(&node);
+}
+
 TEST(copies_of_a_socket_are_one_handle)
 {
 	struct remote_client a, copy;
