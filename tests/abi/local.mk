@@ -104,14 +104,16 @@ MOSTLYCLEANFILES += test-abi-*.p1.log
 dist_check_SCRIPTS += %D%/test-abi-remote.sh
 TESTS += %D%/test-abi-remote.sh
 
-# both revisions, on each carrier
+# both revisions, on each carrier; with ABI_FLAGS=--each a line for every row
 ABI_CARRIERS = embedded late remote run
+ABI_FLAGS =
 dist_check_SCRIPTS += %D%/rows.py
 EXTRA_DIST += %D%/rows
 
 check-abi: $(abi_programs) abi-run kdbus-run kdbus-run.so
 	$(AM_V_at)$(PYTHON3) '$(abs_top_srcdir)/%D%/rows.py' check \
-		$(ABI_CARRIERS:%=--carrier %) $(abi_programs:%=./%)
+		$(ABI_CARRIERS:%=--carrier %) --guest module-build $(ABI_FLAGS) \
+		$(abi_programs:%=./%)
 
 check-abi-rows:
 	$(AM_V_at)$(PYTHON3) '$(abs_top_srcdir)/%D%/rows.py' lint

@@ -3,8 +3,12 @@
 """The rows of the ABI's contract and the tests that name them.
 
     rows.py lint                       rows without a test, names without a row
-    rows.py check [--carrier C]... [--profile P]... PROGRAM...
+    rows.py check [--carrier C]... [--profile P]... [--guest FOLDER] [--each] PROGRAM...
                                        runs the test programs, prints a table of the rows
+
+The table has a line for each section, and below one for each row that is not the same with every carrier; with
+--each, for every row.  FOLDER is where check-kernel left what it heard from guests; what is
+younger than the programs is a carrier more for each kernel.
 
 A test says "# row ID" before it checks that row.  A row has passed if it was said in a test
 and no failure followed before the next one; it is skipped if the test ended as skipped.  A line
@@ -118,6 +122,41 @@ def run(program, carrier, profile):
     return done.stdout + ("" if "1.." in done.stdout else f"not ok - {program} did not run\n")
 
 
+def read_guests(folder, programs, profiles):
+    """What guests said, as the output of a program for each (kernel, profile)."""
+    if not folder:
+        return {}
+    said = {}
+    since = max(os.stat(p).st_mtime for p in programs)
+    for path in sorted(pathlib.Path(folder).glob("*.guest")):
+        if path.stat().st_mtime < since:
+            print(f"{path}: is older than the programs, not looked at")
+            continue
+        text = path.read_text(errors="replace")
+        for profile in profiles:
+            mark = f"KTAP: {profile} "
+            said[path.name.split("-")[0], profile] = "".join(
+                line[len(mark):] + "\n" for line in text.splitlines() if line.startswith(mark))
+    return said
+
+
+def print_each(rows, tables, runs, wants_all):
+    """A line for each row with what became of it, or only for those that differ."""
+    signs = {"pass": "pass", "skip": "-", "fail": "FAIL", "missing": "MISSING", None: ""}
+    n = 0
+    for row in rows:
+        # of the other profile is no difference
+        results = [tables[key].get(row) for key in runs]
+        if not wants_all and len(set(results) - {None}) < 2:
+            continue
+        if n == 0:
+            print()
+        n += 1
+        print(f"{row:28}" + "".join(f" {signs[r]:>9}" for r in results))
+    if n > 0:
+        print(" " * 28 + "".join(f" {c[:6]:>6} {p}" for c, p in runs) + "\n")
+
+
 def section(row):
     return re.match(r"11|9|\d+\.\d+|[A-Z]", row)[0]
 
@@ -130,10 +169,14 @@ def check(args):
             print(f"{carrier}: not tried, only root can be other users")
             carriers.remove(carrier)
     runs = [(c, p) for c in carriers for p in args.profile or PROFILES]
+    guests = read_guests(args.guest, args.programs, args.profile or PROFILES)
+    runs += guests
     tables, has_failed = {}, False
     for carrier, profile in runs:
         results, failures = {}, []
-        for program in args.programs:
+        if (carrier, profile) in guests:
+            parse(guests[carrier, profile], results, failures)
+        for program in args.programs if (carrier, profile) not in guests else ():
             parse(run(program, carrier, profile), results, failures)
         for row in rows.values():
             if row.profile in (profile, "both"):
@@ -173,6 +216,7 @@ def check(args):
     for key in runs:
         text += f" {total[key]['pass']:>10}/{sum(total[key].values()):<9}"
     print(text)
+    print_each(rows, tables, runs, args.each)
     for key in runs:
         for result in ("fail", "missing"):
             which = [r for r in rows if tables[key].get(r) == result]
@@ -195,6 +239,8 @@ def main():
     sub = commands.add_parser("check")
     sub.add_argument("--carrier", action="append")
     sub.add_argument("--profile", action="append", choices=PROFILES)
+    sub.add_argument("--guest")
+    sub.add_argument("--each", action="store_true")
     sub.add_argument("programs", nargs="+")
     args = parser.parse_args()
     sys.exit(lint() if args.command == "lint" else check(args))
