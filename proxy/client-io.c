@@ -328,8 +328,10 @@ static struct message *client_next(struct client *client)
 		if (!client->caller.conn)
 			return outbound_take_answer(&client->out, UINT64_MAX);
 		r = client_receive(client, &received);
-		if (r == -EAGAIN)
-			return outbound_take_answer(&client->out, UINT64_MAX);
+		if (r == -EAGAIN) {
+			message = outbound_take_answer(&client->out, UINT64_MAX);
+			return message ?: activation_take_lost(client);
+		}
 		if (r < 0) {
 			client_close(client, "connection to the bus was lost");
 			return NULL;

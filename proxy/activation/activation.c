@@ -221,6 +221,19 @@ struct message *activation_take_reason(struct client *client, uint64_t cookie)
 	return NULL;
 }
 
+struct message *activation_take_lost(struct client *client)
+{
+	struct reason *reason = list_first_entry_or_null(&client->reasons, struct reason, link);
+	struct message *error;
+
+	if (!reason)
+		return NULL;
+	error = message_ref(reason->error);
+	reason_free(reason);
+	monitor_feed_driver(client->daemon, client, error);
+	return error;
+}
+
 /* a message that waited in vain */
 static void activation_refuse(struct activation *activation, const struct engine_received *received,
 			      const char *error, const char *text)

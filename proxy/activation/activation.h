@@ -159,6 +159,14 @@ void activation_forget_client(struct client *client);
  * Return: the error, the caller's reference; NULL: it died of something else.
  */
 struct message *activation_take_reason(struct client *client, uint64_t cookie);
+/**
+ * activation_take_lost() - the answer to a call of which the bus could not say that it is dead
+ *
+ * For when the client has received all that there was: what it had no room for does not come.
+ *
+ * Return: the error, the caller's reference, and monitors have got it; NULL: there is none.
+ */
+struct message *activation_take_lost(struct client *client);
 
 /* SYSTEMD */
 

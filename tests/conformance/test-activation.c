@@ -58,6 +58,31 @@ TEST(each_way_to_fail_has_its_error)
 	activation_stop(&f);
 }
 
+TEST(who_has_no_room_for_news_hears_of_it)
+{
+	struct activation_fixture f =
+		activation_start("<limit name=\"max_outgoing_bytes\">50000</limit>", NULL);
+	uint32_t serial;
+
+	service_add(f.subject, NAME, "/bin/false", NULL);
+	services_reload(&f);
+	/* it reads nothing of what it asked for, until all that is between it and the bus is full
+	 */
+	add_match(f.a, "");
+	for (int i = 0; i < 3000; i++) {
+		request_name(f.b, "org.example.Name", 0);
+		release_name(f.b, "org.example.Name");
+		conn_drop(f.b);
+	}
+	serial = conn_send(f.a, msg_call(NAME, "/", "a.b", "M"));
+	for (int i = 0; i < 2; i++)
+		expect_error(conn_call(f.c, msg_call(NAME, "/", "a.b", "M")), "Spawn.ChildExited");
+	while (conn_fill(f.a, 200))
+		;
+	expect_error(conn_reply(f.a, serial), "Spawn.ChildExited");
+	activation_stop(&f);
+}
+
 TEST(what_has_no_file_is_unknown)
 {
 	static const char *const names[] = {"t.None", "bad", "", DRIVER_NAME};
