@@ -3,66 +3,59 @@
  *
  * One run measures all of them, round by round in turn (A B C A B C ...), with
  * every process pinned to one CPU, so that the ratios mean something on a noisy
- * machine.  Each daemon is started fresh for each measure.  A contender that
- * is not installed is left out, and the report says so.  Nothing here judges a
- * figure: the exit status tells whether everything could be measured.
+ * machine.  Each daemon is started fresh for each measure.  Beside them run a bare
+ * relay and, for calls, no bus at all: what nobody can be faster than.  A contender
+ * that is not installed is left out, and the report says so.  The report also says which
+ * goals are met; the exit status tells only whether everything could be played.
  */
 #include "tests/bench/contender.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/report.h"
+#include "tests/bench/run.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
 	ROUNDS_FULL = 15,
 	ROUNDS_QUICK = 5,
 	NOFILE_WANTED = 6000, /* for the idle connections, on both sides */
-	RUN_LIMIT_S = 900,    /* the alarm that ends a run which hangs all the same */
+	QUICK_S = 25,	      /* nothing is repeated later than this in a run, with --quick */
+	FULL_S = 1800,
+	RUN_LIMIT_S = 3600, /* the alarm that ends a run which hangs all the same */
 };
 
 struct options {
 	bool quick;
+	bool only;
 	bool json;
 	unsigned int rounds; /* 0: as the mode says */
 	int cpu;	     /* -1: the last one we may use */
 	const char *measure; /* NULL: all */
+	const char *output;  /* NULL: none */
 };
 
 static const char usage[] =
 	"Usage: bus-bench [OPTION...]\n"
 	"  --bus-proxyd=PATH  the bus-proxyd to measure (default: beside this program)\n"
+	"  --only             that one alone\n"
 	"  --also=PATH        one more daemon with the command line of dbus-daemon\n"
 	"  --quick            fewer and shorter rounds, without the slowest measures\n"
 	"  --rounds=N         rounds of each measure, at most 101\n"
-	"  --measure=PREFIX   only the measures whose name starts so\n"
+	"  --measure=NAME     only that measure, or those whose names start so\n"
 	"  --cpu=N            the CPU to run everything on\n"
 	"  --json             results as JSON\n"
+	"  --output=DIR       write RESULTS.md, results.json and a chart of each measure as well\n"
 	"  --list             names of the measures\n";
-
-static int pin_to_cpu(int *cpu)
-{
-	cpu_set_t set;
-
-	if (*cpu < 0) {
-		if (sched_getaffinity(0, sizeof(set), &set) < 0)
-			return -errno;
-		for (int i = 0; i < CPU_SETSIZE; i++)
-			if (CPU_ISSET(i, &set))
-				*cpu = i;
-	}
-	CPU_ZERO(&set);
-	CPU_SET(*cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
-}
 
 static void raise_nofile(void)
 {
@@ -78,62 +71,80 @@ static void raise_nofile(void)
 			strerror(errno));
 }
 
-static void measure_failed(const struct contender *c, const struct measure *m, int r)
-{
-	fprintf(stderr, "bus-bench: %s on %s failed: %s\n", m->id, c->name, strerror(-r));
-}
-
-/* one measure on all contenders; returns whether all of it could be measured */
-static bool run_measure(struct contender *contenders, unsigned int n_contenders,
-			const struct measure *measure, unsigned int n, unsigned int n_rounds,
-			struct result *result)
-{
-	struct stage stages[MAX_CONTENDERS] = {0};
-	double warm_up[MAX_METRICS];
-	bool ok = true;
-	int r;
-
-	result->measure = measure;
-	result->n_rounds = measure->once ? 1 : n_rounds;
-	for (unsigned int c = 0; c < n_contenders; c++) {
-		r = contender_start(&contenders[c]);
-		if (r >= 0)
-			r = stage_open(&stages[c], measure, &contenders[c], n);
-		if (r >= 0 && !measure->once)
-			r = measure->play(&stages[c], warm_up);
-		if (r < 0) {
-			measure_failed(&contenders[c], measure, r);
-			result->failed[c] = r;
-			ok = false;
-		}
-	}
-	for (unsigned int round = 0; round < result->n_rounds; round++) {
-		for (unsigned int c = 0; c < n_contenders; c++) {
-			double values[MAX_METRICS] = {0};
-
-			if (result->failed[c])
-				continue;
-			r = measure->play(&stages[c], values);
-			if (r < 0) {
-				measure_failed(&contenders[c], measure, r);
-				result->failed[c] = r;
-				ok = false;
-			}
-			for (unsigned int m = 0; m < MAX_METRICS; m++)
-				result->values[c][m][round] = values[m];
-		}
-	}
-	for (unsigned int c = 0; c < n_contenders; c++) {
-		stage_close(&stages[c]);
-		contender_stop(&contenders[c]);
-	}
-	return ok;
-}
-
 static void print_list(void)
 {
 	for (unsigned int i = 0; i < n_measures; i++)
-		printf("%-16s %s\n", measures[i].id, measures[i].name);
+		printf("%-27s %s\n", measures[i].id, measures[i].name);
+}
+
+/* what is wanted: all, one, or those whose names begin so */
+static bool is_wanted(const struct measure *measure, const char *wanted)
+{
+	if (!wanted)
+		return true;
+	for (unsigned int i = 0; i < n_measures; i++)
+		if (!strcmp(measures[i].id, wanted))
+			return !strcmp(measure->id, wanted);
+	return !strncmp(measure->id, wanted, strlen(wanted));
+}
+
+static int write_file(const struct report *report, const char *dir, const char *name,
+		      void (*print)(const struct report *report, FILE *f))
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "we");
+	if (f)
+		print(report, f);
+	if (!f || fclose(f)) {
+		fprintf(stderr, "bus-bench: %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	return 0;
+}
+
+static int write_output(const struct report *report, const char *dir)
+{
+	if (mkdir(dir, 0777) < 0 && errno != EEXIST) {
+		fprintf(stderr, "bus-bench: %s: %s\n", dir, strerror(errno));
+		return 1;
+	}
+	report_draw(report, dir);
+	return write_file(report, dir, "results.json", report_print_json) |
+	       write_file(report, dir, "RESULTS.md", report_print_markdown);
+}
+
+static int show(const struct report *report, const struct options *options)
+{
+	if (!report->n_results) {
+		fprintf(stderr, "bus-bench: no measure of that name, see --list\n");
+		return 1;
+	}
+	if (options->json)
+		report_print_json(report, stdout);
+	else
+		report_print_table(report, stdout);
+	return options->output ? write_output(report, options->output) : 0;
+}
+
+static double load_average(void)
+{
+	double load = 0;
+
+	return getloadavg(&load, 1) == 1 ? load : 0;
+}
+
+/* those that results are judged against come first; returns how many there are */
+static unsigned int count_judged(const struct contender *contenders, unsigned int n)
+{
+	unsigned int n_judged = 0;
+
+	while (n_judged + 1 < n && contenders[n_judged].program &&
+	       strcmp(contenders[n_judged].name, "also"))
+		n_judged++;
+	return n_judged;
 }
 
 static int run(struct contender *contenders, unsigned int n_contenders,
@@ -142,11 +153,20 @@ static int run(struct contender *contenders, unsigned int n_contenders,
 	struct report report = {
 		.contenders = contenders,
 		.n_contenders = n_contenders,
+		.n_judged = count_judged(contenders, n_contenders),
 		.cpu = options->cpu,
+		.load_before = load_average(),
 	};
-	unsigned int n_rounds = options->rounds ?: (options->quick ? ROUNDS_QUICK : ROUNDS_FULL);
+	struct run_options run_options = {
+		.n_rounds = options->rounds ?: (options->quick ? ROUNDS_QUICK : ROUNDS_FULL),
+		.n_judged = report.n_judged,
+		.cpu = options->cpu,
+		.repeat_until_us = now_us() + 1e6 * (options->quick ? QUICK_S : FULL_S),
+	};
 	bool ok = true;
+	int r;
 
+	machine_describe(&report.machine);
 	report.results = calloc(n_measures, sizeof(*report.results));
 	if (!report.results) {
 		perror("bus-bench");
@@ -154,43 +174,39 @@ static int run(struct contender *contenders, unsigned int n_contenders,
 	}
 	for (unsigned int i = 0; i < n_measures; i++) {
 		const struct measure *m = &measures[i];
-		unsigned int n = options->quick ? m->n_quick : m->n_full;
 
-		if (options->measure && strncmp(m->id, options->measure, strlen(options->measure)))
+		if (!is_wanted(m, options->measure))
 			continue;
-		if (!n && options->measure)
-			n = m->n_full;
-		if (!n)
+		run_options.n = options->quick ? m->n_quick : m->n_full;
+		if (!run_options.n && options->measure)
+			run_options.n = m->n_full;
+		if (!run_options.n)
 			continue;
 		fprintf(stderr, "bus-bench: %s\n", m->name);
-		if (!run_measure(contenders, n_contenders, m, n, n_rounds,
+		if (!run_measure(contenders, n_contenders, m, &run_options,
 				 &report.results[report.n_results++]))
 			ok = false;
 	}
-	if (!report.n_results) {
-		fprintf(stderr, "bus-bench: no measure of that name, see --list\n");
-		ok = false;
-	} else if (options->json) {
-		report_print_json(&report);
-	} else {
-		report_print_table(&report);
-	}
+	report.load_after = load_average();
+	r = show(&report, options);
 	free(report.results);
-	return ok ? 0 : 1;
+	return ok ? r : 1;
 }
 
 static int parse_options(int argc, char **argv, struct options *o, const char **ours_out,
 			 const char **also_out)
 {
-	enum { OURS, ALSO, QUICK, ROUNDS, MEASURE, CPU, JSON, LIST };
+	enum { OURS, ONLY, ALSO, QUICK, ROUNDS, MEASURE, CPU, JSON, OUTPUT, LIST };
 	static const struct option table[] = {
 		{"bus-proxyd", required_argument, NULL, OURS},
+		{"only", no_argument, NULL, ONLY},
 		{"also", required_argument, NULL, ALSO},
 		{"quick", no_argument, NULL, QUICK},
 		{"rounds", required_argument, NULL, ROUNDS},
 		{"measure", required_argument, NULL, MEASURE},
 		{"cpu", required_argument, NULL, CPU},
 		{"json", no_argument, NULL, JSON},
+		{"output", required_argument, NULL, OUTPUT},
 		{"list", no_argument, NULL, LIST},
 		{0},
 	};
@@ -200,6 +216,9 @@ static int parse_options(int argc, char **argv, struct options *o, const char **
 		switch (option) {
 		case OURS:
 			*ours_out = optarg;
+			break;
+		case ONLY:
+			o->only = true;
 			break;
 		case ALSO:
 			*also_out = optarg;
@@ -221,6 +240,9 @@ static int parse_options(int argc, char **argv, struct options *o, const char **
 		case JSON:
 			o->json = true;
 			break;
+		case OUTPUT:
+			o->output = optarg;
+			break;
 		case LIST:
 			print_list();
 			exit(0);
@@ -231,30 +253,35 @@ static int parse_options(int argc, char **argv, struct options *o, const char **
 	return optind == argc ? 0 : -EINVAL;
 }
 
-/* those that can be run, in the order of the table; returns how many */
+/* those that can be run, in the order of the table; returns how many, 0 when ours is not one */
 static unsigned int find_contenders(struct contender *contenders_out, const char *ours,
-				    const char *also)
+				    const char *also, bool only_ours)
 {
-	const struct contender wanted[MAX_CONTENDERS] = {
+	const struct contender wanted[] = {
 		{.name = "dbus-daemon", .program = "dbus-daemon"},
 		{.name = "dbus-broker", .program = "dbus-broker", .kind = CONTENDER_BROKER},
+		{.name = "relay", .kind = CONTENDER_RELAY},
+		{.name = "direct", .kind = CONTENDER_DIRECT},
 		{.name = "also", .program = also},
 		{.name = "bus-proxyd", .program = ours},
 	};
+	const unsigned int n_wanted = sizeof(wanted) / sizeof(wanted[0]);
+	bool has_ours = false;
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < MAX_CONTENDERS; i++) {
-		if (!wanted[i].program)
+	for (unsigned int i = only_ours ? n_wanted - 1 : 0; i < n_wanted; i++) {
+		if (!wanted[i].program && wanted[i].kind == CONTENDER_DAEMON)
 			continue;
 		contenders_out[n] = wanted[i];
 		contenders_out[n].controller = -1;
-		if (contender_probe(&contenders_out[n]))
+		has_ours = contender_probe(&contenders_out[n]);
+		if (has_ours)
 			n++;
 		else
 			fprintf(stderr, "bus-bench: %s (%s) cannot be run and is left out\n",
 				wanted[i].name, wanted[i].program);
 	}
-	return n;
+	return has_ours ? n : 0;
 }
 
 int main(int argc, char **argv)
@@ -280,17 +307,16 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	alarm(RUN_LIMIT_S);
-	r = pin_to_cpu(&options.cpu);
+	run_remember_cpus();
+	r = run_pin(&options.cpu);
 	if (r < 0) {
 		fprintf(stderr, "bus-bench: CPU %d: %s\n", options.cpu, strerror(-r));
 		return 1;
 	}
 	raise_nofile();
 
-	n = find_contenders(contenders, ours, also);
-	if (!n) {
-		fprintf(stderr, "bus-bench: there is nothing to measure\n");
+	n = find_contenders(contenders, ours, also, options.only);
+	if (!n)
 		return 1;
-	}
 	return run(contenders, n, &options);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The daemons that are measured: see contender.h.
+/* What is measured: see contender.h.
  *
  * dbus-broker does not listen, read files or know of any policy by itself: a
  * controller hands it a listening socket and a policy over a socket pair, by
@@ -9,9 +9,11 @@
 #include "tests/bench/contender.h"
 
 #include "tests/bench/peer.h"
+#include "tests/bench/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -51,15 +53,16 @@ static const char config_text[] =
 	"%s"
 	"</busconfig>\n";
 
-static const char plenty_text[] = "  <limit name=\"max_incoming_bytes\">1000000000</limit>\n"
-				  "  <limit name=\"max_outgoing_bytes\">1000000000</limit>\n"
-				  "  <limit name=\"max_message_size\">134217728</limit>\n"
-				  "  <limit name=\"max_completed_connections\">100000</limit>\n"
-				  "  <limit name=\"max_incomplete_connections\">10000</limit>\n"
-				  "  <limit name=\"max_connections_per_user\">100000</limit>\n"
-				  "  <limit name=\"max_names_per_connection\">50000</limit>\n"
-				  "  <limit name=\"max_match_rules_per_connection\">50000</limit>\n"
-				  "  <limit name=\"max_replies_per_connection\">50000</limit>\n";
+static const char plenty_text[] =
+	"  <limit name=\"max_incoming_bytes\">1000000000</limit>\n"
+	"  <limit name=\"max_outgoing_bytes\">1000000000</limit>\n"
+	"  <limit name=\"max_message_size\">134217728</limit>\n"
+	"  <limit name=\"max_completed_connections\">100000</limit>\n"
+	"  <limit name=\"max_incomplete_connections\">10000</limit>\n"
+	"  <limit name=\"max_connections_per_user\">100000</limit>\n"
+	"  <limit name=\"max_names_per_connection\">200000</limit>\n"
+	"  <limit name=\"max_match_rules_per_connection\">200000</limit>\n"
+	"  <limit name=\"max_replies_per_connection\">50000</limit>\n";
 
 /* in the child: becomes @argv with @fd (or none, -1) as CHILD_FD and @log as stdout and stderr */
 static void __attribute__((noreturn))
@@ -123,6 +126,13 @@ bool contender_probe(struct contender *c)
 	int pipe_fd[2], status, r;
 	pid_t pid = 0;
 
+	if (!c->program) {
+		snprintf(c->version, sizeof(c->version), "%s",
+			 c->kind == CONTENDER_RELAY
+				 ? "wait, receive, find the end of the message, send"
+				 : "a socket pair between the clients, and no bus");
+		return true;
+	}
 	if (pipe2(pipe_fd, O_CLOEXEC) < 0)
 		return false;
 	r = spawn(c->program, argv, -1, pipe_fd[1], &pid);
@@ -345,12 +355,57 @@ static int start_broker(struct contender *c, int log)
 	return r;
 }
 
+static int start_relay(struct contender *c)
+{
+	int pair[2], listener, r = 0;
+	pid_t parent = getpid();
+
+	listener = listen_unix(c->socket_path);
+	if (listener < 0)
+		return listener;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		r = -errno;
+		close(listener);
+		return r;
+	}
+	c->pid = fork();
+	if (!c->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(pair[0]);
+		_exit(getppid() == parent ? relay_run(listener, pair[1]) : 1);
+	}
+	if (c->pid < 0) {
+		r = -errno;
+		c->pid = 0;
+	}
+	close(listener);
+	close(pair[1]);
+	c->controller = pair[0];
+	return r;
+}
+
+static int start(struct contender *c, int log)
+{
+	switch (c->kind) {
+	case CONTENDER_BROKER:
+		return start_broker(c, log);
+	case CONTENDER_RELAY:
+		return start_relay(c);
+	default:
+		return start_daemon(c, log);
+	}
+}
+
 int contender_start(struct contender *c)
 {
 	char path[96];
 	int log, r;
 
 	c->controller = -1;
+	c->pid = 0;
+	c->dir[0] = 0;
+	if (c->kind == CONTENDER_DIRECT)
+		return 0;
 	snprintf(c->dir, sizeof(c->dir), "/tmp/bus-bench-XXXXXX");
 	if (!mkdtemp(c->dir)) {
 		c->dir[0] = 0;
@@ -370,7 +425,7 @@ int contender_start(struct contender *c)
 		contender_stop(c);
 		return r;
 	}
-	r = c->kind == CONTENDER_BROKER ? start_broker(c, log) : start_daemon(c, log);
+	r = start(c, log);
 	close(log);
 	if (r >= 0)
 		r = -clock_getcpuclockid(c->pid, &c->cpu_clock);
@@ -414,10 +469,23 @@ void contender_stop(struct contender *c)
 	c->dir[0] = 0;
 }
 
+int contender_go_live(const struct contender *c)
+{
+	char byte = 0;
+
+	if (c->kind != CONTENDER_RELAY)
+		return 0;
+	if (write(c->controller, &byte, 1) != 1 || read(c->controller, &byte, 1) != 1)
+		return -EPIPE;
+	return 0;
+}
+
 double contender_cpu_us(const struct contender *c)
 {
 	struct timespec ts = {0};
 
+	if (!c->pid)
+		return NAN;
 	clock_gettime(c->cpu_clock, &ts);
 	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
 }

@@ -6,26 +6,56 @@ bus_bench_SOURCES = \
 	%D%/bus-bench.c \
 	%D%/contender.c \
 	%D%/contender.h \
+	%D%/goals.c \
+	%D%/goals.h \
+	%D%/machine.c \
+	%D%/machine.h \
+	%D%/measure-call.c \
+	%D%/measure-driver.c \
+	%D%/measure-memory.c \
+	%D%/measure-signal.c \
 	%D%/measure.c \
 	%D%/measure.h \
+	%D%/meter.c \
 	%D%/peer.c \
 	%D%/peer.h \
+	%D%/relay.c \
+	%D%/relay.h \
+	%D%/report-draw.c \
+	%D%/report-json.c \
+	%D%/report-markdown.c \
 	%D%/report.c \
 	%D%/report.h \
+	%D%/result.c \
+	%D%/result.h \
+	%D%/run.c \
+	%D%/run.h \
 	%D%/spread.c \
-	%D%/spread.h
+	%D%/spread.h \
+	%D%/tracer.c \
+	%D%/tracer.h
+bus_bench_LDADD = -lm -lpthread
 dist_check_SCRIPTS += %D%/test-bench.sh %D%/with-rules
 TESTS += %D%/test-bench.sh
 
+check_PROGRAMS += test-bench-result
+test_bench_result_SOURCES = %D%/test-bench-result.c %D%/goals.c %D%/result.c %D%/spread.c
+test_bench_result_LDADD = libtap.a -lm
+TESTS += test-bench-result
+
 bench: bus-bench$(EXEEXT) $(bin_PROGRAMS)
-	$(AM_V_at)./bus-bench$(EXEEXT) $(BENCH_FLAGS)
+	$(AM_V_at)./bus-bench$(EXEEXT) --output=bench-results $(BENCH_FLAGS)
 
 bench-quick: bus-bench$(EXEEXT) $(bin_PROGRAMS)
-	$(AM_V_at)./bus-bench$(EXEEXT) --quick $(BENCH_FLAGS)
+	$(AM_V_at)./bus-bench$(EXEEXT) --quick --output=bench-results $(BENCH_FLAGS)
 
 # the same daemon once more, with 1000 rules of policy: the contender "also"
 bench-rules: bus-bench$(EXEEXT) $(bin_PROGRAMS)
 	$(AM_V_at)BP_DAEMON=./bus-proxyd ./bus-bench$(EXEEXT) --measure=round-trip-0 \
 		--also=$(srcdir)/%D%/with-rules $(BENCH_FLAGS)
 
-.PHONY: bench bench-quick bench-rules
+clean-local: clean-bench
+clean-bench:
+	rm -rf bench-results
+
+.PHONY: bench bench-quick bench-rules clean-bench

@@ -206,14 +206,19 @@ int peer_send_with_fd(struct peer *peer, struct template *t, int fd)
 	return peer_write(peer, t->data + n, t->size - n);
 }
 
-/* whole size of the message at the front of the buffer; 0 while that is unknown */
-static size_t front_size(const struct peer *peer)
+/* whole size of the message at @at in the buffer; 0 while that is unknown */
+static size_t size_at(const struct peer *peer, size_t at)
 {
-	const uint8_t *p = peer->buffer + peer->begin;
+	const uint8_t *p = peer->buffer + at;
 
-	if (peer->end - peer->begin < HEADER_SIZE)
+	if (peer->end - at < HEADER_SIZE)
 		return 0;
 	return HEADER_SIZE + ALIGN8((size_t)get_u32(p + 12)) + get_u32(p + 4);
+}
+
+static size_t front_size(const struct peer *peer)
+{
+	return size_at(peer, peer->begin);
 }
 
 int peer_has_message(const struct peer *peer)
@@ -223,9 +228,18 @@ int peer_has_message(const struct peer *peer)
 	return size && size <= peer->end - peer->begin;
 }
 
-/* reads once; makes room for @want unread bytes first */
-static int fill(struct peer *peer, size_t want)
+size_t peer_whole_size(const struct peer *peer)
 {
+	size_t at = peer->begin, size;
+
+	while ((size = size_at(peer, at)) && size <= peer->end - at)
+		at += size;
+	return at - peer->begin;
+}
+
+int peer_fill(struct peer *peer)
+{
+	size_t want = front_size(peer);
 	ssize_t n;
 
 	if (want < READ_SIZE)
@@ -305,7 +319,7 @@ int peer_read(struct peer *peer, struct message *message_out)
 	int r;
 
 	while (!peer_has_message(peer)) {
-		r = fill(peer, front_size(peer));
+		r = peer_fill(peer);
 		if (r < 0)
 			return r;
 	}
@@ -317,11 +331,13 @@ int peer_read(struct peer *peer, struct message *message_out)
 
 int peer_reply(struct peer *peer, const struct message *call, struct template **reply_out)
 {
+	/* a relay does not say who calls */
+	const char *sender = call->sender ?: "-";
 	int r;
 
-	if (!call->sender || strlen(call->sender) >= sizeof(peer->reply_to))
+	if (strlen(sender) >= sizeof(peer->reply_to))
 		return -EPROTO;
-	if (strcmp(peer->reply_to, call->sender)) {
+	if (strcmp(peer->reply_to, sender)) {
 		template_deinit(&peer->reply);
 		r = template_init(&peer->reply, &(struct template_fields){
 							.type = MSG_RETURN,
@@ -331,12 +347,18 @@ int peer_reply(struct peer *peer, const struct message *call, struct template **
 						});
 		if (r < 0)
 			return r;
-		strcpy(peer->reply_to, call->sender);
+		strcpy(peer->reply_to, sender);
 	}
 	put_u32(peer->reply.data + HEADER_SIZE + get_u32(peer->reply.data + 12) - 4, call->serial);
 	template_set_serial(&peer->reply, ++peer->serial);
 	*reply_out = &peer->reply;
 	return 0;
+}
+
+static int refused(const struct message *m)
+{
+	fprintf(stderr, "bus-bench: the bus answered %s\n", m->error_name ?: "?");
+	return -EREMOTEIO;
 }
 
 int peer_wait_answer(struct peer *peer)
@@ -351,8 +373,23 @@ int peer_wait_answer(struct peer *peer)
 	} while (m.reply_serial != peer->serial);
 	if (m.type == MSG_RETURN)
 		return 0;
-	fprintf(stderr, "bus-bench: the bus answered %s\n", m.error_name ?: "?");
-	return -EREMOTEIO;
+	return refused(&m);
+}
+
+int peer_wait_answers(struct peer *peer, unsigned int n)
+{
+	struct message m;
+
+	while (n) {
+		int r = peer_read(peer, &m);
+
+		if (r < 0)
+			return r;
+		if (m.type == MSG_ERROR)
+			return refused(&m);
+		n -= m.type == MSG_RETURN;
+	}
+	return 0;
 }
 
 int peer_call(struct peer *peer, struct template *t)
@@ -362,7 +399,7 @@ int peer_call(struct peer *peer, struct template *t)
 	return r < 0 ? r : peer_wait_answer(peer);
 }
 
-int peer_call_driver(struct peer *peer, const char *member, const char *signature,
+int peer_send_driver(struct peer *peer, const char *member, const char *signature,
 		     const char *string, uint32_t number)
 {
 	struct template t;
@@ -388,9 +425,17 @@ int peer_call_driver(struct peer *peer, const char *member, const char *signatur
 			      });
 	if (r < 0)
 		return r;
-	r = peer_call(peer, &t);
+	r = peer_send(peer, &t);
 	template_deinit(&t);
 	return r;
+}
+
+int peer_call_driver(struct peer *peer, const char *member, const char *signature,
+		     const char *string, uint32_t number)
+{
+	int r = peer_send_driver(peer, member, signature, string, number);
+
+	return r < 0 ? r : peer_wait_answer(peer);
 }
 
 static int authenticate(struct peer *peer)
@@ -412,7 +457,7 @@ static int authenticate(struct peer *peer)
 								 peer->end - peer->begin);
 
 		if (!eol) {
-			r = fill(peer, 0);
+			r = peer_fill(peer);
 			continue;
 		}
 		if (memcmp(peer->buffer + peer->begin, n_lines ? "AGREE_UNIX_FD" : "OK ",

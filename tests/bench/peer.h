@@ -105,6 +105,10 @@ int peer_write(struct peer *peer, const void *data, size_t size);
 int peer_read(struct peer *peer, struct message *message_out);
 /* whether a whole message is in the buffer already */
 int peer_has_message(const struct peer *peer);
+/* how many of the unread bytes are whole messages */
+size_t peer_whole_size(const struct peer *peer);
+/* reads once, as much as there is room for: that is at least what the front message lacks */
+int peer_fill(struct peer *peer);
 /* an empty answer to @call, into @reply_out, which the peer owns until the next call */
 int peer_reply(struct peer *peer, const struct message *call, struct template **reply_out);
 
@@ -118,7 +122,12 @@ int peer_reply(struct peer *peer, const struct message *call, struct template **
 int peer_wait_answer(struct peer *peer);
 /* peer_send() and peer_wait_answer() */
 int peer_call(struct peer *peer, struct template *t);
-/* calls @member of the bus driver; each 's' of @signature is @string, each 'u' is @number */
+/* reads until @n answers have come, to whatever was sent; likewise */
+int peer_wait_answers(struct peer *peer, unsigned int n);
+/* sends a call of @member of the bus driver; each 's' of @signature is @string, 'u' is @number */
+int peer_send_driver(struct peer *peer, const char *member, const char *signature,
+		     const char *string, uint32_t number);
+/* peer_send_driver() and peer_wait_answer() */
 int peer_call_driver(struct peer *peer, const char *member, const char *signature,
 		     const char *string, uint32_t number);
 

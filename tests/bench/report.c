@@ -1,192 +1,146 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a run found, and how it is shown: see report.h */
+/* What a run found, as a table for people: see report.h */
 #include "tests/bench/report.h"
 
-#include "tests/bench/spread.h"
+#include "tests/bench/goals.h"
 
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
-#include <sys/utsname.h>
 
-/* over the rounds; a failed contender has none */
-static struct spread value_of(const struct result *result, unsigned int contender,
-			      unsigned int metric)
+void report_format_use(const struct report *report, char *text_out, size_t size)
 {
-	double values[MAX_ROUNDS];
+	double others = 0, on_cpu = 0, stolen = 0;
 
-	memcpy(values, result->values[contender][metric], result->n_rounds * sizeof(*values));
-	return spread_of(values, result->n_rounds);
-}
+	for (unsigned int i = 0; i < report->n_results; i++) {
+		const struct machine_use *use = &report->results[i].use;
 
-/* of the last contender to contender @against, paired by round */
-static struct spread ratio_of(const struct report *report, const struct result *result,
-			      unsigned int against, unsigned int metric)
-{
-	const double *ours = result->values[report->n_contenders - 1][metric];
-	const double *theirs = result->values[against][metric];
-	double ratios[MAX_ROUNDS];
-
-	for (unsigned int i = 0; i < result->n_rounds; i++)
-		ratios[i] = theirs[i] > 0 ? ours[i] / theirs[i] : 0;
-	return spread_of(ratios, result->n_rounds);
-}
-
-static bool has_ratio(const struct report *report, const struct result *result,
-		      unsigned int against)
-{
-	return !result->failed[against] && !result->failed[report->n_contenders - 1];
-}
-
-static void read_cpu_model(char *model_out, size_t size)
-{
-	FILE *f = fopen("/proc/cpuinfo", "re");
-	char line[256];
-
-	snprintf(model_out, size, "unknown");
-	while (f && fgets(line, sizeof(line), f)) {
-		char *colon = strchr(line, ':');
-
-		if (strncmp(line, "model name", 10) || !colon)
-			continue;
-		line[strcspn(line, "\n")] = 0;
-		snprintf(model_out, size, "%s", colon + 2);
-		break;
+		others = fmax(others, use->others);
+		on_cpu = fmax(on_cpu, use->others_on_cpu);
+		stolen = fmax(stolen, use->stolen);
 	}
-	if (f)
-		fclose(f);
+	snprintf(text_out, size,
+		 "Load average %.2f before, %.2f after.  At worst, during one measure, other "
+		 "processes "
+		 "used %.2f CPUs and %.0f %% of CPU %d, and the hypervisor took %.2f CPUs.",
+		 report->load_before, report->load_after, others, 100 * on_cpu, report->cpu,
+		 stolen);
 }
 
-void report_print_table(const struct report *report)
+static void print_ratio(const struct report *report, const struct result *result,
+			unsigned int against, unsigned int metric, FILE *f)
 {
+	bool is_judged = against < report->n_judged;
+	struct spread ratio;
+	char text[64];
+
+	switch (result_ratio(result, against, metric, &ratio)) {
+	case CELL_NONE:
+		snprintf(text, sizeof(text), "-");
+		break;
+	case CELL_UNMEASURED:
+		snprintf(text, sizeof(text), "? [%.2f %.2f]", ratio.low, ratio.high);
+		break;
+	default:
+		if (is_judged && ratio.low < ratio.high)
+			snprintf(text, sizeof(text), "%.2f [%.2f %.2f]", ratio.median, ratio.low,
+				 ratio.high);
+		else
+			snprintf(text, sizeof(text), "%.2f", ratio.median);
+	}
+	fprintf(f, is_judged ? "   %18s" : "   %13s", text);
+}
+
+static void print_metric(const struct report *report, const struct result *result,
+			 unsigned int metric, bool is_first, FILE *f)
+{
+	fprintf(f, "%-37s %-18s", is_first ? result->measure->name : "",
+		result->measure->metrics[metric]);
+	for (unsigned int c = 0; c < report->n_contenders; c++) {
+		struct spread value;
+
+		if (result_value(result, c, metric, &value))
+			fprintf(f, " %11.2f", value.median);
+		else
+			fprintf(f, " %11s", "-");
+	}
+	for (unsigned int c = 0; c + 1 < report->n_contenders; c++)
+		print_ratio(report, result, c, metric, f);
+	fprintf(f, "\n");
+}
+
+struct verdicts {
+	const struct report *report;
+	FILE *f;
+	unsigned int n[3], n_floors[3];
+};
+
+static void print_verdict(const struct judged *judged, void *userdata)
+{
+	struct verdicts *verdicts = userdata;
+	char found[32] = "", bound[48];
+
+	if (judged->is_floor)
+		verdicts->n_floors[judged->verdict]++;
+	else
+		verdicts->n[judged->verdict]++;
+	/* what holds everywhere is of interest where it does not */
+	if (judged->is_floor && judged->verdict == VERDICT_MET)
+		return;
+	if (judged->verdict != VERDICT_UNMEASURED)
+		snprintf(found, sizeof(found), "%.2f", judged->found);
+	snprintf(bound, sizeof(bound), "<= %.2f%s%s", judged->bound, judged->against ? " of " : "",
+		 judged->against ?: "");
+	fprintf(verdicts->f, "%-37s %-18s %-23s %8s  %s%s\n", judged->measure->name,
+		judged->measure->metrics[judged->metric], bound, found,
+		verdict_text(judged->verdict), judged->is_floor ? " (floor)" : "");
+}
+
+void report_print_table(const struct report *report, FILE *f)
+{
+	struct verdicts verdicts = {.report = report, .f = f};
 	unsigned int last = report->n_contenders - 1;
-	const char *subject = report->contenders[last].name;
-	struct utsname uts;
-	char model[128], text[64];
+	char text[256];
 
-	uname(&uts);
-	read_cpu_model(model, sizeof(model));
-	printf("\n%s, Linux %s, all on CPU %d\n", model, uts.release, report->cpu);
+	fprintf(f, "\n%s, %u CPUs, %llu MiB, %s, on CPU %d\n", report->machine.model,
+		report->machine.n_cpus, report->machine.memory_mib, report->machine.kernel,
+		report->cpu);
+	report_format_use(report, text, sizeof(text));
+	fprintf(f, "%s\n", text);
 	for (unsigned int c = 0; c < report->n_contenders; c++)
-		printf("  %-12s %s\n", report->contenders[c].name, report->contenders[c].version);
-	printf("Less is better everywhere.  Figures are medians over the rounds; a ratio is %s's\n"
-	       "cost over the other's in the same round: median [quartiles].\n\n",
-	       subject);
+		fprintf(f, "  %-12s %s\n", report->contenders[c].name,
+			report->contenders[c].version);
+	fprintf(f,
+		"Less is better everywhere.  Figures are medians over the rounds; a ratio is %s's\n"
+		"cost over the other's in the same round: median [quartiles].  Where the quartiles "
+		"are\n"
+		"more than %.0f %% of the median apart it is unmeasured, a question mark.  System "
+		"calls\n"
+		"are counted by ptrace, in a round of their own.\n\n",
+		report->contenders[last].name, 100 * SPREAD_BOUND);
 
-	printf("%-36s %-16s", "", "");
+	fprintf(f, "%-37s %-18s", "", "");
 	for (unsigned int c = 0; c <= last; c++)
-		printf(" %11s", report->contenders[c].name);
+		fprintf(f, " %11s", report->contenders[c].name);
 	for (unsigned int c = 0; c < last; c++) {
 		snprintf(text, sizeof(text), "/ %s", report->contenders[c].name);
-		printf("   %18s", text);
+		fprintf(f, c < report->n_judged ? "   %18s" : "   %13s", text);
 	}
-	printf("\n");
+	fprintf(f, "\n");
 	for (unsigned int i = 0; i < report->n_results; i++) {
 		const struct result *result = &report->results[i];
+		bool is_first = true;
 
-		for (unsigned int m = 0; m < MAX_METRICS && result->measure->metrics[m]; m++) {
-			printf("%-36s %-16s", m ? "" : result->measure->name,
-			       result->measure->metrics[m]);
-			for (unsigned int c = 0; c <= last; c++) {
-				if (result->failed[c])
-					printf(" %11s", "failed");
-				else
-					printf(" %11.2f", value_of(result, c, m).median);
-			}
-			for (unsigned int c = 0; c < last; c++) {
-				struct spread ratio;
-
-				if (!has_ratio(report, result, c)) {
-					printf("   %18s", "-");
-					continue;
-				}
-				ratio = ratio_of(report, result, c, m);
-				if (result->n_rounds > 1)
-					snprintf(text, sizeof(text), "%.2f [%.2f %.2f]",
-						 ratio.median, ratio.low, ratio.high);
-				else
-					snprintf(text, sizeof(text), "%.2f", ratio.median);
-				printf("   %18s", text);
-			}
-			printf("\n");
+		for (unsigned int m = 0; m < MAX_METRICS; m++) {
+			if (!result->measure->metrics[m])
+				continue;
+			print_metric(report, result, m, is_first, f);
+			is_first = false;
 		}
 	}
-}
 
-static void print_string(const char *string)
-{
-	putchar('"');
-	for (; *string; string++) {
-		if (*string == '"' || *string == '\\')
-			putchar('\\');
-		if ((unsigned char)*string >= 0x20)
-			putchar(*string);
-	}
-	putchar('"');
-}
-
-static void print_spread(const char *name, struct spread spread, const char *separator)
-{
-	printf("%s", separator);
-	print_string(name);
-	printf(":{\"median\":%.4f,\"low\":%.4f,\"high\":%.4f}", spread.median, spread.low,
-	       spread.high);
-}
-
-static void print_json_metric(const struct report *report, const struct result *result,
-			      unsigned int metric, const char *separator)
-{
-	unsigned int last = report->n_contenders - 1;
-	const char *comma = "";
-
-	printf("%s\n  {\"measure\":\"%s\",\"metric\":\"%s\",\"rounds\":%u,\"values\":{", separator,
-	       result->measure->id, result->measure->metrics[metric], result->n_rounds);
-	for (unsigned int c = 0; c <= last; c++) {
-		if (result->failed[c])
-			continue;
-		print_spread(report->contenders[c].name, value_of(result, c, metric), comma);
-		comma = ",";
-	}
-	printf("},\"ratios\":{");
-	comma = "";
-	for (unsigned int c = 0; c < last; c++) {
-		if (!has_ratio(report, result, c))
-			continue;
-		print_spread(report->contenders[c].name, ratio_of(report, result, c, metric),
-			     comma);
-		comma = ",";
-	}
-	printf("}}");
-}
-
-void report_print_json(const struct report *report)
-{
-	struct utsname uts;
-	const char *separator = "";
-	char model[128];
-
-	uname(&uts);
-	read_cpu_model(model, sizeof(model));
-	printf("{\"machine\":");
-	print_string(model);
-	printf(",\"kernel\":");
-	print_string(uts.release);
-	printf(",\"cpu\":%d,\"contenders\":{", report->cpu);
-	for (unsigned int c = 0; c < report->n_contenders; c++) {
-		printf("%s", c ? "," : "");
-		print_string(report->contenders[c].name);
-		printf(":");
-		print_string(report->contenders[c].version);
-	}
-	printf("},\"results\":[");
-	for (unsigned int i = 0; i < report->n_results; i++) {
-		const struct result *result = &report->results[i];
-
-		for (unsigned int m = 0; m < MAX_METRICS && result->measure->metrics[m]; m++) {
-			print_json_metric(report, result, m, separator);
-			separator = ",";
-		}
-	}
-	printf("\n]}\n");
+	fprintf(f, "\nGoals, and floors that do not hold:\n\n");
+	goals_judge(report, print_verdict, &verdicts);
+	fprintf(f, "\nGoals: %u met, %u missed, %u unmeasured.  Floors: %u, %u, %u.\n",
+		verdicts.n[0], verdicts.n[1], verdicts.n[2], verdicts.n_floors[0],
+		verdicts.n_floors[1], verdicts.n_floors[2]);
 }

@@ -1,35 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a run found, and how it is shown
- *
- * A value is known per measure, metric, contender and round.  Absolute figures
- * are medians over the rounds; a ratio is taken within each round, where both
- * sides met the same machine, and its median and quartiles are shown.
- */
+/* How what a run found is shown: for people, for programs, to be kept */
 #pragma once
 
 #include "tests/bench/contender.h"
-#include "tests/bench/measure.h"
+#include "tests/bench/machine.h"
+#include "tests/bench/result.h"
 
-enum {
-	MAX_CONTENDERS = 4,
-	MAX_ROUNDS = 101,
-};
-
-/* one measure's outcome */
-struct result {
-	const struct measure *measure;
-	unsigned int n_rounds;
-	int failed[MAX_CONTENDERS]; /* 0, or the negative errno it failed with */
-	double values[MAX_CONTENDERS][MAX_METRICS][MAX_ROUNDS];
-};
+#include <stdio.h>
 
 struct report {
 	const struct contender *contenders; /* borrowed; the last is compared with the others */
 	unsigned int n_contenders;
+	unsigned int n_judged; /* the first so many: only their ratios must not be spread */
+	struct machine machine;
 	int cpu;
-	struct result *results; /* owned, n_results */
+	double load_before, load_after; /* averages of the last minute */
+	struct result *results;		/* owned, n_results */
 	unsigned int n_results;
 };
 
-void report_print_table(const struct report *report);
-void report_print_json(const struct report *report);
+void report_print_table(const struct report *report, FILE *f);
+void report_print_json(const struct report *report, FILE *f);
+void report_print_markdown(const struct report *report, FILE *f);
+/* one SVG per measure, into @dir, by gnuplot; without it: a message */
+void report_draw(const struct report *report, const char *dir);
+
+/* what the other processes of the machine did, as one line without an end */
+void report_format_use(const struct report *report, char *text_out, size_t size);

@@ -31,6 +31,11 @@ struct spread spread_of(double *values, unsigned int n)
 	};
 }
 
+double spread_width(const struct spread *spread)
+{
+	return spread->median > 0 ? (spread->high - spread->low) / spread->median : 0;
+}
+
 double quantile_of(double *values, unsigned int n, double fraction)
 {
 	qsort(values, n, sizeof(*values), compare_doubles);

@@ -11,6 +11,8 @@ bus_hostile_SOURCES = \
 	tests/bench/contender.h \
 	tests/bench/peer.c \
 	tests/bench/peer.h \
+	tests/bench/relay.c \
+	tests/bench/relay.h \
 	tests/bench/spread.c \
 	tests/bench/spread.h
 dist_check_SCRIPTS += %D%/test-bus-hostile.sh
