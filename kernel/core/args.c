@@ -23,6 +23,11 @@ static bool is_known(const struct kdbus_arg *arg, const struct kdbus_domain *dom
 	return !(arg->flags & (domain->is_p1 ? KDBUS_ARG_P2 : KDBUS_ARG_P1));
 }
 
+static u64 known_flags(const struct kdbus_args_rule *rule, const struct kdbus_domain *domain)
+{
+	return domain->strict ? rule->flags : rule->flags | rule->flags_added;
+}
+
 static const struct kdbus_arg *find_arg(const struct kdbus_args_rule *rule,
 					const struct kdbus_domain *domain, u64 type,
 					size_t *index_out)
@@ -119,7 +124,7 @@ int kdbus_args_parse(const struct kdbus_args_rule *rule, const struct kdbus_doma
 		return -EINVAL;
 	if (head->size > KDBUS_CMD_MAX_SIZE)
 		return -EMSGSIZE;
-	if (head->flags & ~(rule->flags | KDBUS_FLAG_NEGOTIATE))
+	if (head->flags & ~(known_flags(rule, domain) | KDBUS_FLAG_NEGOTIATE))
 		return -EINVAL;
 
 	args.flags = head->flags;
@@ -136,7 +141,7 @@ int kdbus_args_parse(const struct kdbus_args_rule *rule, const struct kdbus_doma
 			return r;
 	}
 	if (args.flags & KDBUS_FLAG_NEGOTIATE)
-		head->flags = rule->flags;
+		head->flags = known_flags(rule, domain);
 	if (negotiate)
 		negotiate_item(rule, domain, negotiate);
 	args.is_answered = negotiate || (args.flags & KDBUS_FLAG_NEGOTIATE);

@@ -38,12 +38,14 @@ struct kdbus_arg {
  * struct kdbus_args_rule - what a command allows
  * @size: bytes of its fixed part
  * @flags: allowed flags, NEGOTIATE not included
+ * @flags_added: additions of ours: not known in a strict domain
  * @n_args: number of @args
  * @args: allowed items, NEGOTIATE not included
  */
 struct kdbus_args_rule {
 	u64 size;
 	u64 flags;
+	u64 flags_added;
 	size_t n_args;
 	struct kdbus_arg args[KDBUS_ARGS_MAX];
 };

@@ -36,6 +36,7 @@ enum hello_arg {
 static const struct kdbus_args_rule hello_rule = {
 	.size = sizeof(struct kdbus_cmd_hello),
 	.flags = KDBUS_HELLO_ACCEPT_FD | KDBUS_HELLO_SPECIAL,
+	.flags_added = KDBUS_HELLO_APART,
 	.n_args = N_HELLO_ARGS,
 	.args =
 		{
@@ -59,7 +60,7 @@ static bool hello_is_fake(const struct kdbus_args *args)
 static int hello_check(struct kdbus_endpoint *ep, const struct kdbus_cred *cred, unsigned int mode,
 		       const struct kdbus_cmd_hello *cmd, const struct kdbus_args *args)
 {
-	u64 special = args->flags & KDBUS_HELLO_SPECIAL;
+	u64 special = args->flags & (KDBUS_HELLO_SPECIAL | KDBUS_HELLO_APART);
 	const struct kdbus_item *name = args->found[HELLO_NAME];
 	bool is_owner = kdbus_endpoint_is_owner(ep, cred);
 
@@ -125,12 +126,12 @@ static int hello_find_user(struct kdbus_conn *conn, const struct kdbus_args *arg
 	return kdbus_user_get(conn->bus->domain, uid, &conn->user);
 }
 
-/* what privileged owners have for policy and activation takes no room from those of the same user
- * who are there to talk */
+/* what privileged owners have for policy, activation and the bus itself takes no room from those of
+ * the same user who are there to talk */
 static bool kdbus_conn_is_counted(const struct kdbus_conn *conn)
 {
 	return kdbus_conn_is_strict(conn) || !conn->cred->privileged ||
-	       !kdbus_conn_has_policy(conn);
+	       !(kdbus_conn_has_policy(conn) || kdbus_conn_is_apart(conn));
 }
 
 /* @owner and @from have policy; an entry passes between holder and activator of one user */
@@ -243,7 +244,7 @@ static u64 kdbus_conn_next_id(struct kdbus_conn *conn)
 
 	if (bus->domain->strict)
 		return kdbus_domain_next_id(bus->domain);
-	if (kdbus_conn_is_ordinary(conn))
+	if (kdbus_conn_is_ordinary(conn) && !kdbus_conn_is_apart(conn))
 		return ++bus->last_conn_id;
 	return KDBUS_SPECIAL_ID_BASE + bus->last_special_id++;
 }

@@ -13,6 +13,10 @@ struct kdbus_pool;
 #define KDBUS_HELLO_SPECIAL                                                                        \
 	(KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR)
 
+/* an addition of ours: part of the bus rather than a peer on it; like the special kinds but that it
+ * sends and receives */
+#define KDBUS_HELLO_APART (1ULL << 32)
+
 /* how a connection is reached, decided by whoever calls kdbus_cmd_hello() */
 #define KDBUS_CONN_DIRECT  (1U << 0)
 #define KDBUS_CONN_INDEXED (1U << 1)
@@ -101,6 +105,11 @@ struct kdbus_conn {
 static inline bool kdbus_conn_is_ordinary(const struct kdbus_conn *conn)
 {
 	return !(conn->flags & KDBUS_HELLO_SPECIAL);
+}
+
+static inline bool kdbus_conn_is_apart(const struct kdbus_conn *conn)
+{
+	return conn->flags & KDBUS_HELLO_APART;
 }
 
 static inline bool kdbus_conn_is_activator(const struct kdbus_conn *conn)

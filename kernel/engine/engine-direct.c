@@ -33,6 +33,8 @@
 #define BLOOM_SIZE   64
 #define BLOOM_N_HASH 8
 
+_Static_assert(ENGINE_HELLO_APART == KDBUS_HELLO_APART, "one flag, two names");
+
 struct direct_engine {
 	struct engine base;
 	struct kdbus_embedded *embedded;
@@ -458,7 +460,9 @@ static struct engine_conn *direct_find_conn(struct engine *engine, uint64_t id)
 		conn = kdbus_bus_find_conn(bus, id);
 		up_read(&bus->registry);
 	}
-	direct = conn && kdbus_conn_is_ordinary(conn) ? from_core(conn) : NULL;
+	direct = conn && kdbus_conn_is_ordinary(conn) && !kdbus_conn_is_apart(conn)
+			 ? from_core(conn)
+			 : NULL;
 	return direct ? &direct->base : NULL;
 }
 

@@ -414,9 +414,18 @@ bool engine_has_strangers(const struct engine *engine);
 
 /* connections */
 
+/* An addition to the ABI, for the owner of a bus: the connection is a part of the bus.  Its id is
+ * of the range of holders and activators, which no unique name stands for; engine_find_conn() does
+ * not find it, and in notifications and lists it is known by its flags. */
+#define ENGINE_HELLO_APART (UINT64_C(1) << 32)
+/* flags of connections that are no peers of others */
+#define ENGINE_NO_PEER                                                                             \
+	(KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR |                 \
+	 ENGINE_HELLO_APART)
+
 /**
  * struct engine_hello - a new connection
- * @flags: KDBUS_HELLO_ACCEPT_FD
+ * @flags: KDBUS_HELLO_ACCEPT_FD, ENGINE_HELLO_APART
  * @creds: identity of the client, recorded by the bus; borrowed for the call
  * @description: or NULL
  * @userdata: for engine_conn_userdata()

@@ -183,6 +183,37 @@ TEST(hello_errors)
 	bus_deinit(&bus);
 }
 
+/* an addition of ours: part of the bus */
+TEST(apart)
+{
+	struct kdbus_embedded_cred stranger = cred_of(65534);
+	struct peer apart, next;
+	struct cmd hello;
+	struct bus bus;
+
+	bus_init(&bus, 0);
+	hello_init(&hello);
+	hello.hello.flags = KDBUS_HELLO_APART;
+	expect_eq(peer_hello(&next, &bus, 0, &hello, &stranger), -EPERM);
+	expect_eq(peer_hello(&apart, &bus, 0, &hello, NULL), 0);
+	expect_ge(hello.hello.id, KDBUS_SPECIAL_ID_BASE);
+	peer_init(&next, &bus, 0);
+	expect_eq(next.id, 1);
+	peer_deinit(&next);
+	peer_deinit(&apart);
+	/* it is no kind beside another */
+	hello_init(&hello);
+	hello.hello.flags = KDBUS_HELLO_APART | KDBUS_HELLO_MONITOR;
+	expect_eq(hello_result(&bus, &hello), -EINVAL);
+	bus_deinit(&bus);
+
+	bus_init(&bus, BUS_STRICT);
+	hello_init(&hello);
+	hello.hello.flags = KDBUS_HELLO_APART;
+	expect_eq(hello_result(&bus, &hello), -EINVAL);
+	bus_deinit(&bus);
+}
+
 TEST(a_failed_hello_may_be_repeated)
 {
 	struct kdbus_embedded_handle *handle;
