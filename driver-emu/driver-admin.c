@@ -66,37 +66,14 @@ int driver_run_list_activatable_names(struct driver_call *call)
 	return driver_reply_finish(call, &writer);
 }
 
-static int is_name(void *userdata, const char *name)
-{
-	return !strcmp(userdata, name);
-}
-
-/* enum driver_start, where starting is not our business; or a negative errno */
-static int start_by_others(struct driver_call *call, const char *name)
-{
-	__cleanup(driver_record_release) struct driver_record record = {0};
-	int r;
-
-	r = driver_list_activators(call, is_name, (void *)name);
-	if (r <= 0)
-		return r ?: DRIVER_START_UNKNOWN;
-	r = driver_look_up(call, name, 0, &record);
-	if (r < 0)
-		return r;
-	return r == DRIVER_NOT_FOUND ? DRIVER_START_ELSEWHERE : DRIVER_START_RUNNING;
-}
-
 int driver_run_start_service(struct driver_call *call)
 {
 	const char *name = wire_read_string(&call->args, NULL);
 	const struct driver *driver = call->driver;
 	int r;
 
-	if (driver->ops->start_service)
-		r = driver->ops->start_service(driver->userdata, call->caller,
-					       call->message->header.serial, name);
-	else
-		r = start_by_others(call, name);
+	r = driver->ops->start_service(driver->userdata, call->caller, call->message->header.serial,
+				       name);
 	switch (r) {
 	case DRIVER_START_RUNNING:
 		return driver_reply_u32(call, START_ALREADY_RUNNING);
@@ -104,11 +81,6 @@ int driver_run_start_service(struct driver_call *call)
 		/* COMPAT: so is a name that runs, but could not be started */
 		return driver_fail(call, DRIVER_ERROR_SERVICE_UNKNOWN,
 				   "The name %s was not provided by any .service files", name);
-	case DRIVER_START_ELSEWHERE:
-		return driver_fail(call, DRIVER_ERROR_NOT_SUPPORTED,
-				   "Services are started by the owner of the bus; a message to %s "
-				   "has it started",
-				   name);
 	case DRIVER_START_LIMIT:
 		return driver_fail(call, DRIVER_ERROR_LIMITS_EXCEEDED, DRIVER_TOO_MANY_STARTS, name,
 				   driver->limits.n_starts);
@@ -126,9 +98,6 @@ int driver_run_update_environment(struct driver_call *call)
 	if (driver->flags & DRIVER_FIXED_ENVIRONMENT)
 		return driver_fail(call, DRIVER_ERROR_ACCESS_DENIED,
 				   "Cannot change activation environment on a system bus.");
-	if (!driver->ops->set_environment)
-		return driver_fail(call, DRIVER_ERROR_NOT_SUPPORTED,
-				   "What services inherit is known to the owner of the bus");
 	end = wire_read_array(&call->args, 8);
 	while (call->args.at < end && !call->args.failed) {
 		const char *name, *value;

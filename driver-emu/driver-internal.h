@@ -42,6 +42,7 @@ struct driver_call {
 #define DRIVER_METHOD_PRIVILEGED (1u << 1) /* only for root and the owner of the bus */
 #define DRIVER_METHOD_EARLY	 (1u << 2) /* before Hello as well */
 #define DRIVER_METHOD_EFFECT	 (1u << 3) /* changes something: no error says it did not */
+#define DRIVER_METHOD_OWNER	 (1u << 4) /* only the owner of the bus can answer */
 
 /**
  * struct driver_method - a method of the driver

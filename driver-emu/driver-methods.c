@@ -12,14 +12,15 @@
 #define PRIVILEGED DRIVER_METHOD_PRIVILEGED
 #define EARLY	   DRIVER_METHOD_EARLY
 #define EFFECT	   DRIVER_METHOD_EFFECT
+#define OWNER	   DRIVER_METHOD_OWNER
 
 static const struct driver_method dbus_methods[] = {
 	{"Hello", "", "s", driver_run_hello, EARLY | EFFECT},
 	{"RequestName", "su", "u", driver_run_request_name, EFFECT},
 	{"ReleaseName", "s", "u", driver_run_release_name, EFFECT},
-	{"StartServiceByName", "su", "u", driver_run_start_service, 0},
+	{"StartServiceByName", "su", "u", driver_run_start_service, OWNER},
 	{"UpdateActivationEnvironment", "a{ss}", "", driver_run_update_environment,
-	 CANONICAL | PRIVILEGED | EFFECT},
+	 CANONICAL | PRIVILEGED | EFFECT | OWNER},
 	{"NameHasOwner", "s", "b", driver_run_name_has_owner, 0},
 	{"ListNames", "", "as", driver_run_list_names, 0},
 	{"ListActivatableNames", "", "as", driver_run_list_activatable_names, 0},
@@ -32,7 +33,7 @@ static const struct driver_method dbus_methods[] = {
 	{"GetAdtAuditSessionData", "s", "ay", driver_run_get_adt_audit_session_data, 0},
 	{"GetConnectionSELinuxSecurityContext", "s", "ay", driver_run_get_selinux_security_context,
 	 0},
-	{"ReloadConfig", "", "", driver_run_reload_config, EFFECT},
+	{"ReloadConfig", "", "", driver_run_reload_config, EFFECT | OWNER},
 	{"GetId", "", "s", driver_run_get_id, 0},
 	{"GetConnectionCredentials", "s", "a{sv}", driver_run_get_credentials, 0},
 	{NULL},
@@ -81,9 +82,9 @@ static const struct driver_method monitoring_methods[] = {
 };
 
 static const struct driver_method stats_methods[] = {
-	{"GetStats", "", "a{sv}", driver_run_get_stats, 0},
-	{"GetConnectionStats", "s", "a{sv}", driver_run_get_connection_stats, 0},
-	{"GetAllMatchRules", "", "a{sas}", driver_run_get_all_match_rules, 0},
+	{"GetStats", "", "a{sv}", driver_run_get_stats, OWNER},
+	{"GetConnectionStats", "s", "a{sv}", driver_run_get_connection_stats, OWNER},
+	{"GetAllMatchRules", "", "a{sas}", driver_run_get_all_match_rules, OWNER},
 	{NULL},
 };
 

@@ -115,8 +115,6 @@ union list_command {
 static int list(struct driver_call *call, uint64_t flags, const char *name,
 		int (*fn)(void *userdata, const struct list_entry *entry), void *userdata)
 {
-	const uint64_t special =
-		KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR;
 	const uint64_t wanted = flags & KDBUS_LIST_ACTIVATORS ? KDBUS_HELLO_ACTIVATOR : 0;
 	struct engine_conn *conn = call->caller->conn;
 	union list_command command;
@@ -137,7 +135,7 @@ static int list(struct driver_call *call, uint64_t flags, const char *name,
 		struct list_entry entry = {0};
 
 		info = (const void *)(records + at);
-		if ((info->flags & special) != wanted)
+		if ((info->flags & ENGINE_NO_PEER) != wanted)
 			continue;
 		entry.id = info->id;
 		driver_item_for_each(item, info) {

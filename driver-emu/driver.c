@@ -151,9 +151,6 @@ void driver_put_key(struct wire_writer *writer, const char *key, const char *sig
 
 /* look-ups */
 
-#define SPECIAL_CONNECTIONS                                                                        \
-	(KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR)
-
 int driver_look_up(struct driver_call *call, const char *name, uint64_t attach_flags,
 		   struct driver_record *record_out)
 {
@@ -197,7 +194,7 @@ int driver_look_up(struct driver_call *call, const char *name, uint64_t attach_f
 	record.offset = cmd.info.offset;
 	record.info = engine_slice(conn, cmd.info.offset);
 	record.id = record.info->id;
-	if (record.info->flags & SPECIAL_CONNECTIONS) {
+	if (record.info->flags & ENGINE_NO_PEER) {
 		driver_record_release(&record);
 		return DRIVER_NOT_FOUND;
 	}
@@ -260,6 +257,19 @@ static enum driver_error resolve_method(struct driver_call *call)
 	return is_known ? DRIVER_ERROR_UNKNOWN_METHOD : DRIVER_ERROR_UNKNOWN_INTERFACE;
 }
 
+static int forward(struct driver_call *call)
+{
+	const struct driver *driver = call->driver;
+	enum driver_error error;
+	int r;
+
+	r = driver->ops->forward(driver->userdata, call->caller, call->message);
+	if (!r || r == -ENOMEM)
+		return r;
+	error = driver_error_from_send(r, true) ?: DRIVER_ERROR_FAILED;
+	return driver_fail(call, error, "%s", driver_error_text(error));
+}
+
 static int call_method(struct driver_call *call)
 {
 	const char *signature = message_signature(call->message);
@@ -275,10 +285,15 @@ static int call_method(struct driver_call *call)
 	if ((method->flags & DRIVER_METHOD_PRIVILEGED) &&
 	    !(caller->flags & DRIVER_CALLER_PRIVILEGED))
 		return driver_refuse(call);
+	if ((caller->flags & DRIVER_CALLER_ELSEWHERE) && !(method->flags & DRIVER_METHOD_OWNER))
+		return driver_fail(call, DRIVER_ERROR_NOT_SUPPORTED,
+				   "%s is not for the owner of the bus to answer", method->name);
 	if (strcmp(signature, method->in) != 0)
 		return driver_fail(call, DRIVER_ERROR_INVALID_ARGS,
 				   "Call to %s has wrong args (%s, expected %s)\n", method->name,
 				   signature, method->in);
+	if (call->driver->ops->forward && (method->flags & DRIVER_METHOD_OWNER))
+		return forward(call);
 	wire_reader_init(&call->args, &call->message->header, message_body(call->message));
 	return method->run(call);
 }

@@ -27,6 +27,7 @@ struct driver;
 
 #define DRIVER_CALLER_PRIVILEGED (1u << 0) /* root, or the uid that the bus runs as */
 #define DRIVER_CALLER_FDS	 (1u << 1) /* agreed on descriptor passing */
+#define DRIVER_CALLER_ELSEWHERE	 (1u << 2) /* has a driver of its own, which forwards to us */
 
 /**
  * struct driver_caller - who calls; embedded in the proxy's client
@@ -114,7 +115,6 @@ enum driver_start {
 	DRIVER_START_RUNNING = 1, /* somebody has the name */
 	DRIVER_START_UNKNOWN,	  /* no such name */
 	DRIVER_START_LIMIT,	  /* max_pending_service_starts */
-	DRIVER_START_ELSEWHERE,	  /* it can be started, by the process that owns the bus */
 };
 
 #define DRIVER_MAX_RULE 512
@@ -122,7 +122,8 @@ enum driver_start {
 /**
  * struct driver_ops - what only the proxy can do
  *
- * @userdata is that of driver_options.  What is optional may be NULL.
+ * @userdata is that of driver_options.  What is optional may be NULL; with forward() so is what
+ * only methods need that are forwarded (DRIVER_METHOD_OWNER).
  */
 struct driver_ops {
 	/* Connects the caller to the engine: sets ->conn and ->unique_name.
@@ -135,18 +136,19 @@ struct driver_ops {
 			char rule_out[DRIVER_MAX_RULE]);
 	/* The pidfd of the connection @id, borrowed; -1: not known.  Optional. */
 	int (*pidfd)(void *userdata, uint64_t id);
+	/* Has the owner of the bus answer the call.  0: the caller gets its answer later,
+	 * from the proxy; or the negative errno of engine_send().  Optional: the bus is ours. */
+	int (*forward)(void *userdata, struct driver_caller *caller, const struct message *call);
 	/* Reads the configuration again.  0; 1 when it is refused: *@text_out, to be
 	 * freed by the caller, says why (NULL: no more is known); or a negative errno, the
 	 * same.  Nothing has changed then. */
 	int (*reload)(void *userdata, char **text_out);
-	/* One variable of the environment of what gets started.  0 or -ENOMEM.
-	 * NULL: it is the business of others. */
+	/* One variable of the environment of what gets started.  0 or -ENOMEM. */
 	int (*set_environment)(void *userdata, const char *name, const char *value);
 	/* The variables that one call sets are all set.  0 or -ENOMEM.  Optional. */
 	int (*environment_changed)(void *userdata);
 	/* Starts what has the name @name.  0: @caller will get its answer to the call
-	 * @serial later, from the proxy; enum driver_start; or -ENOMEM.  Optional: what
-	 * has an activator is started by others. */
+	 * @serial later, from the proxy; enum driver_start; or -ENOMEM. */
 	int (*start_service)(void *userdata, struct driver_caller *caller, uint32_t serial,
 			     const char *name);
 	/* Calls @fn for each activatable name until it returns non-zero, and returns

@@ -111,8 +111,6 @@ static uint64_t change_owner(uint64_t id, uint64_t offset, bool counts, char *ow
 bool synthetic_change_init(struct synthetic_change *change,
 			   const struct engine_notification *notification, uint64_t offset)
 {
-	const uint64_t special =
-		KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR;
 	const uint64_t absent = KDBUS_NAME_ACTIVATOR | KDBUS_NAME_IN_QUEUE;
 	bool old_counts, new_counts;
 
@@ -120,9 +118,9 @@ bool synthetic_change_init(struct synthetic_change *change,
 	case KDBUS_ITEM_ID_ADD:
 	case KDBUS_ITEM_ID_REMOVE:
 		old_counts = notification->type == KDBUS_ITEM_ID_REMOVE &&
-			     !(notification->old_flags & special);
+			     !(notification->old_flags & ENGINE_NO_PEER);
 		new_counts = notification->type == KDBUS_ITEM_ID_ADD &&
-			     !(notification->new_flags & special);
+			     !(notification->new_flags & ENGINE_NO_PEER);
 		break;
 	case KDBUS_ITEM_NAME_ADD:
 	case KDBUS_ITEM_NAME_REMOVE:

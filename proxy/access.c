@@ -130,26 +130,39 @@ static int access_prepare(const struct access *next, struct list_head *clients)
 	return r;
 }
 
-int access_reload(struct daemon *daemon, const struct config *config)
+/* what was made applies; or, on failure, does not */
+static void access_commit(struct list_head *clients, bool applies)
 {
-	struct access next = {0};
 	struct client *client;
-	int r;
 
-	r = access_load(&next, config, &daemon->learned_users);
-	if (!r)
-		r = access_prepare(&next, &daemon->clients);
-	/* behind it nothing can fail; on a bus that was joined its owner does it */
-	if (!r && !daemon->is_joined)
-		r = holders_load(daemon->holders, next.policy, daemon->owner_uid,
-				 &daemon->activation.held);
-	list_for_each_entry(client, &daemon->clients, link) {
-		if (!r && client->next_identity) {
+	list_for_each_entry(client, clients, link) {
+		if (applies && client->next_identity) {
 			policy_identity_unref(client->identity);
 			client->identity = steal(client->next_identity);
 		}
 		client->next_identity = policy_identity_unref(client->next_identity);
 	}
+}
+
+int access_reload(struct daemon *daemon, const struct config *config)
+{
+	struct access next = {0};
+	int r;
+
+	r = access_load(&next, config, &daemon->learned_users);
+	if (!r)
+		r = access_prepare(&next, &daemon->clients);
+	if (!r)
+		r = access_prepare(&next, &daemon->desk.list);
+	if (!r)
+		r = access_prepare(&next, &daemon->desk.gone);
+	/* behind it nothing can fail; on a bus that was joined its owner does it */
+	if (!r && !daemon->is_joined)
+		r = holders_load(daemon->holders, next.policy, daemon->owner_uid,
+				 &daemon->activation.held);
+	access_commit(&daemon->clients, !r);
+	access_commit(&daemon->desk.list, !r);
+	access_commit(&daemon->desk.gone, !r);
 	if (r < 0) {
 		access_deinit(&next);
 		return r;

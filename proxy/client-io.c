@@ -345,7 +345,7 @@ static struct message *client_next(struct client *client)
 		}
 		client->position = received.position;
 		engine_received_release(&received);
-		if (message)
+		if (message || client->state == CLIENT_CLOSED)
 			return message;
 	}
 }
@@ -451,6 +451,10 @@ void client_flush(struct client *client)
 {
 	bool has_more;
 
+	if (client->is_elsewhere) {
+		desk_flush(client);
+		return;
+	}
 	if (client->in.kept && !client->is_read_paused)
 		client_read_messages(client, client->in.kept);
 	has_more = !client->is_blocked;

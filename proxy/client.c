@@ -152,6 +152,10 @@ void client_close(struct client *client, const char *why)
 {
 	struct daemon *daemon = client->daemon;
 
+	if (client->is_elsewhere) {
+		desk_give_up(client);
+		return;
+	}
 	if (client->state == CLIENT_CLOSED)
 		return;
 	if (why)
@@ -206,6 +210,8 @@ bool client_must_pause(const struct client *client)
 	/* of who is gone the rest is not much, and is to be heard; and a single message passes */
 	if (client->is_hung_up)
 		return false;
+	if (client->is_held)
+		return true;
 	return (account->n_sent_bytes && account->n_sent_bytes >= limits->max_incoming_bytes) ||
 	       (account->n_sent_fds && account->n_sent_fds >= limits->max_incoming_fds);
 }

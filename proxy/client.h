@@ -69,6 +69,10 @@ enum client_state {
  *	so it does while others have their turn
  * @is_greedy: others had to wait for it lately: so it is read from in small pieces
  * @is_doomed: to be closed as soon as the engine has returned
+ * @is_elsewhere: on the bus that is ours a client that another process serves: no socket, and
+ *	@caller.conn is the desk's (desk.h)
+ * @is_reported: the call being dispatched has been shown to monitors
+ * @is_held: on a bus that was joined: it is not read from until the owner has done what it asks
  * @n_dropped: copies that it could not take as a monitor or an eavesdropper
  */
 struct client {
@@ -105,6 +109,9 @@ struct client {
 	bool is_read_paused : 1;
 	bool is_doomed : 1;
 	bool is_greedy : 1;
+	bool is_elsewhere : 1;
+	bool is_reported : 1;
+	bool is_held : 1;
 	uint64_t n_dropped;
 };
 

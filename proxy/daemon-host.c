@@ -11,7 +11,9 @@
 #include "proxy/dispatch.h"
 #include "proxy/eavesdrop.h"
 #include "proxy/monitor.h"
+#include "proxy/errand.h"
 #include "proxy/parties.h"
+#include "proxy/per-client.h"
 #include "proxy/translate.h"
 
 static struct client *client_of(const struct engine_conn *conn)
@@ -23,7 +25,12 @@ static struct client *client_of(const struct engine_conn *conn)
 
 static void host_wake(void *userdata, struct engine_conn *conn)
 {
-	client_set_ready(client_of(conn));
+	struct daemon *daemon = userdata;
+
+	if (desk_is_conn(&daemon->desk, conn))
+		daemon->desk.is_ready = true;
+	else
+		client_set_ready(client_of(conn));
 }
 
 static int host_may_deliver(void *userdata, struct engine_conn *src, struct engine_conn *dst,
@@ -60,6 +67,8 @@ static int host_may_receive(void *userdata, struct engine_conn *dst,
 	struct message message;
 	int r;
 
+	if (desk_is_conn(&daemon->desk, dst))
+		return desk_may_receive(daemon, received);
 	/* what is no message of ours is dropped where it arrives; of what is cut nobody knows */
 	if (!translate_peek(daemon, received, &message))
 		return received->is_cut ? -EMSGSIZE : 0;
@@ -75,8 +84,8 @@ static int host_may_send(void *userdata, struct engine_conn *src, const struct e
 	struct daemon *daemon = userdata;
 	int r;
 
-	/* what the bus says in a client's place */
-	if (daemon->is_answering)
+	/* what the bus says itself, or in a client's place */
+	if (daemon->is_answering || desk_is_conn(&daemon->desk, src))
 		return 0;
 	r = access_may_send(daemon, client_of(src), dst, message,
 			    is_reply ? POLICY_MESSAGE_REQUESTED : 0);
@@ -112,6 +121,10 @@ static void host_count_names(struct daemon *daemon, const struct synthetic_chang
 {
 	struct daemon_counts *counts = &daemon->counts;
 
+	if (*change->name == ':') {
+		counts->n_ids += !*change->old_owner;
+		counts->n_ids -= !*change->new_owner;
+	}
 	counts->n_names += !*change->old_owner;
 	counts->n_names -= !*change->new_owner;
 	if (counts->n_names > counts->peak_names)
@@ -125,6 +138,7 @@ static void host_notification_candidates(struct daemon *daemon,
 	struct synthetic_change change;
 	struct match_subject subject;
 
+	desk_note(daemon, notification);
 	if (!synthetic_change_init(&change, notification, daemon->id_offset))
 		return;
 	host_count_names(daemon, &change);
@@ -181,8 +195,7 @@ static bool host_is_listening(void *userdata)
 {
 	const struct daemon *daemon = userdata;
 
-	return match_registry_n_nodes(daemon->monitor_matches) ||
-	       match_registry_n_eavesdropping(daemon->matches);
+	return desk_get_watch(daemon);
 }
 
 static void host_overheard(void *userdata, const struct engine_received *received, uint64_t dst_id)
@@ -190,6 +203,9 @@ static void host_overheard(void *userdata, const struct engine_received *receive
 	__cleanup(message_unrefp) struct message *message = NULL;
 	struct daemon *daemon = userdata;
 
+	/* monitors are shown what is said there, not how it gets there */
+	if (daemon->desk.conn && dst_id == engine_conn_id(daemon->desk.conn))
+		return;
 	/* without memory a monitor misses something; what is not of D-Bus it cannot be shown */
 	if (translate_overheard(daemon, received, &message) < 0 || !message)
 		return;
@@ -354,6 +370,11 @@ void daemon_host_engine_ready(struct loop_source *source, uint32_t events)
 	struct daemon *daemon = container_of(source, struct daemon, engine_source);
 
 	engine_dispatch(daemon->engine);
+	/* before anything that was sent since */
+	if (daemon->has_news) {
+		daemon->has_news = false;
+		per_client_reload(daemon);
+	}
 }
 
 /* driver */
@@ -437,12 +458,25 @@ static int ops_activatable(void *userdata, int (*fn)(void *fn_userdata, const ch
 	return activation_list(&daemon->activation, fn, fn_userdata);
 }
 
+/* whoever is on the bus without us has an id as well */
+static uint32_t host_n_elsewhere(const struct daemon *daemon)
+{
+	const struct client *client;
+	uint32_t n_own = 0;
+
+	if (!daemon->is_served)
+		return 0;
+	list_for_each_entry(client, &daemon->clients, link)
+		n_own += client->state == CLIENT_ACTIVE;
+	return daemon->counts.n_ids - n_own;
+}
+
 static void ops_stats(void *userdata, struct driver_stats *stats_out)
 {
 	const struct daemon *daemon = userdata;
 
 	*stats_out = (struct driver_stats){
-		.n_active = daemon->counts.n_active,
+		.n_active = daemon->counts.n_active + host_n_elsewhere(daemon),
 		.n_incomplete = daemon->counts.n_incomplete,
 		.peak_names = daemon->counts.peak_names,
 	};
@@ -486,19 +520,14 @@ const struct driver_ops daemon_driver_ops = {
 	.connections = ops_connections,
 };
 
-static int ops_reload_joined(void *userdata, char **text_out)
+static int ops_forward(void *userdata, struct driver_caller *caller, const struct message *call)
 {
-	*text_out = strdup("The configuration is read by the owner of the bus alone");
-	return 1;
+	return errand_ask(client_of_caller(caller), call);
 }
 
-/* starting services and their environment are the owner's business as well */
 const struct driver_ops daemon_joined_ops = {
 	.hello = ops_hello,
 	.may_own = ops_may_own,
 	.pidfd = ops_pidfd,
-	.reload = ops_reload_joined,
-	.stats = ops_stats,
-	.connection_stats = ops_connection_stats,
-	.connections = ops_connections,
+	.forward = ops_forward,
 };

@@ -238,6 +238,9 @@ static int daemon_init_engine(struct daemon *daemon, const struct daemon_options
 	daemon->engine_source.dispatch = daemon_host_engine_ready;
 	if (daemon->engine_source.fd < 0)
 		return 0;
+	/* what its owner has said is to hold for all that is sent since */
+	if (daemon->is_joined)
+		daemon->loop.first = &daemon->engine_source;
 	return loop_add(&daemon->loop, &daemon->engine_source, EPOLLIN);
 }
 
@@ -294,6 +297,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	daemon->is_joined = options->joined;
 	INIT_LIST_HEAD(&daemon->listeners);
 	INIT_LIST_HEAD(&daemon->clients);
+	desk_init(&daemon->desk);
 	INIT_LIST_HEAD(&daemon->ready);
 	INIT_LIST_HEAD(&daemon->long_reads);
 	INIT_LIST_HEAD(&daemon->flushing);
@@ -359,8 +363,14 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 		return r;
 	}
 	daemon->is_served = options->engine_dir;
-	if (daemon->is_served)
+	if (daemon->is_served) {
+		r = desk_open(daemon);
+		if (r < 0) {
+			daemon->config = NULL;
+			return r;
+		}
 		per_client_publish(daemon);
+	}
 	*daemon_out = steal(daemon);
 	return 0;
 }
@@ -383,6 +393,7 @@ struct daemon *daemon_free(struct daemon *daemon)
 		client_close(client, NULL);
 	daemon_free_dead(daemon);
 	listeners_close(&daemon->listeners, &daemon->loop);
+	desk_close(daemon);
 	driver_free(daemon->driver);
 	if (daemon->engine_source.fd >= 0)
 		loop_remove(&daemon->loop, &daemon->engine_source);
@@ -424,12 +435,12 @@ static bool daemon_turn(void *userdata)
 {
 	struct daemon *daemon = userdata;
 	struct client *client;
+	bool has_more;
 
 	activation_turn(&daemon->activation);
-	if (daemon->has_news) {
-		daemon->has_news = false;
-		per_client_reload(daemon);
-	}
+	has_more = desk_turn(daemon);
+	if (daemon->is_served)
+		per_client_announce(daemon);
 	client_read_long(daemon);
 	/* what becomes ready while these are flushed has its turn next time */
 	list_splice_tail_init(&daemon->ready, &daemon->flushing);
@@ -440,7 +451,7 @@ static bool daemon_turn(void *userdata)
 	daemon_free_dead(daemon);
 	if (daemon->is_joined && list_empty(&daemon->clients))
 		loop_stop(&daemon->loop);
-	return !list_empty(&daemon->ready);
+	return has_more || !list_empty(&daemon->ready);
 }
 
 int daemon_run(struct daemon *daemon)

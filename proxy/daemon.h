@@ -19,6 +19,7 @@
 #include "proxy/activation/activation.h"
 #include "proxy/base/log.h"
 #include "proxy/client.h"
+#include "proxy/desk.h"
 #include "proxy/environment.h"
 #include "proxy/holders.h"
 #include "proxy/inbound.h"
@@ -33,6 +34,7 @@ struct daemon_counts {
 	uint32_t n_active;     /* ACTIVE and MONITOR */
 	uint64_t n_lost;       /* broadcasts that did not reach a receiver */
 	uint32_t n_names;      /* unique ones as well; where the engine reports their news */
+	uint32_t n_ids;	       /* of these the unique ones, whoever's */
 	uint32_t peak_names;
 };
 
@@ -59,10 +61,13 @@ enum { DAEMON_BYTES_PER_WORK = 1024 };
 struct daemon {
 	struct loop loop;
 	struct config *config;
-	unsigned mechanisms; /* AUTH_*; as they were at start, whatever a reload says */
-	bool is_joined;	     /* the bus is another process': there is one client (per-client.h) */
-	bool has_news;	     /* its owner has published something */
-	bool is_served;	     /* the bus is ours, and others may join it */
+	unsigned mechanisms;   /* AUTH_*; as they were at start, whatever a reload says */
+	bool is_joined;	       /* the bus is another process': there is one client (per-client.h) */
+	bool has_news;	       /* its owner has published something */
+	bool is_served;	       /* the bus is ours, and others may join it */
+	uint64_t owner_desk;   /* of a bus that was joined: the id of its owner's desk */
+	unsigned owner_watch;  /* DESK_WATCH_* */
+	uint64_t rules_serial; /* of the rules: published by us, or by the owner and in force */
 	uint32_t owner_uid;
 	char guid[33]; /* of the bus */
 	uint64_t id_offset;
@@ -80,6 +85,7 @@ struct daemon {
 	struct learned_users learned_users;
 	struct activation activation;
 	struct driver *driver;
+	struct desk desk;
 	struct match_registry *matches;
 	struct match_registry *monitor_matches;
 

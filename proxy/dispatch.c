@@ -21,6 +21,7 @@
 
 #include "proxy/daemon.h"
 #include "proxy/eavesdrop.h"
+#include "proxy/errand.h"
 #include "proxy/monitor.h"
 #include "proxy/translate.h"
 
@@ -70,19 +71,27 @@ static bool dispatch_is_monitoring(const struct message *message)
 	       (!interface || !strcmp(interface, DRIVER_NAME ".Monitoring"));
 }
 
+/* to monitors, here or elsewhere; for what the engine does not get to see */
+static void dispatch_show(struct client *client, struct message *message)
+{
+	monitor_feed(client->daemon, message);
+	errand_report(client, DESK_SAID, message);
+}
+
 static void dispatch_driver(struct client *client, struct message *message)
 {
 	struct daemon *daemon = client->daemon;
 	__cleanup(driver_answer_deinit) struct driver_answer answer = DRIVER_ANSWER_NULL;
 	bool is_addressed = message->header.destination.at;
+	bool is_hello = client->state == CLIENT_HELLO;
 	int r;
 
 	daemon->work += DRIVER_WORK;
 	/* what is addressed to nobody is a matter between the client and the bus */
-	if (is_addressed && client->state == CLIENT_HELLO)
+	if (is_addressed && is_hello)
 		monitor_await_hello(daemon, message);
-	else if (is_addressed)
-		monitor_feed(daemon, message);
+	else if (is_addressed && !client->is_reported)
+		dispatch_show(client, message);
 	if (is_addressed && access_may_call_driver(daemon, client, message) < 0) {
 		monitor_end_hello(daemon);
 		dispatch_denied(client, message);
@@ -102,14 +111,18 @@ static void dispatch_driver(struct client *client, struct message *message)
 		return;
 	}
 	activation_settle(&daemon->activation, client);
+	/* where monitors are elsewhere they could not be told before */
+	if (is_addressed && is_hello)
+		errand_report(client, DESK_SAID, message);
 	for (unsigned i = 0; i < answer.n_messages; i++) {
 		if (is_addressed)
 			monitor_feed_driver(daemon, client, answer.messages[i]);
 		monitor_end_hello_reply(daemon);
 		client_answer(client, answer.messages[i]);
 	}
-	/* what failed has not reached the driver */
-	if (is_addressed && client->state == CLIENT_ACTIVE &&
+	/* what failed has not reached the driver; of what waits for the owner he sees for himself
+	 */
+	if (is_addressed && client->state == CLIENT_ACTIVE && !client->is_held &&
 	    !(answer.n_messages && answer.messages[0]->header.type == WIRE_ERROR))
 		eavesdrop_feed_driver(daemon, client, message);
 	if (answer.is_monitor && client->state != CLIENT_CLOSED &&
@@ -126,7 +139,7 @@ static void dispatch_hint(struct client *client, struct message *message)
 	r = access_may_call_driver(daemon, client, message);
 	if (!r)
 		activation_hear(&daemon->activation, client, message);
-	monitor_feed(daemon, message);
+	dispatch_show(client, message);
 	if (r < 0)
 		dispatch_denied(client, message);
 	else
@@ -241,8 +254,10 @@ static void dispatch_to_peers(struct client *client, struct message *message)
 	activation_settle(activation, client);
 	if (is_late)
 		monitor_feed(client->daemon, message);
-	if (r < 0)
+	if (r < 0) {
+		errand_report(client, DESK_SAID, message);
 		dispatch_refused(client, message, r);
+	}
 }
 
 static void dispatch(struct client *client, struct message *message)
@@ -272,7 +287,7 @@ static void dispatch(struct client *client, struct message *message)
 		dispatch_to_peers(client, message);
 		return;
 	}
-	monitor_feed(client->daemon, message);
+	dispatch_show(client, message);
 	dispatch_unknown(client, message);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proxy/daemon.h"
+#include "proxy/errand.h"
 #include "proxy/parties.h"
 
 struct eavesdropping {
@@ -92,6 +93,7 @@ void eavesdrop_feed_driver(struct daemon *daemon, struct client *src, struct mes
 {
 	__cleanup(message_unrefp) struct message *named = NULL;
 
+	errand_report(src, DESK_PASSED, message);
 	if (!match_registry_n_eavesdropping(daemon->matches))
 		return;
 	if (!strcmp(message_sender(message), src->unique_name))

@@ -43,9 +43,11 @@ libproxy_a_SOURCES = \
 	%D%/config-log.h \
 	%D%/daemon-host.c %D%/daemon-host.h \
 	%D%/daemon.c %D%/daemon.h \
+	%D%/desk.c %D%/desk.h \
 	%D%/dispatch.c %D%/dispatch.h \
 	%D%/eavesdrop.c %D%/eavesdrop.h \
 	%D%/environment.c %D%/environment.h \
+	%D%/errand.c %D%/errand.h \
 	%D%/holders.c %D%/holders.h \
 	%D%/inbound.c %D%/inbound.h \
 	%D%/learned-users.c %D%/learned-users.h \

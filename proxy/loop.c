@@ -155,6 +155,19 @@ void loop_timer_disarm(struct loop_timer *timer)
 	list_del(&timer->link);
 }
 
+static void loop_put_first(struct loop *loop)
+{
+	struct epoll_event *batch = loop->batch, event;
+
+	for (int i = 1; loop->first && i < loop->n_batch; i++) {
+		if (batch[i].data.ptr != loop->first)
+			continue;
+		event = batch[0];
+		batch[0] = batch[i];
+		batch[i] = event;
+	}
+}
+
 int loop_run(struct loop *loop, bool (*turn)(void *userdata), void *userdata)
 {
 	struct epoll_event batch[LOOP_BATCH];
@@ -170,6 +183,7 @@ int loop_run(struct loop *loop, bool (*turn)(void *userdata), void *userdata)
 		}
 		loop->batch = batch;
 		loop->n_batch = n;
+		loop_put_first(loop);
 		for (int i = 0; i < n; i++) {
 			struct loop_source *source = batch[i].data.ptr;
 

@@ -43,7 +43,8 @@ struct loop {
 	struct loop_source timer_source;
 	struct epoll_event *batch; /* being dispatched */
 	int n_batch;
-	int batch_at; /* the one that is */
+	int batch_at;		   /* the one that is */
+	struct loop_source *first; /* whose events come before all others; or NULL */
 };
 
 /* CLOCK_MONOTONIC */

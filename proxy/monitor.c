@@ -3,6 +3,7 @@
 #include "proxy/monitor.h"
 
 #include "proxy/daemon.h"
+#include "proxy/errand.h"
 #include "proxy/parties.h"
 
 static void monitor_hit(void *userdata, struct match_owner *owner)
@@ -115,6 +116,7 @@ void monitor_feed_refused_stranger(struct daemon *daemon, const struct engine_re
 
 void monitor_feed_driver(struct daemon *daemon, struct client *client, struct message *message)
 {
+	errand_report(client, DESK_HEARD, message);
 	if (!match_registry_n_nodes(daemon->monitor_matches))
 		return;
 	monitor_feed(daemon, message);

@@ -9,7 +9,8 @@
  *
  * The rest is the daemon with one client and nobody to accept.  Its configuration is
  * what the owner of the bus has published (config-image.h), and what can be started
- * is what the engine has activators for.  What the owner alone does it refuses.
+ * is what the engine has activators for.  What the owner alone does it is asked for at its
+ * desk (errand.h).
  */
 #include "proxy/per-client.h"
 
@@ -28,6 +29,26 @@
 #include "policy-parser/config-image.h"
 #include "proxy/daemon.h"
 #include "proxy/process.h"
+
+enum { UNWATCH_MS = 1000 }; /* who comes and goes does not keep all proxies busy */
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/**
+ * struct published - what the owner leaves for us; an image of its configuration follows
+ * @magic: PUBLISHED_MAGIC
+ * @watch: DESK_WATCH_*
+ * @desk: id of its desk
+ * @rules_serial: changes whenever the configuration does
+ */
+struct published {
+	uint32_t magic;
+	uint32_t watch;
+	uint64_t desk;
+	uint64_t rules_serial;
+};
+
+#define PUBLISHED_MAGIC 0x31627564
 
 /* the socket */
 
@@ -125,14 +146,34 @@ static int usual_address(bool is_system, char **address_out)
 	return find_bus(dir, is_system, address_out);
 }
 
-static int load_published(struct engine *engine, struct config **config_out)
+/* @known: of the rules that are in force, which are not read again: *@config_out is NULL then */
+static int load_published(struct engine *engine, uint64_t known, struct published *published_out,
+			  struct config **config_out)
 {
-	__cleanup(freep) void *image = NULL;
+	__cleanup(freep) void *bytes = NULL;
+	const struct published *published;
 	size_t size;
 	int r;
 
-	r = engine_get_published(engine, &image, &size);
-	return r < 0 ? r : config_image_load(image, size, config_out);
+	r = engine_get_published(engine, &bytes, &size);
+	if (r < 0)
+		return r;
+	published = bytes;
+	if (size < sizeof(*published) || published->magic != PUBLISHED_MAGIC)
+		return -EBADMSG;
+	*config_out = NULL;
+	if (published->rules_serial != known)
+		r = config_image_load(published + 1, size - sizeof(*published), config_out);
+	if (!r)
+		*published_out = *published;
+	return r;
+}
+
+static void learn_published(struct daemon *daemon, const struct published *published)
+{
+	daemon->owner_desk = published->desk;
+	daemon->owner_watch = published->watch;
+	daemon->rules_serial = published->rules_serial;
 }
 
 static int bus_owner(const char *address, uint32_t *uid_out)
@@ -165,7 +206,8 @@ static int become_owner(uint32_t uid)
 	return 0;
 }
 
-static int join(const char *address, struct engine **engine_out, struct config **config_out)
+static int join(const char *address, struct engine **engine_out, struct published *published_out,
+		struct config **config_out)
 {
 	const struct engine_options options = {0};
 	struct engine *engine;
@@ -177,7 +219,7 @@ static int join(const char *address, struct engine **engine_out, struct config *
 		log_error("There is no bus at %s: %s", address, strerror(-r));
 		return r;
 	}
-	r = load_published(engine, config_out);
+	r = load_published(engine, 0, published_out, config_out);
 	if (r < 0) {
 		log_error("The owner of the bus at %s does not say what its rules are: %s", address,
 			  strerror(-r));
@@ -198,7 +240,8 @@ static int join(const char *address, struct engine **engine_out, struct config *
 }
 
 /* with a bus that has been joined, and a client that nothing has been read of */
-static int serve(struct engine *engine, struct config *config, int fd)
+static int serve(struct engine *engine, const struct published *published, struct config *config,
+		 int fd)
 {
 	const struct daemon_options options = {.joined = engine};
 	__cleanup(daemon_freep) struct daemon *daemon = NULL;
@@ -210,6 +253,7 @@ static int serve(struct engine *engine, struct config *config, int fd)
 		close(fd);
 		return r;
 	}
+	learn_published(daemon, published);
 	r = client_new(daemon, fd, daemon->guid);
 	return r < 0 ? r : daemon_run(daemon);
 }
@@ -217,6 +261,7 @@ static int serve(struct engine *engine, struct config *config, int fd)
 int per_client_run(const struct per_client_options *options, int fd)
 {
 	__cleanup(freep) char *usual = NULL;
+	struct published published;
 	struct config *config;
 	struct engine *engine;
 	int r = 0;
@@ -227,12 +272,12 @@ int per_client_run(const struct per_client_options *options, int fd)
 		log_error("There is no %s bus: %s", options->is_system ? "system" : "user",
 			  strerror(-r));
 	else
-		r = join(options->engine ?: usual, &engine, &config);
+		r = join(options->engine ?: usual, &engine, &published, &config);
 	if (r < 0) {
 		close(fd);
 		return r;
 	}
-	r = serve(engine, config, fd);
+	r = serve(engine, &published, config, fd);
 	if (r < 0)
 		log_error("The client could not be served: %s", strerror(-r));
 	return r;
@@ -240,32 +285,82 @@ int per_client_run(const struct per_client_options *options, int fd)
 
 /* the configuration */
 
-void per_client_publish(struct daemon *daemon)
+static int publish(struct daemon *daemon)
 {
+	__cleanup(freep) struct published *published = NULL;
 	__cleanup(freep) void *image = NULL;
 	size_t size;
 	int r;
 
 	r = config_image_make(daemon->config, &image, &size);
-	if (!r)
-		r = engine_publish(daemon->engine, image, size);
+	if (r < 0)
+		return r;
+	published = malloc(sizeof(*published) + size);
+	if (!published)
+		return -ENOMEM;
+	*published = (struct published){
+		.magic = PUBLISHED_MAGIC,
+		.watch = daemon->desk.watch,
+		.desk = engine_conn_id(daemon->desk.conn),
+		.rules_serial = daemon->rules_serial,
+	};
+	memcpy(published + 1, image, size);
+	return engine_publish(daemon->engine, published, sizeof(*published) + size);
+}
+
+void per_client_publish(struct daemon *daemon)
+{
+	int r;
+
+	daemon->rules_serial++;
+	r = publish(daemon);
 	if (r < 0)
 		log_warning("Proxies of their own do not learn of the configuration: %s",
 			    strerror(-r));
 }
 
+static void set_watch(struct daemon *daemon, unsigned watch)
+{
+	int r;
+
+	if (watch == daemon->desk.watch)
+		return;
+	daemon->desk.watch = watch;
+	r = publish(daemon);
+	if (r < 0)
+		log_warning("Proxies of their own do not learn of monitors: %s", strerror(-r));
+}
+
+void per_client_announce(struct daemon *daemon)
+{
+	struct loop_timer *timer = &daemon->desk.unwatch_timer;
+	unsigned watch = desk_get_watch(daemon), told = daemon->desk.watch;
+
+	set_watch(daemon, told | watch);
+	if (told & ~watch && !loop_timer_is_armed(timer))
+		loop_timer_arm(&daemon->loop, timer, loop_now_ns() + UNWATCH_MS * NS_PER_MS);
+}
+
+void per_client_unwatch(struct loop_timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, desk.unwatch_timer);
+
+	set_watch(daemon, desk_get_watch(daemon));
+}
+
 void per_client_reload(struct daemon *daemon)
 {
+	struct published published;
 	struct config *config;
 	int r;
 
-	r = load_published(daemon->engine, &config);
+	r = load_published(daemon->engine, daemon->rules_serial, &published, &config);
 	if (r == -ECONNRESET) {
 		log_notice("The owner of the bus has left");
 		loop_stop(&daemon->loop);
 		return;
 	}
-	if (!r) {
+	if (!r && config) {
 		r = access_reload(daemon, config);
 		if (r < 0)
 			config_free(config);
@@ -274,6 +369,9 @@ void per_client_reload(struct daemon *daemon)
 		log_error("The new configuration could not be put in force: %s", strerror(-r));
 		return;
 	}
+	learn_published(daemon, &published);
+	if (!config)
+		return;
 	daemon_set_limits(daemon, config);
 	driver_set_limits(daemon->driver, &daemon->limits.driver);
 	config_free(daemon->config);

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "proxy/loop.h"
+
 /**
  * struct per_client_options - what to serve
  * @engine: address of the bus, kernel:path=SOCKET; NULL: the usual one
@@ -44,5 +46,10 @@ struct daemon;
 
 /* the owner's side: leaves the configuration in force for those that join; failures are logged */
 void per_client_publish(struct daemon *daemon);
+/* the end of a turn: tells them if somebody watches now, before he learns that he does; or, after a
+ * while, that nobody does any more */
+void per_client_announce(struct daemon *daemon);
+/* that while is over: the timer of the desk */
+void per_client_unwatch(struct loop_timer *timer);
 /* the joining side: puts in force what the owner has published anew; failures are logged */
 void per_client_reload(struct daemon *daemon);

@@ -26,6 +26,7 @@
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
 #include "proxy/eavesdrop.h"
+#include "proxy/errand.h"
 #include "proxy/monitor.h"
 
 /* a name may change hands between look-up and SEND so often, and no more */
@@ -205,8 +206,7 @@ static bool is_answering_so(const struct engine_received *received,
 	return !received->cookie_reply;
 }
 
-bool translate_peek(const struct daemon *daemon, const struct engine_received *received,
-		    struct message *message_out)
+bool translate_is_message(const struct engine_received *received, struct message *message_out)
 {
 	const struct engine_payload *payload = received->payload;
 	struct wire_header *header = &message_out->header;
@@ -221,11 +221,20 @@ bool translate_peek(const struct daemon *daemon, const struct engine_received *r
 	    (size != payload->size ||
 	     wire_body_check(header, payload->data, (const uint8_t *)payload->data + header_size)))
 		return false;
-	if (header->serial != received->cookie || header->n_fds != payload->n_fds)
+	if (header->n_fds != payload->n_fds)
 		return false;
 	message_out->bytes = (uint8_t *)payload->data;
 	message_out->payload = *payload;
-	return is_answering_so(received, header) &&
+	return true;
+}
+
+bool translate_peek(const struct daemon *daemon, const struct engine_received *received,
+		    struct message *message_out)
+{
+	if (!translate_is_message(received, message_out))
+		return false;
+	return message_out->header.serial == received->cookie &&
+	       is_answering_so(received, &message_out->header) &&
 	       is_addressed_so(daemon, received, message_destination(message_out));
 }
 
@@ -342,19 +351,15 @@ static int translate_take_fds(struct engine_payload *payload, bool is_own, struc
 	return 0;
 }
 
-/* A message of our own of one that was received and is good, as clients get it.  0; -ENOMEM; or
- * another errno: nobody can be given it. */
-static int translate_relay(struct daemon *daemon, const struct engine_received *received,
-			   const struct message *peek, bool is_own, struct message **message_out)
+int translate_relay(const struct engine_received *received, const struct message *peek,
+		    const char *sender, size_t sender_len, bool is_own,
+		    struct message **message_out)
 {
 	__cleanup(message_unrefp) struct message *message = NULL;
 	const struct wire_header *header = &peek->header;
-	char sender[UNIQUE_NAME_SIZE];
 	uint32_t relay_size;
-	size_t sender_len;
 	int r;
 
-	sender_len = unique_name_format(received->src_id, daemon->id_offset, sender);
 	relay_size = wire_relay_size(peek->bytes, header, sender_len);
 	if (relay_size > WIRE_MAX_SIZE - header->body_size)
 		return -EMSGSIZE;
@@ -372,6 +377,18 @@ static int translate_relay(struct daemon *daemon, const struct engine_received *
 	return 0;
 }
 
+/* as clients get it */
+static int translate_relay_peer(struct daemon *daemon, const struct engine_received *received,
+				const struct message *peek, bool is_own,
+				struct message **message_out)
+{
+	char sender[UNIQUE_NAME_SIZE];
+	size_t sender_len;
+
+	sender_len = unique_name_format(received->src_id, daemon->id_offset, sender);
+	return translate_relay(received, peek, sender, sender_len, is_own, message_out);
+}
+
 int translate_overheard(struct daemon *daemon, const struct engine_received *received,
 			struct message **message_out)
 {
@@ -380,7 +397,7 @@ int translate_overheard(struct daemon *daemon, const struct engine_received *rec
 	*message_out = NULL;
 	if (!translate_peek(daemon, received, &peek))
 		return 0;
-	return translate_relay(daemon, received, &peek, false, message_out);
+	return translate_relay_peer(daemon, received, &peek, false, message_out);
 }
 
 /* drops a message that the client's rules keep from it */
@@ -396,6 +413,7 @@ static bool is_heard(struct client *client, struct message *message)
 static int translate_hear_driver(struct client *client, struct message **message)
 {
 	monitor_feed(client->daemon, *message);
+	errand_report(client, DESK_HEARD, *message);
 	if (!is_heard(client, *message))
 		*message = NULL;
 	return 0;
@@ -466,7 +484,7 @@ static int translate_stranger(struct client *client, const struct engine_receive
 					   message_out);
 	if (r)
 		return r < 0 ? r : 0;
-	r = translate_relay(daemon, received, &peek, is_own, message_out);
+	r = translate_relay_peer(daemon, received, &peek, is_own, message_out);
 	return r && r != -ENOMEM ? translate_unreadable(client, received, message_out) : r;
 }
 
@@ -544,6 +562,8 @@ int translate_received(struct client *client, const struct engine_received *rece
 {
 	if (received->src_id == KDBUS_SRC_ID_KERNEL)
 		return translate_notification(client, received, message_out);
+	if (errand_is_from_owner(client->daemon, received))
+		return errand_receive(client, received, message_out);
 	if (!received->is_shared)
 		return translate_stranger(client, received, message_out);
 	*message_out = message_ref(message_from_payload(received->payload));

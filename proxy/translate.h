@@ -33,6 +33,22 @@ int translate_send(struct client *client, struct message *message);
 bool translate_peek(const struct daemon *daemon, const struct engine_received *received,
 		    struct message *message_out);
 
+/* the same but for what the engine says of it: whether it is a whole, valid D-Bus message */
+bool translate_is_message(const struct engine_received *received, struct message *message_out);
+
+/**
+ * translate_relay() - a message of our own, of one that was received
+ * @peek: what translate_peek() or translate_is_message() found
+ * @sender: what SENDER becomes; @sender_len bytes, valid
+ * @is_own: nobody else will receive its descriptors: they are moved, not copied
+ * @message_out: the caller's reference
+ *
+ * Return: 0; -ENOMEM; or another errno: nobody can be given it.
+ */
+int translate_relay(const struct engine_received *received, const struct message *peek,
+		    const char *sender, size_t sender_len, bool is_own,
+		    struct message **message_out);
+
 /**
  * translate_received() - what a client gets for what its connection received
  * @message_out: the caller's reference; NULL: the client gets to see nothing

@@ -305,31 +305,165 @@ TEST(systemd_is_listed)
 	bus_close(&bus);
 }
 
-/* DIFFERENCES per-client-start */
+static uint32_t started_u32(struct conn *conn, uint32_t serial)
+{
+	struct msg *reply = conn_reply(conn, serial);
+	uint32_t result;
+
+	expect_eq(reply->type, MSG_RETURN);
+	expect_str(reply->sender, DRIVER_NAME);
+	msg_read(reply, "u", &result);
+	msg_free(reply);
+	return result;
+}
+
 TEST(start_without_a_message)
 {
 	struct fixture f;
+	uint32_t serial;
 
 	fixture_open(&f, SERVICEDIR);
 	fixture_add_service(&f);
 	expect_error(conn_call(f.a.conn, start_msg("t.None")), "ServiceUnknown");
 	expect_error(conn_call(f.a.conn, start_msg(f.b.conn->unique)), "ServiceUnknown");
-	expect_error(conn_call(f.a.conn, start_msg("t.Service")), "NotSupported");
+	serial = conn_send(f.a.conn, start_msg("t.Service"));
+	expect_started(&f);
+	/* who waits for a start does not wait with the rest */
+	expect_talk(f.a.conn, f.c, f.c->unique);
 	expect_eq(request_name(f.b.conn, "t.Service", 0), 1u);
+	expect_eq(started_u32(f.a.conn, serial), 1u);
 	expect_eq(driver_u32(f.a.conn, "StartServiceByName", "su", "t.Service", 0), 2u);
 	fixture_close(&f);
 }
 
-/* DIFFERENCES per-client-admin */
+TEST(start_of_what_the_client_itself_becomes)
+{
+	struct fixture f;
+	uint32_t serial;
+
+	fixture_open(&f, SERVICEDIR);
+	fixture_add_service(&f);
+	serial = conn_send(f.a.conn, start_msg("t.Service"));
+	expect_started(&f);
+	expect_eq(request_name(f.a.conn, "t.Service", 0), 1u);
+	expect_eq(started_u32(f.a.conn, serial), 1u);
+	fixture_close(&f);
+}
+
+TEST(start_that_fails)
+{
+	struct fixture f;
+
+	fixture_open(&f, SERVICEDIR);
+	expect_eq(mkdir(sandbox_path(&f.bus.sandbox, "services"), 0755), 0);
+	file_write(sandbox_path(&f.bus.sandbox, "services/t.Fails.service"),
+		   "[D-BUS Service]\nName=t.Fails\nExec=/bin/false\n");
+	file_write(sandbox_path(&f.bus.sandbox, "services/t.None.service"),
+		   "[D-BUS Service]\nName=t.None\nExec=/does/not/exist\n");
+	expect_return(conn_call(f.a.conn, driver_msg("ReloadConfig")));
+	expect_error(conn_call(f.a.conn, start_msg("t.Fails")), "Spawn.ChildExited");
+	expect_error(conn_call(f.a.conn, start_msg("t.None")), "Spawn.ExecFailed");
+	/* and again */
+	expect_error(conn_call(f.a.conn, start_msg("t.Fails")), "Spawn.ChildExited");
+	fixture_close(&f);
+}
+
+TEST(start_limit)
+{
+	struct fixture f;
+	uint32_t serial;
+
+	fixture_open(&f, SERVICEDIR "<limit name='max_pending_service_starts'>1</limit>");
+	fixture_add_service(&f);
+	conn_send(f.a.conn, start_msg("t.Service"));
+	expect_started(&f);
+	expect_error(conn_call(f.b.conn, start_msg("t.Service")), "LimitsExceeded");
+	/* who leaves takes its call along */
+	conn_close(f.a.conn);
+	expect_eq(sandbox_wait(&f.bus.sandbox, f.a.pid), 0);
+	serial = conn_send(f.b.conn, start_msg("t.Service"));
+	conn_sync(f.b.conn);
+	expect_eq(request_name(f.c, "t.Service", 0), 1u);
+	expect_eq(started_u32(f.b.conn, serial), 1u);
+	proxied_close(&f.bus, &f.b);
+	conn_close(f.c);
+	bus_close(&f.bus);
+}
+
+TEST(start_that_a_rule_forbids)
+{
+	struct fixture f;
+
+	fixture_open(&f, SERVICEDIR "<policy context=\"mandatory\">"
+				    "<deny send_destination=\"org.freedesktop.DBus\" "
+				    "send_interface=\"org.freedesktop.DBus\" "
+				    "send_member=\"StartServiceByName\"/></policy>");
+	fixture_add_service(&f);
+	expect_error(conn_call(f.a.conn, start_msg("t.Service")), "AccessDenied");
+	fixture_close(&f);
+}
+
 TEST(what_the_owner_alone_does)
 {
 	struct fixture f;
 
 	fixture_open(&f, NULL);
+	expect_return(conn_call(f.a.conn, driver_msg("ReloadConfig")));
+	file_write(sandbox_path(&f.bus.sandbox, "bus.conf"), "<busconfig");
 	expect_error(conn_call(f.a.conn, driver_msg("ReloadConfig")), "Failed");
-	expect_error(conn_call(f.a.conn, msg_append(driver_msg("UpdateActivationEnvironment"),
-						    "a{ss}", 1, "A", "b")),
-		     "NotSupported");
+	expect_error(conn_call(f.a.conn, msg_append(driver_msg("ReloadConfig"), "s", "x")),
+		     "InvalidArgs");
+	fixture_close(&f);
+}
+
+/* what it sends next is looked at when its call has taken effect */
+TEST(order_of_what_the_owner_does_and_what_follows)
+{
+	struct fixture f;
+	uint32_t serials[2];
+
+	fixture_open(&f, NULL);
+	for (int i = 0; i < 20; i++) {
+		bus_write_config(&f.bus, i % 2 ? NULL
+					       : "<policy context=\"mandatory\">"
+						 "<deny own=\"org.example.Denied\"/></policy>");
+		serials[0] = conn_send(f.a.conn, driver_msg("ReloadConfig"));
+		serials[1] = conn_send(f.a.conn, driver_msg("GetId"));
+		expect_return(conn_reply(f.a.conn, serials[0]));
+		expect_return(conn_reply(f.a.conn, serials[1]));
+	}
+	/* also of who does not wait */
+	conn_send(f.a.conn, driver_msg("ReloadConfig"));
+	conn_close(f.a.conn);
+	expect_eq(sandbox_wait(&f.bus.sandbox, f.a.pid), 0);
+	proxied_close(&f.bus, &f.b);
+	conn_close(f.c);
+	bus_close(&f.bus);
+}
+
+TEST(services_inherit_what_a_client_says)
+{
+	struct fixture f;
+	char text[1024], *said = NULL;
+
+	fixture_open(&f, SERVICEDIR);
+	expect_return(conn_call(f.a.conn, msg_append(driver_msg("UpdateActivationEnvironment"),
+						     "a{ss}", 1, "SAID", "hello")));
+	expect_eq(mkdir(sandbox_path(&f.bus.sandbox, "services"), 0755), 0);
+	snprintf(text, sizeof(text),
+		 "[D-BUS Service]\nName=t.Service\nExec=/bin/sh -c \"echo $SAID >> %s/said\"\n",
+		 f.bus.sandbox.dir);
+	file_write(sandbox_path(&f.bus.sandbox, "services/t.Service.service"), text);
+	expect_return(conn_call(f.a.conn, driver_msg("ReloadConfig")));
+	conn_send(f.a.conn, start_msg("t.Service"));
+	for (int64_t end = now_ms() + WAIT_MS; !said || !*said; usleep(5000)) {
+		if (now_ms() > end)
+			fail("the service was not started");
+		free(said);
+		said = file_read(sandbox_path(&f.bus.sandbox, "said"));
+	}
+	expect_str(said, "hello\n");
+	free(said);
 	fixture_close(&f);
 }
 
@@ -348,14 +482,43 @@ static uint32_t stats_n_active(struct conn *conn)
 	return n;
 }
 
+static uint32_t stats_of(struct conn *conn, const char *name, const char *key)
+{
+	struct msg *reply = conn_call(
+		conn, msg_append(msg_call(DRIVER_NAME, DRIVER_PATH, DRIVER_NAME ".Debug.Stats",
+					  "GetConnectionStats"),
+				 "s", name));
+	const char *signature;
+	uint32_t n = UINT32_MAX;
+	struct reader r;
+
+	expect_eq(reply->type, MSG_RETURN);
+	if (msg_find(reply, key, &signature, &r))
+		n = read_u32(&r);
+	msg_free(reply);
+	return n;
+}
+
 /* DIFFERENCES per-client-stats */
-TEST(statistics_are_of_one_client)
+TEST(statistics_of_the_whole_bus)
 {
 	struct fixture f;
 
 	fixture_open(&f, NULL);
-	expect_eq(stats_n_active(f.a.conn), 1u);
-	fixture_close(&f);
+	expect_eq(stats_n_active(f.a.conn), 3u);
+	expect_eq(stats_n_active(f.c), 3u);
+	conn_close(f.b.conn);
+	expect_eq(sandbox_wait(&f.bus.sandbox, f.b.pid), 0);
+	expect_eq(stats_n_active(f.a.conn), 2u);
+	add_match(f.a.conn, "type='signal'");
+	add_match(f.c, "type='signal'");
+	expect_eq(stats_of(f.a.conn, f.c->unique, "MatchRules"), 1u);
+	/* what a proxy has for its client nobody else knows */
+	expect_eq(stats_of(f.a.conn, f.a.conn->unique, "BusNames"), 1u);
+	expect_eq(stats_of(f.a.conn, f.a.conn->unique, "MatchRules"), UINT32_MAX);
+	proxied_close(&f.bus, &f.a);
+	conn_close(f.c);
+	bus_close(&f.bus);
 }
 
 /* life */
