@@ -2,12 +2,13 @@
 /* Nodes of the server: sockets that listen
  *
  * A node has the file mode that kdbusfs would give it, and belongs to the user who
- * made it; only the directory of another user's bus is ours, for all to enter.  A process without the privilege to give files away leaves it its own and
- * opens it to all; who may connect is then decided at accept, where it is checked in
- * any case.
+ * made it; only the directory of another user's bus is ours, for all to enter.  A process without
+ * the privilege to give files away leaves it its own and opens it to all; who may connect is then
+ * decided at accept, where it is checked in any case.
  *
  * Sockets are bound below /proc/self/fd, as what a path may be is longer than what
- * fits into an address.
+ * fits into an address; under another name, and get their own when they listen: who waits for a
+ * node to appear may connect at once.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +23,8 @@
 
 #define BACKLOG	  128
 #define N_ACCEPTS 16
+/* what no node is called */
+#define UNNAMED ".new"
 
 static mode_t node_mode(uint64_t flags)
 {
@@ -66,7 +69,9 @@ static int socket_listen(int dir_fd, const char *name, const struct server_node 
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd, r;
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dir_fd, name);
+	snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" UNNAMED, dir_fd);
+	/* of one that was killed */
+	unlinkat(dir_fd, UNNAMED, 0);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
@@ -74,19 +79,19 @@ static int socket_listen(int dir_fd, const char *name, const struct server_node 
 		r = -errno;
 		goto exit_fd;
 	}
-	/* nobody can connect before it listens */
-	r = give_away(dir_fd, name, cred, node->mode, 0666);
+	r = give_away(dir_fd, UNNAMED, cred, node->mode, 0666);
 	if (r < 0)
 		goto exit_bound;
-	if (listen(fd, BACKLOG) < 0) {
-		r = -errno;
+	if (listen(fd, BACKLOG) < 0 ||
+	    renameat2(dir_fd, UNNAMED, dir_fd, name, RENAME_NOREPLACE) < 0) {
+		r = errno == EEXIST ? -EADDRINUSE : -errno;
 		goto exit_bound;
 	}
 	*fd_out = fd;
 	return 0;
 
 exit_bound:
-	unlinkat(dir_fd, name, 0);
+	unlinkat(dir_fd, UNNAMED, 0);
 exit_fd:
 	close(fd);
 	return r;
@@ -230,7 +235,7 @@ static void clean_directory(int dir_fd, void (*clean)(int dir_fd, const struct d
 		return;
 	}
 	while ((entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
+		if (entry->d_name[0] != '.' || strcmp(entry->d_name, UNNAMED) == 0)
 			clean(dir_fd, entry);
 	closedir(dir);
 }

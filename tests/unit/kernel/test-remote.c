@@ -291,6 +291,45 @@ TEST(nodes_go_with_the_handle_that_made_them)
 	remote_server_stop(&node.server);
 }
 
+/* connects as soon as there is something; errno */
+static int connect_at_once(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), r;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	do
+		r = connect(fd, (struct sockaddr *)&address, sizeof(address));
+	while (r < 0 && errno == ENOENT);
+	r = r < 0 ? errno : 0;
+	close(fd);
+	return r;
+}
+
+TEST(node_that_is_there_can_be_connected_to)
+{
+	struct remote_server server;
+	char dir[] = "/tmp/test-remote-XXXXXX", path[64];
+	int status;
+	pid_t pid;
+
+	expect(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/control", dir);
+	for (int i = 0; i < 40; i++) {
+		expect(i == 0 || mkdir(dir, 0755) == 0);
+		pid = fork();
+		expect(pid >= 0);
+		if (pid == 0) {
+			alarm(20);
+			_exit(connect_at_once(path));
+		}
+		remote_server_start_in(&server, dir);
+		expect_eq(waitpid(pid, &status, 0), pid);
+		expect_eq(WEXITSTATUS(status), 0);
+		remote_server_stop(&server);
+	}
+}
+
 TEST(directory_is_taken_over_from_a_server_that_was_killed)
 {
 	struct remote_server server;
