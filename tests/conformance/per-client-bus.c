@@ -7,9 +7,11 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static const char *program;
 static const char *config_file;
 static char address[200];
 static int print_address_fd = -1;
+static bool goes_to_background;
 
 static void die(const char *what)
 {
@@ -34,49 +37,85 @@ static void die(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* the path of the first <listen>unix:path=...</listen>, or a new one for unix:tmpdir=... */
+/* where to listen for that address: at its path, or where nobody else does */
+static void choose_address(const char *wanted)
+{
+	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
+
+	if (!strncmp(wanted, "unix:path=", 10))
+		snprintf(address, sizeof(address), "%.*s", (int)strcspn(wanted + 10, ",;<"),
+			 wanted + 10);
+	else if (!strncmp(wanted, "unix:runtime=yes", 16) && runtime_dir)
+		snprintf(address, sizeof(address), "%s/bus", runtime_dir);
+	else
+		snprintf(address, sizeof(address), "%s/bus", dir);
+}
+
+/* of the first <listen> */
 static void address_from_config(void)
 {
 	static char text[65536];
 	FILE *file = fopen(config_file, "re");
-	const char *at, *end;
+	const char *at;
 
 	if (!file)
 		die("no configuration");
 	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
 	fclose(file);
-	at = strstr(text, "<listen>unix:path=");
-	if (!at) {
-		snprintf(address, sizeof(address), "%s/bus", dir);
-		return;
-	}
-	at += strlen("<listen>unix:path=");
-	end = strchr(at, '<');
-	snprintf(address, sizeof(address), "%.*s", (int)(end - at), at);
+	at = strstr(text, "<listen>");
+	choose_address(at ? at + strlen("<listen>") : "");
+}
+
+/* the value, if this is that option, in one word or two, of which *i_io becomes the last */
+static const char *option_value(char **argv, int *i_io, const char *name)
+{
+	const char *word = argv[*i_io], *next = argv[*i_io + 1];
+	size_t length = strlen(name);
+
+	if (strncmp(word, name, length))
+		return NULL;
+	if (word[length] == '=')
+		return word + length + 1;
+	if (word[length])
+		return NULL;
+	if (!next || !strncmp(next, "--", 2))
+		return "";
+	++*i_io;
+	return next;
 }
 
 /* what is for us; the rest goes to the owner */
-static int take_arguments(int argc, char **argv, char **args)
+static int take_arguments(char **argv, char **args)
 {
-	int n = 0;
+	const char *value;
+	int n = 0, first;
 
-	for (int i = 0; i < argc; i++) {
-		if (!strncmp(argv[i], "--print-address", 15)) {
-			print_address_fd = argv[i][15] == '=' ? atoi(argv[i] + 16) : 1;
+	for (int i = 0; argv[i]; i++) {
+		value = option_value(argv, &i, "--print-address");
+		if (value) {
+			print_address_fd = *value ? atoi(value) : STDOUT_FILENO;
 			continue;
 		}
-		if (!strncmp(argv[i], "--address=unix:path=", 20)) {
-			snprintf(address, sizeof(address), "%s", argv[i] + 20);
+		value = option_value(argv, &i, "--address");
+		if (value) {
+			choose_address(value);
 			continue;
 		}
-		if (!strncmp(argv[i], "--config-file=", 14))
-			config_file = argv[i] + 14;
-		if (!strcmp(argv[i], "--config-file") && i + 1 < argc)
-			config_file = argv[i + 1];
-		args[n++] = argv[i];
+		if (!strcmp(argv[i], "--fork")) {
+			goes_to_background = true;
+			continue;
+		}
+		first = i;
+		value = option_value(argv, &i, "--config-file");
+		if (value)
+			config_file = value;
+		while (first <= i)
+			args[n++] = argv[first++];
 	}
 	if (!*address && config_file)
 		address_from_config();
+	else if (!*address)
+		choose_address("");
 	return n;
 }
 
@@ -192,16 +231,28 @@ static void ask_guid(char *guid_out)
 	guid_out[32] = '\0';
 }
 
+/* as an address has it, with what is not plain escaped */
+static void print_address(const char *guid)
+{
+	const char *plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/.\\";
+
+	dprintf(print_address_fd, "unix:path=");
+	for (const char *c = address; *c; c++)
+		dprintf(print_address_fd, strchr(plain, *c) ? "%c" : "%%%02x", (uint8_t)*c);
+	dprintf(print_address_fd, ",guid=%s\n", guid);
+	if (print_address_fd > 2)
+		close(print_address_fd);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
 static void clean_up(void)
 {
-	char path[100];
-
 	unlink(address);
-	snprintf(path, sizeof(path), "%s/kdbus", dir);
-	rmdir(path);
-	snprintf(path, sizeof(path), "%s/owner", dir);
-	unlink(path);
-	rmdir(dir);
+	nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* until the owner has ended; its exit status */
@@ -233,22 +284,44 @@ static int serve(pid_t owner, int listen_fd, int signal_fd)
 	}
 }
 
+/* The parent leaves when the child closes the pipe that is returned, and its status tells whether
+ * that is because all is well. */
+static int go_to_background(void)
+{
+	char well;
+	int fds[2];
+
+	if (pipe(fds) < 0)
+		die("no pipe");
+	if (fork()) {
+		close(fds[1]);
+		_exit(read(fds[0], &well, 1) == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
+	close(fds[0]);
+	fcntl(fds[1], F_SETFD, FD_CLOEXEC);
+	return fds[1];
+}
+
 int main(int argc, char **argv)
 {
-	int listen_fd, n, signal_fd, status;
+	int background_fd = -1, listen_fd, n, signal_fd, status;
 	char *args[64], guid[33];
 	sigset_t mask;
 	pid_t owner;
 
 	if (argc < 2 || argc > 50)
 		die("usage: per-client-bus PROGRAM [ARGUMENT...]");
+	do
+		n = open("/dev/null", O_RDWR);
+	while (n >= 0 && n <= STDERR_FILENO);
+	close(n);
 	program = argv[1];
 	snprintf(dir, sizeof(dir), "/tmp/per-client-XXXXXX");
 	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
 		die("no directory");
-	n = take_arguments(argc - 1, argv + 1, args);
-	if (!*address)
-		die("no address");
+	n = take_arguments(argv + 1, args);
+	if (goes_to_background)
+		background_fd = go_to_background();
 	owner = start_owner(args, n);
 	if (owner < 0) {
 		waitpid(-owner, &status, 0);
@@ -268,9 +341,12 @@ int main(int argc, char **argv)
 	listen_fd = listen_on(address);
 	if (print_address_fd >= 0) {
 		ask_guid(guid);
-		dprintf(print_address_fd, "unix:path=%s,guid=%s\n", address, guid);
-		if (print_address_fd > 2)
-			close(print_address_fd);
+		print_address(guid);
+	}
+	if (background_fd >= 0) {
+		if (write(background_fd, "", 1) < 0)
+			die("whoever started this has gone");
+		close(background_fd);
 	}
 	status = serve(owner, listen_fd, signal_fd);
 	clean_up();
