@@ -20,4 +20,4 @@ check-long: check check-asan check-abi-sample check-stress check-fuzz check-faul
 .PHONY: check-asan check-fuzz check-long
 
 distclean-local:
-	-rm -rf asan fuzz suites stress-thread stress-address,undefined
+	-rm -rf asan fuzz suites suites-per-client stress-thread stress-address,undefined

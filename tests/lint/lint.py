@@ -197,6 +197,10 @@ def differences_are_pinned():
         for name in re.findall(r'DIFFERENCES ([a-z][a-z-]+)', read(path)):
             if name not in entries and path != 'tests/lint/lint.py':
                 yield f'{path}: there is no entry {name} in DIFFERENCES.md'
+    for path in files('.expected', folders=['tests']):
+        for name in re.findall(r'^([a-z][a-z-]+)\??\s', read(path), re.M):
+            if name not in entries:
+                yield f'{path}: there is no entry {name} in DIFFERENCES.md'
     for name, path in entries.items():
         if not os.path.exists(os.path.join(TOP, path)) or f'DIFFERENCES {name}' not in read(path):
             yield f'DIFFERENCES.md: {path} does not name {name}'

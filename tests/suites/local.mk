@@ -20,4 +20,11 @@ check-dbusmock-suite: $(bin_PROGRAMS)
 check-glib-suite: $(bin_PROGRAMS)
 	$(AM_V_at)$(run_suite) glib || test $$? = 77
 
-.PHONY: check-suites check-dbus-suite check-dbusmock-suite check-glib-suite
+# with a proxy process for each client; what fails then and may is in that file
+per_client_expected = %D%/per-client.expected
+EXTRA_DIST += $(per_client_expected)
+check-per-client-suite: $(bin_PROGRAMS) tests/conformance/per-client-bus
+	$(AM_V_at)$(run_suite)-per-client dbus glib --wrapper=tests/conformance/per-client-bus \
+		--expected=$(srcdir)/$(per_client_expected) || test $$? = 77
+
+.PHONY: check-suites check-dbus-suite check-dbusmock-suite check-glib-suite check-per-client-suite
