@@ -52,12 +52,14 @@ struct holder {
  * @entries: struct holder by name
  * @compiled: what the policy grants; NULL: nothing
  * @grants: the same, with the names that have activators; what @entries are
+ * @before: struct holders_name, those that had one before the change that is under way
  */
 struct holders {
 	struct engine *engine;
 	struct htable entries;
 	struct policy_grants *compiled;
 	struct policy_grants *grants;
+	struct list_head before;
 };
 
 int holders_new(struct engine *engine, struct holders **holders_out)
@@ -68,6 +70,7 @@ int holders_new(struct engine *engine, struct holders **holders_out)
 		return -ENOMEM;
 	holders->engine = engine;
 	htable_init(&holders->entries);
+	INIT_LIST_HEAD(&holders->before);
 	*holders_out = holders;
 	return 0;
 }
@@ -309,10 +312,12 @@ static void holders_mark(struct holders *holders, struct list_head *names)
 	struct hlist_node *tmp;
 	size_t i;
 
+	INIT_LIST_HEAD(&holders->before);
 	htable_for_each_safe(holder, tmp, i, &holders->entries, node) {
 		if (holder->activated) {
 			holder->activated->is_wanted = false;
 			holder->activated->is_new = false;
+			list_add_tail(&holder->activated->before, &holders->before);
 		}
 	}
 	list_for_each_entry(name, names, link) {
@@ -321,20 +326,26 @@ static void holders_mark(struct holders *holders, struct list_head *names)
 	}
 }
 
+/* unless it has one */
+static int holders_give_activator(struct holders *holders, struct holders_name *name)
+{
+	int r = name->activator ? 0 : holders_activate(holders, name);
+
+	if (r < 0)
+		log_error("Messages for %s cannot wait for it to be started: %s", name->name,
+			  strerror(-r));
+	return r;
+}
+
 static int holders_settle(struct holders *holders, struct list_head *names)
 {
 	struct holders_name *name;
 	int r;
 
 	list_for_each_entry(name, names, link) {
-		if (name->activator)
-			continue;
-		r = holders_activate(holders, name);
-		if (r < 0) {
-			log_error("Messages for %s cannot wait for it to be started: %s",
-				  name->name, strerror(-r));
+		r = holders_give_activator(holders, name);
+		if (r < 0)
 			return r;
-		}
 	}
 	return holders_deactivate(holders, is_unwanted);
 }
@@ -344,9 +355,14 @@ static int holders_settle(struct holders *holders, struct list_head *names)
 static void holders_walk_back(struct holders *holders, struct policy_plan *plan, size_t n_taken)
 {
 	int r = holders_deactivate(holders, is_new);
+	struct holders_name *name;
 
 	while (!r && n_taken--)
 		r = holders_take_back(holders, &plan->steps[n_taken]);
+	/* who has none now is not started any more; what is granted is the same */
+	if (!r)
+		list_for_each_entry(name, &holders->before, before)
+			holders_give_activator(holders, name);
 	if (!r)
 		return;
 	holders_close_all(holders);

@@ -22,7 +22,7 @@ struct holders;
  * @name: a well-known name, borrowed
  * @userdata: what the engine's host hears of the activator by
  * @activator: written by holders; NULL: there is none
- * @is_wanted, @is_new: holders' own
+ * @is_wanted, @is_new, @before: holders' own
  *
  * It stays where it is as long as it has an activator.
  */
@@ -32,6 +32,7 @@ struct holders_name {
 	void *userdata;
 	struct engine_activator *activator;
 	bool is_wanted, is_new;
+	struct list_head before;
 };
 
 /* none, yet; @engine must outlive them.  0 or -ENOMEM */
