@@ -32,7 +32,8 @@ enum activatable_state {
  * @child: while it runs
  * @uses_helper: @child is the launch helper
  * @unit: that systemd is to start
- * @request: what systemd will be told once it is there
+ * @request: what systemd is told as soon as it is there
+ * @asked_id: id of the one that was told, UINT64_MAX: none
  * @waiters: calls of StartServiceByName: struct waiter
  * @n_waiters: of them
  * @n_entries: what waits, as counted in activation->n_entries
@@ -49,6 +50,7 @@ struct activatable {
 	struct spawn *child;
 	char *unit;
 	struct message *request;
+	uint64_t asked_id;
 	struct list_head waiters;
 	uint32_t n_waiters;
 	uint32_t n_entries;

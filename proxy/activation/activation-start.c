@@ -249,15 +249,21 @@ static struct client *find_systemd(const struct activation *activation)
 	return conn ? engine_conn_userdata(conn) : NULL;
 }
 
+/* A systemd that has gone may not have read what it was asked, or forgotten it: the next one is
+ * asked again. */
 static void activation_deliver_requests(struct activation *activation, struct client *systemd)
 {
 	struct activatable *activatable;
+	uint64_t id;
 
+	id = engine_conn_id(systemd->caller.conn);
 	list_for_each_entry(activatable, &activation->starting, link) {
-		if (!activatable->request)
+		if (!activatable->request || activatable->asked_id == id)
 			continue;
+		activatable->asked_id = id;
 		client_answer(systemd, activatable->request);
-		activatable->request = message_unref(activatable->request);
+		if (systemd->state == CLIENT_CLOSED)
+			return;
 	}
 }
 
@@ -329,6 +335,9 @@ void activation_serve_systemd(struct activation *activation)
 		client_answer(systemd, message);
 		message_unref(message);
 	}
+	/* for want of memory; all is for the next one */
+	if (systemd->state == CLIENT_CLOSED)
+		return;
 	activation->has_untold = false;
 	environment_deinit(untold);
 	activation_deliver_requests(activation, systemd);

@@ -111,6 +111,7 @@ static void activatable_set_state(struct activatable *activatable, enum activata
 	activatable->child = spawn_forget(activatable->child);
 	free(steal(activatable->unit));
 	activatable->request = message_unref(activatable->request);
+	activatable->asked_id = UINT64_MAX;
 	if (!activatable_is_provided(activatable))
 		activation->is_stale = true;
 }
@@ -303,6 +304,7 @@ void activatable_init(struct activatable *activatable, struct activation *activa
 {
 	activatable->activation = activation;
 	activatable->state = ACTIVATABLE_IDLE;
+	activatable->asked_id = UINT64_MAX;
 	activatable->held.name = activatable->name;
 	activatable->held.userdata = activatable;
 	INIT_LIST_HEAD(&activatable->held.link);

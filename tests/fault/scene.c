@@ -63,9 +63,11 @@ void inject_close(struct inject *inject)
 
 struct subject *inject_start(const char *xml, int fd, int *status_out, char **stderr_out)
 {
+	static const char *const args[] = {"--systemd-activation", NULL};
 	const int fds[] = {fd, INJECT_FD};
 	struct subject_options options = {
 		.xml = xml,
+		.args = args,
 		.program = "tests/fault/bus-proxyd",
 		.fds = fds,
 		.n_fds = 1,

@@ -766,6 +766,96 @@ TEST_TIMEOUT(services_that_start, TIMEOUT_S)
 	      SERVICES);
 }
 
+#define SYSTEMD "org.freedesktop.systemd1"
+
+static const char *const units[] = {"a.service", "b.service", "c.service"};
+
+#define N_UNITS (sizeof(units) / sizeof(units[0]))
+
+static void setup_units(struct scene *s)
+{
+	char name[64], text[256];
+
+	expect_eq(mkdir(sandbox_path(&s->subject->sandbox, "services"), 0755), 0);
+	for (size_t i = 0; i < N_UNITS; i++) {
+		snprintf(name, sizeof(name), "services/t.Unit%zu.service", i);
+		snprintf(text, sizeof(text),
+			 "[D-BUS Service]\nName=t.Unit%zu\nExec=/bin/false\nSystemdService=%s\n", i,
+			 units[i]);
+		file_write(sandbox_path(&s->subject->sandbox, name), text);
+	}
+	expect_return(conn_call(s->x, driver_msg("ReloadConfig")));
+}
+
+/* all wait for systemd, which B is about to be */
+static void prepare_units(struct scene *s)
+{
+	struct conn *a = s->cast[A];
+	char name[16];
+
+	two_join(s);
+	a = s->cast[A];
+	n_serials = 0;
+	for (size_t i = 0; i < N_UNITS; i++) {
+		snprintf(name, sizeof(name), "t.Unit%zu", i);
+		ask_later(a, msg_call(name, OBJECT, INTERFACE, "Ask"));
+	}
+	conn_sync(a);
+}
+
+static void run_systemd(struct scene *s)
+{
+	ask_driver(s->cast[B], "RequestName", "su", SYSTEMD, 0);
+}
+
+static unsigned int take_requests(struct conn *conn)
+{
+	unsigned int n = 0;
+	struct msg *msg;
+
+	while (conn->inbox) {
+		msg = conn_next(conn);
+		n += msg->member && !strcmp(msg->member, "ActivationRequest");
+		msg_free(msg);
+	}
+	return n;
+}
+
+/* who comes in the place of a systemd that was lost is asked what that one was not */
+static void finish_systemd(struct scene *s)
+{
+	struct conn *b = s->cast[B];
+	unsigned int n;
+
+	n = take_requests(b);
+	if (b->eof) {
+		conn_close(b);
+		b = cast_join(s, B);
+	}
+	ask_driver(b, "RequestName", "su", SYSTEMD, 0);
+	conn_sync(b);
+	n += take_requests(b);
+	expect_eq(n, N_UNITS);
+	for (size_t i = 0; i < N_UNITS; i++)
+		conn_send(b,
+			  msg_append(msg_to(msg_signal("/org/freedesktop/systemd1",
+						       SYSTEMD ".Activator", "ActivationFailure"),
+					    DRIVER_NAME),
+				     "sss", units[i], "t.Error", "no"));
+	finish_calls(s);
+}
+
+TEST_TIMEOUT(systemd, TIMEOUT_S)
+{
+	sweep(&(struct step){.setup = setup_units,
+			     .prepare = prepare_units,
+			     .run = run_systemd,
+			     .finish = finish_systemd,
+			     .min_allocations = 5,
+			     .min_calls = 3},
+	      SERVICES);
+}
+
 static void run_service_files(struct scene *s)
 {
 	struct conn *a = s->cast[A];
