@@ -76,6 +76,18 @@ check_in() {
     n_skipped=$((n_skipped + $(count_lines "$dir/check.output" SKIP)))
 }
 
+# add_sum FILE STATUS: what FILE says in its sum; a STATUS but 0 is a failure at least
+add_sum() {
+    # shellcheck disable=SC2046 # three numbers
+    set -- "$2" $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
+        "$1") 0 0 0
+    failed=$3
+    if [ "$1" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+    n_passed=$((n_passed + $2))
+    n_failed=$((n_failed + failed))
+    n_skipped=$((n_skipped + $4))
+}
+
 # suites_in DIR LIMIT-S: the tests of others, adding up
 suites_in() {
     dir=$1
@@ -84,12 +96,23 @@ suites_in() {
     status=$?
     # all but the programs one by one
     grep -v '^  ' "$dir/suites.output" | sed 's/^/  /'
-    # shellcheck disable=SC2046 # three numbers
-    set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
-        "$dir/suites.output") 0 0 0
-    failed=$2
-    if [ "$status" != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
-    n_passed=$((n_passed + $1))
-    n_failed=$((n_failed + failed))
-    n_skipped=$((n_skipped + $3))
+    add_sum "$dir/suites.output" "$status"
+}
+
+# kernels_in DIR LIMIT-S: the module on the kernel that is installed, or else the release's, and on
+# a newer one, adding up
+kernels_in() {
+    dir=$1
+    if ! ls /lib/modules/*/build/Makefile >/dev/null 2>&1; then
+        "$top/tests/ci/fetch-kernel" "$dir/kernels" "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" \
+            >"$dir/fetch-kernel.output" 2>&1 || tail -n 1 "$dir/fetch-kernel.output"
+    fi
+    "$top/tests/ci/fetch-kernel" "$dir/kernels" >"$dir/fetch-kernel.output" 2>&1 ||
+        tail -n 1 "$dir/fetch-kernel.output"
+    timeout -k 10 "$2" make -s -j "$(nproc 2>/dev/null || echo 2)" -C "$dir" check-kernel \
+        >"$dir/check-kernel.output" 2>&1 </dev/null
+    status=$?
+    grep -E '^(SKIP|kernel )' "$dir/check-kernel.output" | sed 's/^/  /'
+    [ "$status" = 0 ] || tail -n 60 "$dir/check-kernel.output"
+    add_sum "$dir/check-kernel.output" "$status"
 }

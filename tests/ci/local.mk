@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # what quickstart, run-tests and CI are made of, and the checks that take longer
 EXTRA_DIST += .ci/run %D%/check.sh %D%/packages %D%/setup.sh
-dist_check_SCRIPTS += %D%/check-fuzz.sh %D%/with-bus
+dist_check_SCRIPTS += %D%/check-fuzz.sh %D%/fetch-kernel %D%/with-bus
 
 # "make check" of a second build, with sanitizers
 check-asan:
@@ -20,4 +20,4 @@ check-long: check check-asan check-abi-sample check-stress check-fuzz check-faul
 .PHONY: check-asan check-fuzz check-long
 
 distclean-local:
-	-rm -rf asan fuzz suites suites-per-client stress-thread stress-address,undefined
+	-rm -rf asan fuzz kernels suites suites-per-client stress-thread stress-address,undefined

@@ -32,4 +32,8 @@ check-kernel: guest-exit $(KERNEL_TESTS)
 	+$(AM_V_at)MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/%D%/check-kernel $(top_srcdir) \
 		"$(KERNELS)" guest-exit $(KERNEL_TESTS)
 
-.PHONY: check-kernel
+# newer and older ones of Debian's, into ./kernels
+fetch-kernels:
+	$(AM_V_at)$(SHELL) $(top_srcdir)/tests/ci/fetch-kernel kernels
+
+.PHONY: check-kernel fetch-kernels
