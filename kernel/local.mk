@@ -41,6 +41,10 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine.c \
 	%D%/engine/engine.h \
 	%D%/engine/engine-abi.c \
+	%D%/engine/engine-abi-match.c \
+	%D%/engine/engine-abi-queue.c \
+	%D%/engine/engine-abi-stream.c \
+	%D%/engine/engine-abi-stream.h \
 	%D%/engine/engine-abi.h \
 	%D%/engine/engine-abi-activator.c \
 	%D%/engine/engine-activator.c \
@@ -63,7 +67,11 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-remote.c \
 	%D%/engine/engine-transport.h \
 	%D%/engine/remote-client.c \
-	%D%/engine/remote-client.h
+	%D%/engine/remote-client.h \
+	%D%/engine/remote-command.c \
+	%D%/engine/remote-inner.h \
+	%D%/engine/remote-stream.c \
+	%D%/engine/remote-stream.h
 
 # the core
 libkdbus_a_SOURCES += \
@@ -137,6 +145,7 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/server.c \
 	%D%/embedded/server.h \
 	%D%/embedded/server-call.c \
+	%D%/embedded/server-stream.c \
 	%D%/embedded/server-inner.h \
 	%D%/embedded/server-node.c \
 	%D%/embedded/server-peer.c

@@ -86,16 +86,17 @@ int access_load(struct access *access, const struct config *config,
 	return 0;
 }
 
-static void access_forget_stranger(struct access *access)
+static void stranger_forget(struct access_stranger *stranger)
 {
-	access->stranger = policy_identity_unref(access->stranger);
-	free(access->stranger_creds.groups);
-	access->stranger_creds = (struct creds)CREDS_NULL;
+	stranger->identity = policy_identity_unref(stranger->identity);
+	free(stranger->creds.groups);
+	stranger->creds = (struct creds)CREDS_NULL;
 }
 
 void access_deinit(struct access *access)
 {
-	access_forget_stranger(access);
+	for (unsigned i = 0; i < ACCESS_N_STRANGERS; i++)
+		stranger_forget(&access->strangers[i]);
 	access->policy = policy_unref(access->policy);
 	access->users = policy_users_unref(access->users);
 	access_end_message(access);
@@ -465,16 +466,24 @@ static bool is_same_peer(const struct creds *a, const struct creds *b)
 	       (!a->n_groups || !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)));
 }
 
-/* the rules for a stranger; most messages come from the one who sent the last */
-static int access_identify_stranger(struct access *access, const struct creds *creds)
+/* the rules for a stranger, good until the next but one is looked for */
+static int access_identify_stranger(struct access *access, const struct creds *creds,
+				    const struct policy_identity **identity_out)
 {
+	struct access_stranger *stranger;
 	struct policy_identity *identity;
 	uint32_t *groups;
+	unsigned i;
 	int r;
 
-	if (access->stranger && is_same_peer(&access->stranger_creds, creds))
+	for (i = 0; i < ACCESS_N_STRANGERS; i++) {
+		stranger = &access->strangers[i];
+		if (!stranger->identity || !is_same_peer(&stranger->creds, creds))
+			continue;
+		access->last_stranger = i;
+		*identity_out = stranger->identity;
 		return 0;
-	access_forget_stranger(access);
+	}
 	r = policy_identity_get(access->policy, creds, &identity);
 	if (r < 0)
 		return r;
@@ -485,13 +494,20 @@ static int access_identify_stranger(struct access *access, const struct creds *c
 	}
 	if (creds->n_groups)
 		memcpy(groups, creds->groups, creds->n_groups * sizeof(*groups));
-	access->stranger = identity;
-	access->stranger_creds = (struct creds){
-		.uid = creds->uid,
-		.gid = creds->gid,
-		.n_groups = creds->n_groups,
-		.groups = groups,
+	access->last_stranger = (access->last_stranger + 1) % ACCESS_N_STRANGERS;
+	stranger = &access->strangers[access->last_stranger];
+	stranger_forget(stranger);
+	*stranger = (struct access_stranger){
+		.identity = identity,
+		.creds =
+			{
+				.uid = creds->uid,
+				.gid = creds->gid,
+				.n_groups = creds->n_groups,
+				.groups = groups,
+			},
 	};
+	*identity_out = identity;
 	return 0;
 }
 
@@ -511,15 +527,15 @@ static int access_stranger_side(struct daemon *daemon, uint64_t id, const struct
 				const char *names, char name[UNIQUE_NAME_SIZE],
 				struct access_side *side_out)
 {
-	struct access *access = &daemon->access;
+	const struct policy_identity *identity;
 	int r;
 
-	r = access_identify_stranger(access, creds);
+	r = access_identify_stranger(&daemon->access, creds, &identity);
 	if (r < 0)
 		return r;
 	unique_name_format(id, daemon->id_offset, name);
 	*side_out = (struct access_side){
-		.identity = access->stranger,
+		.identity = identity,
 		.peer = {.unique_name = name, .userdata = (void *)names},
 		.creds = creds,
 	};
@@ -592,6 +608,33 @@ int access_may_send(struct daemon *daemon, struct client *src, const struct engi
 	if (r < 0)
 		return r;
 	return access_may_pass(daemon, &sender, &receiver, message, flags);
+}
+
+int access_may_relay(struct daemon *daemon, const struct engine_received *received,
+		     const struct engine_stranger *dst, const struct message *message,
+		     unsigned flags)
+{
+	char sender_name[UNIQUE_NAME_SIZE], receiver_name[UNIQUE_NAME_SIZE];
+	struct access_side sender, receiver;
+	struct policy_message *facts;
+	int r;
+
+	if (dst->creds->uid == CREDS_UNKNOWN && !dst->creds->n_groups)
+		return access_refuse_unknown(&daemon->access, dst->creds);
+	r = access_sender_side(daemon, received, dst->creds, sender_name, &sender);
+	if (!r)
+		r = access_stranger_side(daemon, dst->id, dst->creds, dst->names, receiver_name,
+					 &receiver);
+	if (r < 0)
+		return r;
+	/* as in access_may_receive() */
+	facts = access_facts(&daemon->access, message);
+	if (!facts->destination)
+		facts->destination = receiver_name;
+	r = access_may_pass(daemon, &sender, &receiver, message, flags);
+	if (facts->destination == receiver_name)
+		access_end_message(&daemon->access);
+	return r;
 }
 
 int access_may_await(struct daemon *daemon, const struct engine_received *received,

@@ -25,6 +25,9 @@ struct access_stamp {
 	int64_t changed_s, changed_ns;
 };
 
+/* strangers that are not looked up again, as long as they take turns */
+#define ACCESS_N_STRANGERS 4
+
 /**
  * struct access - the policy in force, and its last refusal
  * @policy: compiled from the configuration
@@ -32,8 +35,8 @@ struct access_stamp {
  * @passwd, @group: the files that @users was read from
  * @sending: the message that is just being sent, so that a broadcast is described once
  * @facts: of @sending
- * @stranger: the rules for the stranger who sent last, or NULL
- * @stranger_creds: who that was: uid, gid and groups
+ * @strangers: the rules for some strangers, and who they are: uid, gid and groups
+ * @last_stranger: the one who was looked for last
  * @verdict: of the last refusal
  * @is_receive: it was the receiver's rules that refused
  * @has_receiver: it would have reached somebody other than the driver
@@ -45,8 +48,11 @@ struct access {
 	struct access_stamp passwd, group;
 	const struct message *sending;
 	struct policy_message facts;
-	struct policy_identity *stranger;
-	struct creds stranger_creds;
+	struct access_stranger {
+		struct policy_identity *identity;
+		struct creds creds;
+	} strangers[ACCESS_N_STRANGERS];
+	unsigned last_stranger;
 	struct policy_verdict verdict;
 	bool is_receive;
 	bool has_receiver;
@@ -130,6 +136,10 @@ int access_may_take(struct daemon *daemon, const struct engine_received *receive
 /* the other way round: may @message go from @src to a connection of another process? */
 int access_may_send(struct daemon *daemon, struct client *src, const struct engine_stranger *dst,
 		    const struct message *message, unsigned flags);
+/* from one connection of another process to another */
+int access_may_relay(struct daemon *daemon, const struct engine_received *received,
+		     const struct engine_stranger *dst, const struct message *message,
+		     unsigned flags);
 /* access_may_wait() for @message of a connection of another process */
 int access_may_await(struct daemon *daemon, const struct engine_received *received,
 		     const struct message *message);

@@ -86,6 +86,10 @@ static void client_pause(struct client *client, bool is_paused)
 {
 	client->is_read_paused = is_paused;
 	client->account->is_waiting = is_paused;
+	/* what it waits for may be that it is told what became of what it sent; a connection that
+	 * is dead says so when it is received from */
+	if (is_paused && client->caller.conn)
+		engine_conn_hasten(client->caller.conn);
 }
 
 /* has this list anybody but the client? */

@@ -230,11 +230,17 @@ static uint64_t client_answered(struct client *client)
 
 void client_answer(struct client *client, struct message *message)
 {
+	int r;
+
 	if (client->state == CLIENT_CLOSED ||
 	    !access_may_hear_driver(client->daemon, client, message))
 		return;
 	client->daemon->work += ANSWER_WORK + message->payload.size / DAEMON_BYTES_PER_WORK;
-	if (outbound_answer(&client->out, message, client_answered(client)) < 0) {
+	if (client->is_told)
+		r = outbound_answer_first(&client->out, message);
+	else
+		r = outbound_answer(&client->out, message, client_answered(client));
+	if (r < 0) {
 		client_out_of_memory(client);
 		return;
 	}

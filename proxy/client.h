@@ -68,6 +68,7 @@ enum client_state {
  *	receivers read: so it is not read from, and what has been read already waits in in.kept;
  *	so it does while others have their turn
  * @is_greedy: others had to wait for it lately: so it is read from in small pieces
+ * @is_told: what the bus says is about what has just come to be received: due at once
  * @is_doomed: to be closed as soon as the engine has returned
  * @is_elsewhere: on the bus that is ours a client that another process serves: no socket, and
  *	@caller.conn is the desk's (desk.h)
@@ -107,6 +108,7 @@ struct client {
 	bool is_write_broken : 1;
 	bool is_hung_up : 1;
 	bool is_read_paused : 1;
+	bool is_told : 1;
 	bool is_doomed : 1;
 	bool is_greedy : 1;
 	bool is_elsewhere : 1;

@@ -94,6 +94,22 @@ static int host_may_send(void *userdata, struct engine_conn *src, const struct e
 	return r;
 }
 
+static int host_may_pass(void *userdata, const struct engine_stranger *dst,
+			 const struct engine_received *received, bool is_reply)
+{
+	struct daemon *daemon = userdata;
+	struct message message;
+	int r;
+
+	daemon->work++;
+	/* as in host_may_receive() */
+	if (!translate_peek(daemon, received, &message))
+		return received->is_cut ? -EMSGSIZE : 0;
+	r = access_may_relay(daemon, received, dst, &message,
+			     is_reply ? POLICY_MESSAGE_REQUESTED : 0);
+	return host_refused(daemon, r, received, &message);
+}
+
 struct host_search {
 	struct engine_candidates *candidates;
 	bool has_fds;
@@ -297,7 +313,7 @@ static int host_may_await(void *userdata, void *activator_userdata,
 	if (!translate_peek(daemon, received, &message))
 		return 0;
 	r = activation_may_await(activator_userdata, received, &message);
-	return host_refused(daemon, r == ACTIVATION_LIMIT ? -ENOBUFS : r, received, &message);
+	return host_refused(daemon, r, received, &message);
 }
 
 static void host_waits(void *userdata, void *activator_userdata)
@@ -350,6 +366,7 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon)
 		.may_deliver = host_may_deliver,
 		.may_receive = host_may_receive,
 		.may_send = host_may_send,
+		.may_pass = host_may_pass,
 		.broadcast_candidates = host_broadcast_candidates,
 		.is_listening = host_is_listening,
 		.overheard = host_overheard,

@@ -54,7 +54,8 @@ static void dispatch_denied(struct client *client, const struct message *message
 	char text[ACCESS_MAX_TEXT];
 
 	daemon->work += DENIED_WORK;
-	if (log_limit_pass(&daemon->log_denied)) {
+	/* what the owner of the bus has refused is in its log */
+	if (!client->is_told && log_limit_pass(&daemon->log_denied)) {
 		access_explain(daemon, client, message, true, text);
 		log_notice("%s", text);
 	}
@@ -87,6 +88,11 @@ static void dispatch_driver(struct client *client, struct message *message)
 	int r;
 
 	daemon->work += DRIVER_WORK;
+	/* answers come in the order of what is answered: what was refused is answered first */
+	if (client->caller.conn && engine_conn_settle(client->caller.conn) < 0) {
+		client_close(client, "connection to the bus was lost");
+		return;
+	}
 	/* what is addressed to nobody is a matter between the client and the bus */
 	if (is_addressed && is_hello)
 		monitor_await_hello(daemon, message);

@@ -18,6 +18,7 @@ static int errand_send(struct client *client, enum desk_kind kind, const struct 
 		.dst_id = client->daemon->owner_desk,
 		.cookie = DESK_COOKIE(kind, message->header.serial),
 		.payload = (struct engine_payload *)&message->payload,
+		.is_awaited = true,
 	};
 
 	return engine_send(client->caller.conn, &send);

@@ -32,6 +32,9 @@
 /* a name may change hands between look-up and SEND so often, and no more */
 enum { NAME_RETRIES = 8 };
 
+/* bytes of a message that is not waited for */
+enum { MAX_ON_ITS_WAY = 64 * 1024 };
+
 /* byte 3 of a header */
 enum { GVARIANT_VERSION = 2 };
 
@@ -136,6 +139,14 @@ static int translate_checked(struct client *client, struct engine_send *send,
 	return r;
 }
 
+/* What is large counts against its sender, and is over when this is; and nobody is to overhear
+ * what is not delivered. */
+static bool translate_must_wait(const struct daemon *daemon, const struct message *message)
+{
+	return message->payload.size > MAX_ON_ITS_WAY ||
+	       match_registry_n_eavesdropping(daemon->matches);
+}
+
 int translate_send(struct client *client, struct message *message)
 {
 	struct daemon *daemon = client->daemon;
@@ -170,7 +181,8 @@ int translate_send(struct client *client, struct message *message)
 	} else if (header->type == WIRE_RETURN || header->type == WIRE_ERROR) {
 		send.cookie_reply = header->reply_serial;
 	}
-	if (engine_asks_may_deliver(daemon->engine)) {
+	if (engine_asks_may_deliver(daemon->engine) || engine_conn_is_judged(client->caller.conn)) {
+		send.is_awaited = translate_must_wait(daemon, message);
 		r = engine_send(client->caller.conn, &send);
 		access_end_message(&daemon->access);
 	} else {
@@ -250,6 +262,7 @@ static int translate_answer(struct client *client, const struct engine_received 
 	struct engine_send send = {
 		.dst_id = received->src_id,
 		.cookie_reply = received->cookie,
+		.is_awaited = true,
 	};
 	int r;
 
@@ -287,8 +300,9 @@ void translate_log_refused(struct daemon *daemon, const struct engine_received *
 static bool translate_is_unjudged(const struct daemon *daemon,
 				  const struct engine_received *received)
 {
-	/* by the engine, or when they were accepted */
-	if (engine_asks_may_deliver(daemon->engine) || received->dst_id == KDBUS_DST_ID_BROADCAST)
+	/* by the engine, by the owner of the bus, or when they were accepted */
+	if (received->is_judged || engine_asks_may_deliver(daemon->engine) ||
+	    received->dst_id == KDBUS_DST_ID_BROADCAST)
 		return false;
 	/* Of ours the sender's side has decided; but where the name could be started, it may have
 	 * been about nobody, or about somebody else. */
@@ -557,9 +571,36 @@ static int translate_notification(struct client *client, const struct engine_rec
 	return 0;
 }
 
+/* The owner of the bus has refused what the client sent, and has said so in its log.  It has all of
+ * the rules, but what it says is a number: which of them it was is found out once more. */
+static int translate_refused(struct client *client, const struct engine_received *received)
+{
+	struct message *message = message_from_payload(received->payload);
+	struct daemon *daemon = client->daemon;
+	__cleanup(freep) struct engine_stranger *stranger = NULL;
+	const char *destination = message_destination(message);
+	uint64_t id = 0;
+
+	if (received->error == -EACCES && destination &&
+	    (*destination != ':' || unique_name_parse(destination, daemon->id_offset, &id)) &&
+	    !engine_get_stranger(client->caller.conn, id, id ? NULL : destination, &stranger))
+		access_may_send(daemon, client, stranger, message,
+				message->header.reply_serial ? POLICY_MESSAGE_REQUESTED : 0);
+	errand_report(client, DESK_SAID, message);
+	client->is_told = true;
+	dispatch_refused(client, message, received->error);
+	client->is_told = false;
+	access_end_message(&daemon->access);
+	return 0;
+}
+
 int translate_received(struct client *client, const struct engine_received *received,
 		       struct message **message_out)
 {
+	if (received->error) {
+		*message_out = NULL;
+		return translate_refused(client, received);
+	}
 	if (received->src_id == KDBUS_SRC_ID_KERNEL)
 		return translate_notification(client, received, message_out);
 	if (errand_is_from_owner(client->daemon, received))

@@ -20,6 +20,8 @@ struct kdbus_pool;
 /* how a connection is reached, decided by whoever calls kdbus_cmd_hello() */
 #define KDBUS_CONN_DIRECT  (1U << 0)
 #define KDBUS_CONN_INDEXED (1U << 1)
+/* messages that are for it alone carry no metadata: the host judges them for it */
+#define KDBUS_CONN_PLAIN (1U << 2)
 
 /**
  * struct kdbus_conn - a connection
@@ -136,6 +138,11 @@ static inline bool kdbus_conn_is_direct(const struct kdbus_conn *conn)
 static inline bool kdbus_conn_is_indexed(const struct kdbus_conn *conn)
 {
 	return conn->mode & KDBUS_CONN_INDEXED;
+}
+
+static inline bool kdbus_conn_is_plain(const struct kdbus_conn *conn)
+{
+	return conn->mode & KDBUS_CONN_PLAIN;
 }
 
 static inline const struct kdbus_host_ops *kdbus_conn_host(const struct kdbus_conn *conn)

@@ -65,6 +65,8 @@ void kdbus_metadata_add_message(struct kdbus_message *msg, struct kdbus_conn *ds
 			add_timestamp(msg, host, buffer);
 		return;
 	}
+	if (kdbus_conn_is_plain(dst) && msg->dst_id != KDBUS_DST_ID_BROADCAST)
+		return;
 
 	granted = dst->attach_recv & src->attach_send;
 	visible = 0;

@@ -30,6 +30,8 @@ struct embedded_share {
  * @pid: its number, 0 if that is not known
  * @started: when it was, 0 if that is not known: who has its number and is younger is another one
  * @opener: where it was when it opened the node; a reference
+ * @is_judged: the host applies its policy to what it sends and receives, whoever is at the other
+ *end
  * @max_fds: descriptors that the messages of all processes together may hold
  * @share: and those of its user; a reference
  * @ops: what can be done with it
@@ -49,6 +51,7 @@ struct embedded_process {
 	pid_t pid;
 	u64 started;
 	struct embedded_namespaces *opener;
+	bool is_judged;
 	int max_fds;
 	struct embedded_share *share;
 	const struct embedded_process_ops {

@@ -28,6 +28,15 @@
  * something to receive and no such packet is on its way; who waits for an answer
  * drops those in front of it.  So the socket is readable when the ABI's poll()
  * would say POLLIN, or when the connection is dead.
+ *
+ * Streams.  Who is as good as the owner of the bus, and asks for it before HELLO, gets its
+ * messages without asking: in packets of kind PUSHED, which say where in the pool they are, as
+ * RECV would.  At most REMOTE_WINDOW of them are out; the offsets of those that are done with
+ * travel with the next request.  What has descriptors has to be asked for all the same.  And what
+ * it sends by REMOTE_SEND is answered only if it is refused; any packet of kind PUSHED says how
+ * many are over, and an answer that all that came before its request are.  The owner of the bus
+ * judges each message between a stream and anybody else by all of its rules, so neither end has to;
+ * what is for one receiver carries no metadata to judge by.
  */
 #pragma once
 
@@ -45,6 +54,8 @@
 #define REMOTE_BYTES_MAX (256u * 1024 * 1024)
 /* what the kernel carries at once */
 #define REMOTE_FDS_MAX 253
+/* messages of a stream that are out */
+#define REMOTE_WINDOW 32
 /* bytes of a packet, either way */
 #define REMOTE_PACKET_MAX (192u * 1024)
 
@@ -61,6 +72,10 @@
  *	be unless it is sent again
  * @REMOTE_CLOSE: the last close, whatever copies of the socket there are; the answer
  *	is that the server closes it, when everything has taken effect
+ * @REMOTE_STREAM: there shall be a stream, once HELLO is said; EPERM to those who must not
+ * @REMOTE_SEND: of a stream: the command SEND, without an answer if it goes well
+ * @REMOTE_FREE: of a stream: nothing else than what every request can do; no answer
+ * @REMOTE_CONFIRM: of a stream: a packet of kind PUSHED is to come, there be messages or not
  */
 enum remote_op {
 	REMOTE_OPEN = 1,
@@ -71,6 +86,10 @@ enum remote_op {
 	REMOTE_PUBLISHED,
 	REMOTE_CLOSE,
 	REMOTE_COLLECT,
+	REMOTE_STREAM,
+	REMOTE_SEND,
+	REMOTE_FREE,
+	REMOTE_CONFIRM,
 };
 
 /**
@@ -83,8 +102,10 @@ enum remote_op {
  * @n_numbers: then as many int32_t, and padding to 8 bytes: COMMAND: the numbers of the
  *	descriptors that come along; INSTALLED: one for each slot, or -1
  * @has_file: COMMAND: behind those descriptors comes one more, of a memory file
+ * @n_freed: then as many uint64_t: offsets of messages that were pushed, and are done with
  *
- * Then the bytes of the segments that are not in the file, each padded to 8 bytes.
+ * SEND is as COMMAND.  Then the bytes of the segments that are not in the file, each padded to 8
+ *bytes.
  */
 struct remote_request {
 	uint32_t version;
@@ -94,7 +115,7 @@ struct remote_request {
 	uint32_t n_segments;
 	uint32_t n_numbers;
 	uint32_t has_file;
-	uint32_t pad;
+	uint32_t n_freed;
 };
 
 /**
@@ -114,10 +135,12 @@ struct remote_segment {
  * enum remote_kind - what a packet from the server is
  * @REMOTE_ANSWER: to a request
  * @REMOTE_WAKE: there is something to receive; the rest of the packet is 0
+ * @REMOTE_PUSHED: what a stream has to tell: struct remote_pushed
  */
 enum remote_kind {
 	REMOTE_ANSWER = 1,
 	REMOTE_WAKE,
+	REMOTE_PUSHED,
 };
 
 /**
@@ -132,7 +155,7 @@ enum remote_kind {
  * @has_pool: before all other descriptors comes that of the pool
  * @generation: PUBLISHED: number of the file, which comes along
  * @call: COMMAND: number of the call if it has to wait, else 0; with that a pipe comes along
- * @is_readable: right behind this one comes a packet of kind WAKE
+ * @is_readable: right behind this one comes a packet of kind WAKE, or PUSHED to a stream
  */
 struct remote_answer {
 	uint32_t kind;
@@ -154,5 +177,47 @@ struct remote_answer {
  */
 struct remote_write {
 	uint64_t address;
+	uint64_t size;
+};
+
+/**
+ * enum remote_more - why there is more than was pushed
+ * @REMOTE_MORE_NONE: there is not
+ * @REMOTE_MORE_ASK: it has to be asked for by RECV
+ * @REMOTE_MORE_WAIT: there are too many out
+ */
+enum remote_more {
+	REMOTE_MORE_NONE,
+	REMOTE_MORE_ASK,
+	REMOTE_MORE_WAIT,
+};
+
+/**
+ * struct remote_pushed - what a stream has to tell
+ * @kind: REMOTE_PUSHED
+ * @result: 0, or the negative errno of the last SEND that is over
+ * @n_queued: messages in the queue that are still to come
+ * @n_sends: how many SENDs are over
+ * @n_dropped: broadcasts that went missing since the last packet
+ * @n_messages: number of struct remote_message that follow
+ * @more: REMOTE_MORE_*: what is behind them
+ */
+struct remote_pushed {
+	uint32_t kind;
+	int32_t result;
+	uint64_t n_queued;
+	uint64_t n_sends;
+	uint64_t n_dropped;
+	uint32_t n_messages;
+	uint32_t more;
+};
+
+/**
+ * struct remote_message - a message that was received
+ * @offset: in the pool
+ * @size: its bytes
+ */
+struct remote_message {
+	uint64_t offset;
 	uint64_t size;
 };

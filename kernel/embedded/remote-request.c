@@ -29,12 +29,14 @@ static const void *take(const void *packet, size_t packet_size, size_t *at, uint
 
 static bool head_is_good(const struct remote_request *head, uint32_t n_fds)
 {
-	if (head->version != REMOTE_VERSION || head->pad || head->has_file > 1)
+	if (head->version != REMOTE_VERSION || head->has_file > 1)
 		return false;
-	if (head->n_segments > REMOTE_SEGMENTS_MAX || head->n_numbers > REMOTE_FDS_MAX)
+	if (head->n_segments > REMOTE_SEGMENTS_MAX || head->n_numbers > REMOTE_FDS_MAX ||
+	    head->n_freed > REMOTE_WINDOW)
 		return false;
 	switch (head->op) {
 	case REMOTE_COMMAND:
+	case REMOTE_SEND:
 		return n_fds == head->n_numbers + head->has_file;
 	case REMOTE_INSTALLED:
 		return !n_fds && !head->n_segments && !head->has_file;
@@ -44,6 +46,9 @@ static bool head_is_good(const struct remote_request *head, uint32_t n_fds)
 	case REMOTE_PUBLISHED:
 	case REMOTE_CLOSE:
 	case REMOTE_COLLECT:
+	case REMOTE_STREAM:
+	case REMOTE_FREE:
+	case REMOTE_CONFIRM:
 		return !n_fds && !head->n_segments && !head->n_numbers && !head->has_file;
 	}
 	return false;
@@ -85,6 +90,9 @@ int remote_call_parse(const void *packet, size_t size, uint32_t n_fds, struct re
 		return -EBADMSG;
 	call.numbers = take(packet, size, &at, call.head.n_numbers * sizeof(*call.numbers));
 	if (!call.numbers)
+		return -EBADMSG;
+	call.freed = take(packet, size, &at, call.head.n_freed * sizeof(*call.freed));
+	if (!call.freed)
 		return -EBADMSG;
 	call.bytes = (const uint8_t *)packet + at;
 	if (!segments_are_good(&call, size - at))

@@ -15,6 +15,7 @@
  * @head: copy of its head
  * @segments: head.n_segments of them
  * @numbers: head.n_numbers of them
+ * @freed: head.n_freed of them
  * @bytes: of the segments that are not in the file
  * @file_size: bytes that the segments want to have in the file
  *
@@ -24,6 +25,7 @@ struct remote_call {
 	struct remote_request head;
 	const struct remote_segment *segments;
 	const int32_t *numbers;
+	const uint64_t *freed;
 	const uint8_t *bytes;
 	uint64_t file_size;
 };

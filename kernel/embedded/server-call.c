@@ -106,7 +106,7 @@ static void cancel_ready(struct kdbus_server *server, struct server_source *sour
 	}
 }
 
-static bool is_synchronous(struct server_peer *peer)
+bool server_call_is_synchronous(struct server_peer *peer)
 {
 	u64 flags;
 
@@ -192,7 +192,7 @@ int server_call_send(struct server_peer *peer, int *fd_out, uint64_t *id_out)
 	struct server_call *call = NULL;
 	int r, fd = -1;
 
-	if (!is_synchronous(peer))
+	if (!server_call_is_synchronous(peer))
 		return embedded_command_at(peer->handle, KDBUS_CMD_SEND, address);
 	r = call_new(peer, &call, &fd);
 	if (r < 0)

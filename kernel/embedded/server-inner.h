@@ -49,6 +49,11 @@ struct server_source {
  * @max_calls: how many there may be
  * @last_call_id: of the newest
  * @closed_nodes, @closed_peers, @closed_calls: to be freed when the batch is done
+ * @streaming: struct server_peer that may have something to be sent
+ * @kick: makes kdbus_server_dispatch() be called for them
+ * @is_busy: it has been
+ * @n_batches: how often
+ * @pushed: a packet of a stream
  * @packet: the request that is looked at
  * @answer: the answer to it
  */
@@ -74,6 +79,13 @@ struct kdbus_server {
 	struct list_head closed_nodes;
 	struct list_head closed_peers;
 	struct list_head closed_calls;
+	struct list_head streaming;
+	struct server_source kick;
+	bool is_busy;
+	uint64_t n_batches;
+	uint64_t pushed[(sizeof(struct remote_pushed) +
+			 REMOTE_WINDOW * sizeof(struct remote_message)) /
+			sizeof(uint64_t)];
 	uint64_t packet[REMOTE_PACKET_MAX / sizeof(uint64_t)];
 	uint64_t answer[REMOTE_PACKET_MAX / sizeof(uint64_t)];
 };
@@ -135,18 +147,25 @@ void server_node_free_closed(struct kdbus_server *server);
  * @cursor: where in that memory was found last
  * @fds: descriptors that came with it: n_numbers, and the file
  * @n_fds: number of them
- * @answer_size: bytes in kdbus_server.answer, or in @unsent
+ * @answer_size: bytes in kdbus_server.answer
  * @n_writes: in the answer
  * @slots: what goes where of @given
  * @n_slots: number of them
  * @given: our copies of descriptors for the answer
  * @n_given: number of them
- * @unsent: an answer that the socket had no room for
+ * @unsent: a packet that the socket had no room for
+ * @unsent_size: its bytes
  * @install_offset: the message in the pool that waits for INSTALLED
  * @n_install: slots that it has
  * @calls: synchronous calls under way
  * @n_calls: number of them
  * @is_discarding: what comes of a command is not for it
+ * @last_batch: kdbus_server.n_batches when it last had a request
+ * @stream_link: in kdbus_server.streaming, or empty
+ * @is_promised: a packet is due, be there messages or not
+ * @more: what it was told last that there is: REMOTE_MORE_*
+ * @n_pushed: messages of its stream that are out
+ * @n_sends: SENDs of its stream that are over
  */
 struct server_peer {
 	struct server_source source;
@@ -172,6 +191,7 @@ struct server_peer {
 	int *given;
 	uint32_t n_given;
 	void *unsent;
+	size_t unsent_size;
 
 	uint64_t install_offset;
 	uint32_t n_install;
@@ -179,12 +199,24 @@ struct server_peer {
 	struct list_head calls;
 	uint32_t n_calls;
 	bool is_discarding;
+
+	uint64_t last_batch;
+	struct list_head stream_link;
+	bool is_promised;
+	uint32_t more;
+	uint32_t n_pushed;
+	uint64_t n_sends;
 };
 
 /* takes @fd if it succeeds: 0, -EACCES (its peer may not open @node), -EMFILE (has too many), or
  * what else failed */
 int server_peer_accept(struct kdbus_server *server, const struct server_node *node, int fd);
 void server_peer_close(struct server_peer *peer);
+/* sends a packet that is no answer, or keeps it until there is room: there must not be another one
+ * that is kept */
+void server_peer_transmit(struct server_peer *peer, const void *packet, size_t size);
+/* as good as the owner of the bus that this process has made, and on that */
+bool server_peer_is_trusted(const struct server_peer *peer);
 /* tells it, if it wants to know, that there is another published file */
 void server_peer_news(struct server_peer *peer);
 void server_peer_free_closed(struct kdbus_server *server);
@@ -202,3 +234,26 @@ int server_call_collect(struct server_peer *peer, uint64_t id);
 /* as its handle is about to go */
 void server_call_end_all(struct server_peer *peer);
 void server_call_free_closed(struct kdbus_server *server);
+/* whether the request is a SEND that waits for its reply */
+bool server_call_is_synchronous(struct server_peer *peer);
+
+/* has it asked for a stream */
+static inline bool server_peer_has_stream(const struct server_peer *peer)
+{
+	return peer->process.is_judged;
+}
+
+/* REMOTE_STREAM: 0 or a negative errno */
+int server_stream_open(struct server_peer *peer);
+/* HELLO has been said */
+void server_stream_hello(struct server_peer *peer, struct kdbus_conn *conn);
+/* it may have something to be sent: takes note only */
+void server_stream_note(struct server_peer *peer);
+/* the same, and something will be sent */
+void server_stream_promise(struct server_peer *peer);
+/* sends it to all of them */
+void server_stream_flush(struct kdbus_server *server);
+/* the messages that a request says are done with */
+void server_stream_free(struct server_peer *peer);
+/* a request that has no answer */
+void server_stream_run(struct server_peer *peer);

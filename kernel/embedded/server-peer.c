@@ -127,6 +127,10 @@ static void peer_send_wake(struct server_peer *peer)
 {
 	const struct remote_answer wake = {.kind = REMOTE_WAKE};
 
+	if (server_peer_has_stream(peer)) {
+		server_stream_note(peer);
+		return;
+	}
 	if (peer->is_woken || peer->source.fd < 0)
 		return;
 	/* behind an answer that waits it will be due anyway */
@@ -170,13 +174,13 @@ static void peer_drop_given(struct server_peer *peer)
 /* answers */
 
 /* the pool goes first; 0, or the errno of sendmsg() */
-static int answer_send(struct server_peer *peer, const void *bytes, int pool_fd)
+static int packet_send(struct server_peer *peer, const void *bytes, size_t size, int pool_fd)
 {
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE((1 + REMOTE_FDS_MAX) * sizeof(int))];
 	} control;
-	struct iovec iov = {.iov_base = (void *)bytes, .iov_len = peer->answer_size};
+	struct iovec iov = {.iov_base = (void *)bytes, .iov_len = size};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	u32 n_fds = peer->n_given + (pool_fd >= 0);
 	int *fds;
@@ -207,10 +211,9 @@ static int answer_pool_fd(const struct server_peer *peer, const struct remote_an
 }
 
 /* without descriptors, when there are too many in flight already */
-static void answer_strip(struct server_peer *peer, struct remote_answer *answer)
+static void answer_strip(struct server_peer *peer, struct remote_answer *answer, size_t size)
 {
-	s32 *slots = (s32 *)((u8 *)answer + peer->answer_size -
-			     KDBUS_ALIGN8(answer->n_slots * sizeof(*slots)));
+	s32 *slots = (s32 *)((u8 *)answer + size - KDBUS_ALIGN8(answer->n_slots * sizeof(*slots)));
 
 	for (u32 i = 0; i < answer->n_slots; i++)
 		slots[i] = -1;
@@ -228,36 +231,96 @@ static bool peer_is_readable(const struct server_peer *peer)
 	       kdbus_embedded_poll(peer->handle) != (POLLOUT | POLLWRNORM);
 }
 
-static void peer_flush(struct server_peer *peer, struct remote_answer *answer)
+/* keeps what the socket had no room for: nothing is read until it is gone */
+static void peer_keep(struct server_peer *peer, const void *packet, size_t size)
+{
+	int r;
+
+	if (!peer->unsent) {
+		peer->unsent = kmemdup(packet, size, GFP_KERNEL);
+		peer->unsent_size = size;
+	}
+	r = peer->unsent ? server_watch(peer->server, &peer->source, EPOLLOUT) : -ENOMEM;
+	if (r < 0)
+		server_peer_close(peer);
+}
+
+/* it is gone */
+static void peer_forget_unsent(struct server_peer *peer)
+{
+	kfree(peer->unsent);
+	peer->unsent = NULL;
+	peer_drop_given(peer);
+	if (server_watch(peer->server, &peer->source, EPOLLIN) < 0)
+		server_peer_close(peer);
+}
+
+static bool must_wait(int r)
+{
+	return r == -EAGAIN || r == -ENOBUFS || r == -EINTR;
+}
+
+/* who has got an answer that says so waits for the packet behind it; false: there will be none */
+static bool peer_keep_promise(struct server_peer *peer, bool is_readable)
+{
+	/* who has got the answer has dropped what was in front of it */
+	peer->is_woken = false;
+	if (!is_readable)
+		return true;
+	if (server_peer_has_stream(peer)) {
+		server_stream_promise(peer);
+		return true;
+	}
+	peer_send_wake(peer);
+	return peer->is_woken;
+}
+
+/* an answer, new or kept */
+static void peer_flush(struct server_peer *peer, struct remote_answer *answer, size_t size)
 {
 	bool is_readable = peer_is_readable(peer);
 	int r;
 
 	answer->is_readable = is_readable;
-	r = answer_send(peer, answer, answer_pool_fd(peer, answer));
+	r = packet_send(peer, answer, size, answer_pool_fd(peer, answer));
 	if (r == -ETOOMANYREFS) {
-		answer_strip(peer, answer);
-		r = answer_send(peer, answer, -1);
+		answer_strip(peer, answer, size);
+		r = packet_send(peer, answer, size, -1);
 	}
-	if (r == -EAGAIN || r == -ENOBUFS || r == -EINTR) {
-		if (!peer->unsent)
-			peer->unsent = kmemdup(answer, peer->answer_size, GFP_KERNEL);
-		r = peer->unsent ? server_watch(peer->server, &peer->source, EPOLLOUT) : -ENOMEM;
-		if (r < 0)
-			server_peer_close(peer);
+	if (must_wait(r)) {
+		peer_keep(peer, answer, size);
 		return;
 	}
-	kfree(peer->unsent);
-	peer->unsent = NULL;
-	peer_drop_given(peer);
-	/* who has got the answer has dropped what was in front of it */
-	peer->is_woken = false;
-	if (r >= 0 && is_readable)
-		peer_send_wake(peer);
-	/* who was promised a packet that does not come would wait for it */
-	if (r < 0 || peer->is_woken != is_readable ||
-	    server_watch(peer->server, &peer->source, EPOLLIN) < 0)
+	peer_forget_unsent(peer);
+	if (r < 0 || !peer_keep_promise(peer, is_readable))
 		server_peer_close(peer);
+}
+
+void server_peer_transmit(struct server_peer *peer, const void *packet, size_t size)
+{
+	int r;
+
+	r = packet_send(peer, packet, size, -1);
+	if (must_wait(r)) {
+		peer_keep(peer, packet, size);
+		return;
+	}
+	if (peer->unsent) {
+		peer_forget_unsent(peer);
+		server_stream_note(peer);
+	}
+	if (r < 0)
+		server_peer_close(peer);
+}
+
+static void peer_send_unsent(struct server_peer *peer)
+{
+	struct remote_answer *answer = peer->unsent;
+
+	if (answer->kind == REMOTE_ANSWER)
+		peer_flush(peer, answer, peer->unsent_size);
+	else
+		server_peer_transmit(peer, peer->unsent, peer->unsent_size);
 }
 
 static void peer_answer(struct server_peer *peer, int result)
@@ -278,7 +341,7 @@ static void peer_answer(struct server_peer *peer, int result)
 		answer->position = conn->queue.last_position;
 		answer->pool_size = conn->pool_size;
 	}
-	peer_flush(peer, answer);
+	peer_flush(peer, answer, peer->answer_size);
 }
 
 /* requests */
@@ -382,8 +445,10 @@ static int peer_command(struct server_peer *peer)
 		return r;
 	if (nr == KDBUS_CMD_BUS_MAKE || nr == KDBUS_CMD_ENDPOINT_MAKE)
 		return peer_make_node(peer, nr);
-	if (nr == KDBUS_CMD_HELLO && embedded_handle_conn(peer->handle))
+	if (nr == KDBUS_CMD_HELLO && embedded_handle_conn(peer->handle)) {
+		server_stream_hello(peer, embedded_handle_conn(peer->handle));
 		answer->has_pool = 1;
+	}
 	peer_await_installed(peer, nr);
 	return r;
 }
@@ -442,8 +507,7 @@ static int peer_pool(struct server_peer *peer)
 	return 0;
 }
 
-/* of the bus that this process has made, and to its like */
-static bool peer_may_have_published(const struct server_peer *peer)
+bool server_peer_is_trusted(const struct server_peer *peer)
 {
 	const struct server_node *node;
 
@@ -462,7 +526,7 @@ static int peer_published(struct server_peer *peer)
 	struct remote_answer *answer = (void *)peer->server->answer;
 	int r;
 
-	if (!peer_may_have_published(peer))
+	if (!server_peer_is_trusted(peer))
 		return -EPERM;
 	if (peer->server->published_fd < 0)
 		return -ENODATA;
@@ -480,22 +544,50 @@ static bool file_is_good(const struct server_peer *peer)
 	return !peer->call.head.has_file || fcntl(peer->fds[peer->n_fds - 1], F_GET_SEALS) >= 0;
 }
 
+/* what is about a stream that it has not got is a breach */
+static bool stream_is_meant(const struct server_peer *peer)
+{
+	const struct remote_request *head = &peer->call.head;
+
+	return head->n_freed > 0 || head->op == REMOTE_SEND || head->op == REMOTE_FREE ||
+	       head->op == REMOTE_CONFIRM;
+}
+
+static bool request_is_good(const struct server_peer *peer)
+{
+	if (!file_is_good(peer) || peer->call.head.op == REMOTE_CLOSE)
+		return false;
+	if (!peer->handle)
+		return peer->call.head.op == REMOTE_OPEN && !peer->call.head.n_freed;
+	return !stream_is_meant(peer) ||
+	       (server_peer_has_stream(peer) && embedded_handle_conn(peer->handle));
+}
+
 static void peer_run(struct server_peer *peer, size_t size)
 {
 	struct remote_answer *answer = (void *)peer->server->answer;
 	int r;
 
 	if (remote_call_parse(peer->server->packet, size, peer->n_fds, &peer->call) < 0 ||
-	    !file_is_good(peer) || peer->call.head.op == REMOTE_CLOSE ||
-	    (!peer->handle && peer->call.head.op != REMOTE_OPEN)) {
+	    !request_is_good(peer)) {
 		server_peer_close(peer);
 		return;
 	}
+	if (stream_is_meant(peer))
+		server_stream_free(peer);
 	memset(answer, 0, sizeof(*answer));
 	peer->answer_size = sizeof(*answer);
 	peer->n_writes = 0;
 	peer->cursor = (struct remote_cursor){0};
 	switch (peer->call.head.op) {
+	case REMOTE_SEND:
+	case REMOTE_FREE:
+	case REMOTE_CONFIRM:
+		server_stream_run(peer);
+		return;
+	case REMOTE_STREAM:
+		r = server_stream_open(peer);
+		break;
 	case REMOTE_OPEN:
 		r = peer_open(peer);
 		break;
@@ -577,15 +669,20 @@ static bool peer_serve(struct server_peer *peer)
 static void peer_ready(struct kdbus_server *server, struct server_source *source, uint32_t events)
 {
 	struct server_peer *peer = container_of(source, struct server_peer, source);
+	bool goes_on;
 
 	if (peer->unsent) {
 		if (events & (EPOLLHUP | EPOLLERR))
 			server_peer_close(peer);
 		else
-			peer_flush(peer, peer->unsent);
+			peer_send_unsent(peer);
 		return;
 	}
-	for (int i = 0; i < N_REQUESTS && peer_serve(peer); i++)
+	/* who goes on talking is listened to; else there is one request, and no need to be told so
+	 */
+	goes_on = peer->last_batch + 1 == server->n_batches;
+	peer->last_batch = server->n_batches;
+	for (int i = 0; i < N_REQUESTS && peer_serve(peer) && goes_on; i++)
 		continue;
 }
 
@@ -719,6 +816,7 @@ int server_peer_accept(struct kdbus_server *server, const struct server_node *no
 	peer->creds = (struct creds)CREDS_NULL;
 	peer->server = server;
 	INIT_LIST_HEAD(&peer->calls);
+	INIT_LIST_HEAD(&peer->stream_link);
 	peer->source = (struct server_source){.fd = fd, .ready = peer_ready};
 	r = creds_init_socket(&peer->creds, fd);
 	if (r < 0)
@@ -779,6 +877,7 @@ void server_peer_close(struct server_peer *peer)
 	peer->handle = kdbus_embedded_close(peer->handle);
 	server_unwatch(server, &peer->source);
 	peer_drop_given(peer);
+	list_del_init(&peer->stream_link);
 	list_move_tail(&peer->link, &server->closed_peers);
 	server->n_peers--;
 }

@@ -2,9 +2,9 @@
 /* Server: see server.h
  *
  * One epoll set with the sockets that listen (server-node.c), those of the peers
- * (server-peer.c), what their calls wait for (server-call.c) and a timer.  A batch of events is
- * dispatched; what is closed on the way is freed behind the batch, for an event of it may still be
- * in there.
+ * (server-peer.c, server-stream.c), what their calls wait for (server-call.c) and a timer.  A batch
+ * of events is dispatched; what is closed on the way is freed behind the batch, for an event of it
+ * may still be in there.
  *
  * The directory is locked through a file in it that nobody else can open, so that
  * leftovers of a server that was killed can be told from another server's nodes.
@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
@@ -117,6 +118,15 @@ static void timer_ready(struct kdbus_server *server, struct server_source *sourc
 	timer_set(server);
 }
 
+/* what is to be done is done behind each batch */
+static void kick_ready(struct kdbus_server *server, struct server_source *source, uint32_t events)
+{
+	uint64_t count;
+
+	if (read(source->fd, &count, sizeof(count)) < 0)
+		return;
+}
+
 /* the directory */
 
 static int directory_open(struct kdbus_server *server)
@@ -180,6 +190,13 @@ static int server_open(struct kdbus_server *server)
 	r = server_watch(server, &server->timer, EPOLLIN);
 	if (r < 0)
 		return r;
+	server->kick.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (server->kick.fd < 0)
+		return -errno;
+	server->kick.ready = kick_ready;
+	r = server_watch(server, &server->kick, EPOLLIN);
+	if (r < 0)
+		return r;
 	r = directory_open(server);
 	if (r < 0)
 		return r;
@@ -201,6 +218,8 @@ int kdbus_server_new(struct kdbus_embedded *embedded, const char *path,
 	server->epoll_fd = -1;
 	server->published_fd = -1;
 	server->timer.fd = -1;
+	server->kick.fd = -1;
+	INIT_LIST_HEAD(&server->streaming);
 	INIT_LIST_HEAD(&server->nodes);
 	INIT_LIST_HEAD(&server->peers);
 	INIT_LIST_HEAD(&server->shares);
@@ -234,6 +253,7 @@ struct kdbus_server *kdbus_server_free(struct kdbus_server *server)
 		list_del_init(server->shares.next);
 	directory_close(server);
 	server_unwatch(server, &server->timer);
+	server_unwatch(server, &server->kick);
 	if (server->epoll_fd >= 0)
 		close(server->epoll_fd);
 	if (server->published_fd >= 0)
@@ -276,11 +296,15 @@ int kdbus_server_dispatch(struct kdbus_server *server)
 	n = epoll_wait(server->epoll_fd, events, N_EVENTS, 0);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
+	server->is_busy = true;
+	server->n_batches++;
 	for (int i = 0; i < n; i++) {
 		source = events[i].data.ptr;
 		if (source->fd >= 0)
 			source->ready(server, source, events[i].events);
 	}
+	server_stream_flush(server);
+	server->is_busy = false;
 	server_call_free_closed(server);
 	server_peer_free_closed(server);
 	server_node_free_closed(server);

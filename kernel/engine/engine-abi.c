@@ -3,25 +3,9 @@
  *
  * The engine owns a handle on the control node, if it made the bus, and each
  * connection one on the endpoint.  Nothing is known of the bus but what commands
- * answer, so what the seam promises is put together here:
- *
- * Positions.  The bus' queue of a connection is emptied into a queue of our own
- * whenever the position is asked for; then everything that the bus had queued by
- * that time is numbered.  A bus in another process says with each command how much it
- * had queued when that took effect, and it is emptied so far.  What comes out of the bus counts only if the host
- * accepts it: matches are coarse, so the bus also delivers what nobody wants.
- *
- * Matches.  Every connection has permanent ones: for signals that are addressed
- * to it (the bus compares the destination as the sender wrote it, which is 0 in a
- * message that gives a name), and for changes of names that it had or gets.
- * Subscriptions add everything of one kind.  An entry that hits twice still
- * delivers once.
- *
- * Readiness.  The descriptors of the connections and activators are in one epoll set, watched
- * for edges: a connection that is not drained (back-pressure) does not keep the
- * set readable.  A connection is woken once, and again only after engine_recv()
- * said that it is empty; also when messages got into our own queue that nobody
- * was woken for.
+ * answer, so what the seam promises is put together here, and in
+ * engine-abi-queue.c (what comes out), engine-abi-match.c (which broadcasts do),
+ * engine-abi-stream.c (what is on its way) and engine-abi-activator.c.
  *
  * Limits.  Payload goes in pieces of 2 MiB; what is too much for the receiver's
  * pool is refused by the bus and the errno passed up.
@@ -38,6 +22,7 @@
 #include <unistd.h>
 
 #include "kernel/engine/engine-abi.h"
+#include "kernel/engine/engine-abi-stream.h"
 #include "kernel/engine/engine-carrier.h"
 #include "kernel/engine/engine-items.h"
 #include "kernel/engine/engine-message.h"
@@ -51,68 +36,12 @@
 /* the ABI's limit */
 #define BLOOM_SIZE_MAX 4096
 
-/* cookies of our match entries; those of others count up from 0 */
-#define COOKIE_PERMANENT     UINT64_MAX
-#define COOKIE_SIGNALS	     (UINT64_MAX - 1)
-#define COOKIE_NOTIFICATIONS (UINT64_MAX - 2)
-
-/**
- * struct abi_conn - a connection
- * @base: what the seam knows
- * @source: in the epoll set
- * @handle: owned
- * @by_id: in abi_engine.conns
- * @pool: address of its pool
- * @pool_size: bytes of that
- * @last_position: position of what was numbered last
- * @n_taken: messages that were taken out of the bus' queue, accepted or not
- * @has_commanded: a command has been run since abi_begin()
- * @n_commanded: messages that had been queued when it took effect
- * @queue: list of struct abi_queued: numbered, not received yet
- * @error: negative errno that ended the queue: what engine_recv() says behind it
- * @subscribed: ENGINE_SUBSCRIBE_* with match entries
- * @names: what the bus last said of its names, for abi_next_name()
- * @is_woken: the host was told and has not found it empty since
- */
-struct abi_conn {
-	struct engine_conn base;
-	struct abi_source source;
-	struct engine_handle *handle;
-	struct rb_node by_id;
-	const unsigned char *pool;
-	uint64_t pool_size;
-	uint64_t last_position;
-	uint64_t n_taken;
-	bool has_commanded;
-	uint64_t n_commanded;
-	struct list_head queue;
-	int error;
-	unsigned subscribed;
-	char *names;
-	bool is_woken;
-};
-
-/**
- * struct abi_queued - a message taken out of the bus before its time
- * @link: in abi_conn.queue
- * @received: the message; @ops is not set
- */
-struct abi_queued {
-	struct list_head link;
-	struct engine_received received;
-};
-
-static struct abi_conn *abi_conn(const struct engine_conn *conn)
-{
-	return container_of((struct engine_conn *)conn, struct abi_conn, base);
-}
-
 static const struct engine_transport_ops *conn_transport(const struct abi_conn *conn)
 {
 	return abi_engine(conn->base.engine)->transport->ops;
 }
 
-static int conn_command(struct abi_conn *conn, unsigned long nr, void *cmd)
+int abi_conn_command(struct abi_conn *conn, unsigned long nr, void *cmd)
 {
 	const struct engine_transport_ops *transport = conn_transport(conn);
 	int r;
@@ -126,14 +55,14 @@ static int conn_command(struct abi_conn *conn, unsigned long nr, void *cmd)
 	return r;
 }
 
-static void conn_free_slice(struct abi_conn *conn, uint64_t offset)
+void abi_conn_free_slice(struct abi_conn *conn, uint64_t offset)
 {
 	struct kdbus_cmd_free cmd = {
 		.size = sizeof(cmd),
 		.offset = offset,
 	};
 
-	conn_command(conn, KDBUS_CMD_FREE, &cmd);
+	abi_conn_command(conn, KDBUS_CMD_FREE, &cmd);
 }
 
 /* pools are whole pages */
@@ -172,116 +101,6 @@ static void engine_link_conn(struct abi_engine *engine, struct abi_conn *conn)
 	}
 	rb_link_node(&conn->by_id, parent, link);
 	rb_insert_color(&conn->by_id, &engine->conns);
-}
-
-/* matches */
-
-static int conn_match(struct abi_conn *conn, uint64_t cookie, uint64_t type, const void *rule,
-		      size_t size)
-{
-	uint64_t buffer[32];
-	struct kdbus_cmd_match *cmd = (void *)buffer;
-	struct engine_items items;
-
-	engine_items_init(&items, cmd, sizeof(*cmd), sizeof(buffer));
-	cmd->cookie = cookie;
-	if (!engine_items_add(&items, type, rule, size))
-		return -EMSGSIZE;
-	return conn_command(conn, KDBUS_CMD_MATCH_ADD, cmd);
-}
-
-static int conn_match_id(struct abi_conn *conn, uint64_t cookie, uint64_t type, uint64_t id)
-{
-	return conn_match(conn, cookie, type, &id, sizeof(id));
-}
-
-static int conn_match_name(struct abi_conn *conn, uint64_t cookie, uint64_t type, uint64_t old_id,
-			   uint64_t new_id)
-{
-	struct kdbus_notify_name_change rule = {
-		.old_id.id = old_id,
-		.new_id.id = new_id,
-	};
-
-	return conn_match(conn, cookie, type, &rule, sizeof(rule));
-}
-
-static int conn_match_id_change(struct abi_conn *conn, uint64_t cookie, uint64_t type)
-{
-	struct kdbus_notify_id_change rule = {.id = KDBUS_MATCH_ID_ANY};
-
-	return conn_match(conn, cookie, type, &rule, sizeof(rule));
-}
-
-static int conn_unmatch(struct abi_conn *conn, uint64_t cookie)
-{
-	struct kdbus_cmd_match cmd = {
-		.size = sizeof(cmd),
-		.cookie = cookie,
-	};
-
-	return conn_command(conn, KDBUS_CMD_MATCH_REMOVE, &cmd);
-}
-
-static int conn_match_permanent(struct abi_conn *conn)
-{
-	const uint64_t any = KDBUS_MATCH_ID_ANY, self = conn->base.id, cookie = COOKIE_PERMANENT;
-	int r;
-
-	r = conn_match_id(conn, cookie, KDBUS_ITEM_DST_ID, self);
-	r = r ?: conn_match_id(conn, cookie, KDBUS_ITEM_DST_ID, KDBUS_DST_ID_NAME);
-	r = r ?: conn_match_name(conn, cookie, KDBUS_ITEM_NAME_ADD, any, self);
-	r = r ?: conn_match_name(conn, cookie, KDBUS_ITEM_NAME_REMOVE, self, any);
-	r = r ?: conn_match_name(conn, cookie, KDBUS_ITEM_NAME_CHANGE, self, any);
-	r = r ?: conn_match_name(conn, cookie, KDBUS_ITEM_NAME_CHANGE, any, self);
-	return r;
-}
-
-static int conn_match_notifications(struct abi_conn *conn)
-{
-	const uint64_t any = KDBUS_MATCH_ID_ANY, cookie = COOKIE_NOTIFICATIONS;
-	int r;
-
-	r = conn_match_name(conn, cookie, KDBUS_ITEM_NAME_ADD, any, any);
-	r = r ?: conn_match_name(conn, cookie, KDBUS_ITEM_NAME_REMOVE, any, any);
-	r = r ?: conn_match_name(conn, cookie, KDBUS_ITEM_NAME_CHANGE, any, any);
-	r = r ?: conn_match_id_change(conn, cookie, KDBUS_ITEM_ID_ADD);
-	r = r ?: conn_match_id_change(conn, cookie, KDBUS_ITEM_ID_REMOVE);
-	if (r < 0)
-		conn_unmatch(conn, cookie);
-	return r;
-}
-
-static int conn_match_signals(struct abi_conn *conn)
-{
-	return conn_match_id(conn, COOKIE_SIGNALS, KDBUS_ITEM_ID, KDBUS_MATCH_ID_ANY);
-}
-
-static int conn_subscribe_kind(struct abi_conn *conn, unsigned what, unsigned kind, uint64_t cookie,
-			       int (*match)(struct abi_conn *conn))
-{
-	int r;
-
-	if (!((what ^ conn->subscribed) & kind))
-		return 0;
-	r = what & kind ? match(conn) : conn_unmatch(conn, cookie);
-	if (r < 0)
-		return r;
-	conn->subscribed ^= kind;
-	return 0;
-}
-
-static int abi_subscribe(struct engine_conn *base, unsigned what)
-{
-	struct abi_conn *conn = abi_conn(base);
-	int r;
-
-	r = conn_subscribe_kind(conn, what, ENGINE_SUBSCRIBE_SIGNALS, COOKIE_SIGNALS,
-				conn_match_signals);
-	if (r < 0)
-		return r;
-	return conn_subscribe_kind(conn, what, ENGINE_SUBSCRIBE_NOTIFICATIONS, COOKIE_NOTIFICATIONS,
-				   conn_match_notifications);
 }
 
 /* identity of a client, in place of that of this process; what is not known is not said */
@@ -373,12 +192,17 @@ static int conn_open(struct abi_engine *engine, struct abi_conn *conn,
 		if (r < 0)
 			return r;
 	}
+	if (engine->is_joined && transport->stream) {
+		r = abi_stream_open(conn);
+		if (r < 0)
+			return r;
+	}
 	r = handle_hello(engine, conn->handle, hello, &cmd);
 	if (r < 0)
 		return r;
 	conn->base.id = cmd->id;
 	conn->pool_size = cmd->pool_size;
-	conn_free_slice(conn, cmd->offset);
+	abi_conn_free_slice(conn, cmd->offset);
 	r = transport->map_pool(conn->handle, conn->pool_size, &pool);
 	if (r < 0)
 		return r;
@@ -386,7 +210,7 @@ static int conn_open(struct abi_engine *engine, struct abi_conn *conn,
 	if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, transport->poll_fd(conn->handle), &event) <
 	    0)
 		return -errno;
-	return conn_match_permanent(conn);
+	return abi_match_permanent(conn);
 }
 
 static int abi_connect(struct engine *base, const struct engine_hello *hello,
@@ -406,6 +230,7 @@ static int abi_connect(struct engine *base, const struct engine_hello *hello,
 	if (r < 0) {
 		if (conn->handle)
 			engine->transport->ops->close(conn->handle);
+		abi_stream_free_all(conn);
 		free(conn);
 		return r;
 	}
@@ -418,16 +243,13 @@ static void abi_conn_close(struct engine_conn *base)
 {
 	struct abi_engine *engine = abi_engine(base->engine);
 	struct abi_conn *conn = abi_conn(base);
-	struct abi_queued *queued, *tmp;
 
-	list_for_each_entry_safe(queued, tmp, &conn->queue, link) {
-		engine_message_release(&queued->received);
-		free(queued);
-	}
+	abi_queue_deinit(conn);
 	rb_erase(&conn->by_id, &engine->conns);
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, engine->transport->ops->poll_fd(conn->handle),
 		  NULL);
 	engine->transport->ops->close(conn->handle);
+	abi_stream_free_all(conn);
 	free(conn->names);
 	free(conn);
 }
@@ -452,11 +274,11 @@ static struct engine_conn *abi_find_owner(struct engine *base, const char *name)
 	conn = rb_entry(node, struct abi_conn, by_id);
 	engine_items_init(&items, &query, sizeof(query.cmd), sizeof(query));
 	if (!engine_items_add(&items, KDBUS_ITEM_NAME, name, strlen(name) + 1) ||
-	    conn_command(conn, KDBUS_CMD_CONN_INFO, &query.cmd) < 0)
+	    abi_conn_command(conn, KDBUS_CMD_CONN_INFO, &query.cmd) < 0)
 		return NULL;
 	info = (const void *)(conn->pool + query.cmd.offset);
 	id = info->id;
-	conn_free_slice(conn, query.cmd.offset);
+	abi_conn_free_slice(conn, query.cmd.offset);
 	return abi_find_conn(base, id);
 }
 
@@ -492,14 +314,14 @@ static const char *conn_ask_names(struct abi_conn *conn)
 	};
 	char *names = NULL;
 
-	if (conn_command(conn, KDBUS_CMD_LIST, &cmd) < 0)
+	if (abi_conn_command(conn, KDBUS_CMD_LIST, &cmd) < 0)
 		return NULL;
 	names = realloc(conn->names, cmd.list_size + 1);
 	if (names) {
 		conn->names = names;
 		copy_names(conn->pool + cmd.offset, cmd.list_size, conn->base.id, names);
 	}
-	conn_free_slice(conn, cmd.offset);
+	abi_conn_free_slice(conn, cmd.offset);
 	return names;
 }
 
@@ -519,7 +341,7 @@ static int abi_command(struct engine_conn *base, unsigned long nr, void *cmd)
 {
 	int r;
 
-	r = conn_command(abi_conn(base), nr, cmd);
+	r = abi_conn_command(abi_conn(base), nr, cmd);
 	if (r >= 0)
 		abi_activators_watch(abi_engine(base->engine), nr, cmd);
 	return r;
@@ -534,7 +356,7 @@ static const void *abi_slice(struct engine_conn *base, uint64_t offset)
 
 static void abi_slice_free(struct engine_conn *base, uint64_t offset)
 {
-	conn_free_slice(abi_conn(base), offset);
+	abi_conn_free_slice(abi_conn(base), offset);
 }
 
 /* policy: a handle each */
@@ -580,178 +402,17 @@ static int abi_send(struct engine_conn *base, const struct engine_send *send)
 	if (!msg)
 		return -EMSGSIZE;
 	cmd.msg_address = (uintptr_t)msg;
-	return conn_command(conn, KDBUS_CMD_SEND, &cmd);
+	if (conn->stream && !send->is_awaited)
+		return abi_stream_post(conn, &cmd, send->payload);
+	return abi_conn_command(conn, KDBUS_CMD_SEND, &cmd);
 }
 
-/* whether the bus delivered it to everybody with a match, not to this connection alone */
-static bool received_is_broadcast(const struct engine_received *received)
-{
-	uint64_t type = received->notification.type;
-
-	if (received->src_id == KDBUS_SRC_ID_KERNEL)
-		return type != KDBUS_ITEM_REPLY_TIMEOUT && type != KDBUS_ITEM_REPLY_DEAD;
-	return received->dst_id == KDBUS_DST_ID_BROADCAST;
-}
-
-static bool conn_accepts(struct abi_conn *conn, struct engine_received *received)
-{
-	struct engine_host *host = &conn->base.engine->host;
-
-	if (!host->accepts || !received_is_broadcast(received))
-		return true;
-	return host->accepts(host->userdata, &conn->base, received, &received->tag);
-}
-
-/* one message out of the bus, accepted or not; -EAGAIN when it has none */
-static int conn_take(struct abi_conn *conn, struct engine_received *received_out)
-{
-	struct kdbus_cmd_recv cmd = {.size = sizeof(cmd)};
-	int r, parsed;
-
-	r = conn_command(conn, KDBUS_CMD_RECV, &cmd);
-	if (cmd.return_flags & KDBUS_RECV_RETURN_DROPPED_MSGS)
-		engine_lost(&conn->base, 0, cmd.dropped_msgs);
-	if (r < 0)
-		return r;
-	conn->n_taken++;
-	if (cmd.msg.offset > conn->pool_size || cmd.msg.msg_size > conn->pool_size - cmd.msg.offset)
-		return -EBADMSG;
-	parsed = engine_message_parse(conn->pool + cmd.msg.offset, cmd.msg.msg_size, received_out);
-	conn_free_slice(conn, cmd.msg.offset);
-	return parsed;
-}
-
-/* the next message that counts, numbered; what is no message is passed over */
-static int conn_pull(struct abi_conn *conn, uint64_t n_max, struct engine_received *received_out)
-{
-	int r;
-
-	for (;;) {
-		if (conn->n_taken >= n_max)
-			return -EAGAIN;
-		r = conn_take(conn, received_out);
-		if (r == -EBADMSG)
-			continue;
-		if (r < 0)
-			return r;
-		received_out->position = conn->last_position + 1;
-		if (conn_accepts(conn, received_out))
-			break;
-		engine_message_release(received_out);
-	}
-	conn->last_position++;
-	return 0;
-}
-
-/* empties the bus' queue as far as its first @n_max messages of all time go */
-static uint64_t conn_drain(struct abi_conn *conn, uint64_t n_max)
-{
-	struct abi_queued *queued;
-	int r;
-
-	while (!conn->error) {
-		queued = malloc(sizeof(*queued));
-		r = queued ? conn_pull(conn, n_max, &queued->received) : -ENOMEM;
-		if (r < 0) {
-			free(queued);
-			if (r == -EAGAIN)
-				break;
-			conn->error = r;
-			continue;
-		}
-		list_add_tail(&queued->link, &conn->queue);
-	}
-	if ((conn->error || !list_empty(&conn->queue)) && !conn->is_woken) {
-		conn->is_woken = true;
-		engine_wake(&conn->base);
-	}
-	return conn->last_position;
-}
-
-static uint64_t abi_position(struct engine_conn *base)
-{
-	return conn_drain(abi_conn(base), UINT64_MAX);
-}
-
-static void abi_begin(struct engine_conn *base)
-{
-	abi_conn(base)->has_commanded = false;
-}
-
-/* what came since is for later: the answer knows nothing of it */
-static uint64_t abi_answer_position(struct engine_conn *base)
-{
-	struct abi_conn *conn = abi_conn(base);
-
-	return conn_drain(conn, conn->has_commanded ? conn->n_commanded : UINT64_MAX);
-}
-
-static int abi_recv(struct engine_conn *base, struct engine_received *received_out)
-{
-	struct abi_conn *conn = abi_conn(base);
-	struct engine_received received;
-	struct abi_queued *queued;
-	int r;
-
-	if (!list_empty(&conn->queue)) {
-		queued = list_first_entry(&conn->queue, struct abi_queued, link);
-		list_del(&queued->link);
-		*received_out = queued->received;
-		free(queued);
-		return 0;
-	}
-	r = conn->error ?: conn_pull(conn, UINT64_MAX, &received);
-	if (r < 0) {
-		conn->is_woken = false;
-		return r;
-	}
-	*received_out = received;
-	return 0;
-}
-
-/* readiness */
+/* engine */
 
 static int abi_poll_fd(const struct engine *base)
 {
 	return abi_engine(base)->epoll_fd;
 }
-
-static void abi_published(struct engine *base)
-{
-	if (base->host.published)
-		base->host.published(base->host.userdata);
-}
-
-static int abi_dispatch(struct engine *base)
-{
-	struct epoll_event events[64];
-	struct abi_source *source;
-	struct abi_conn *conn;
-	int n;
-
-	n = epoll_wait(abi_engine(base)->epoll_fd, events, 64, 0);
-	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
-	for (int i = 0; i < n; i++) {
-		source = events[i].data.ptr;
-		if (!source) {
-			abi_published(base);
-			continue;
-		}
-		if (source->is_activator) {
-			abi_activator_readable(source);
-			continue;
-		}
-		conn = container_of(source, struct abi_conn, source);
-		if (conn->is_woken)
-			continue;
-		conn->is_woken = true;
-		engine_wake(&conn->base);
-	}
-	return 0;
-}
-
-/* engine */
 
 static void abi_expire(struct engine *base, uint64_t now_ns)
 {
@@ -829,6 +490,8 @@ static const struct engine_carrier abi_carrier = {
 	.slice = abi_slice,
 	.slice_free = abi_slice_free,
 	.send = abi_send,
+	.settle = abi_settle,
+	.hasten = abi_hasten,
 	.position = abi_position,
 	.begin = abi_begin,
 	.answer_position = abi_answer_position,

@@ -52,7 +52,77 @@ static inline struct abi_engine *abi_engine(const struct engine *engine)
 	return container_of((struct engine *)engine, struct abi_engine, base);
 }
 
+struct abi_stream;
+
+/**
+ * struct abi_conn - a connection
+ * @base: what the seam knows
+ * @source: in the epoll set
+ * @handle: owned
+ * @by_id: in abi_engine.conns
+ * @pool: address of its pool
+ * @pool_size: bytes of that
+ * @last_position: position of what was numbered last
+ * @n_taken: messages that were taken out of the bus' queue, accepted or not
+ * @has_commanded: a command has been run since abi_begin()
+ * @n_commanded: messages that had been queued when it took effect
+ * @queue: list of struct abi_queued: numbered, not received yet
+ * @error: negative errno that ended the queue: what engine_recv() says behind it
+ * @subscribed: ENGINE_SUBSCRIBE_* with match entries
+ * @names: what the bus last said of its names, for abi_next_name()
+ * @is_woken: the host was told and has not found it empty since
+ * @stream: its messages come by themselves; or NULL
+ */
+struct abi_conn {
+	struct engine_conn base;
+	struct abi_source source;
+	struct engine_handle *handle;
+	struct rb_node by_id;
+	const unsigned char *pool;
+	uint64_t pool_size;
+	uint64_t last_position;
+	uint64_t n_taken;
+	bool has_commanded;
+	uint64_t n_commanded;
+	struct list_head queue;
+	int error;
+	unsigned subscribed;
+	char *names;
+	bool is_woken;
+	struct abi_stream *stream;
+};
+
+/**
+ * struct abi_queued - a message taken out of the bus before its time
+ * @link: in abi_conn.queue
+ * @received: the message; @ops is not set
+ */
+struct abi_queued {
+	struct list_head link;
+	struct engine_received received;
+};
+
+static inline struct abi_conn *abi_conn(const struct engine_conn *conn)
+{
+	return container_of((struct engine_conn *)conn, struct abi_conn, base);
+}
+
+/* runs a command of a connection */
+int abi_conn_command(struct abi_conn *conn, unsigned long nr, void *cmd);
+void abi_conn_free_slice(struct abi_conn *conn, uint64_t offset);
+
+/* engine-abi-match.c: what every connection wants; 0 or the errno of MATCH_ADD */
+int abi_match_permanent(struct abi_conn *conn);
+/* engine-abi-queue.c: forgets what has not been received */
+void abi_queue_deinit(struct abi_conn *conn);
+
 /* operations of struct engine_carrier */
+int abi_subscribe(struct engine_conn *base, unsigned what);
+int abi_recv(struct engine_conn *base, struct engine_received *received_out);
+uint64_t abi_position(struct engine_conn *base);
+void abi_begin(struct engine_conn *base);
+uint64_t abi_answer_position(struct engine_conn *base);
+int abi_dispatch(struct engine *base);
 int abi_activator_open(struct engine_activator *activator, struct kdbus_cmd_hello *cmd);
 int abi_activator_update(struct engine_activator *activator, struct kdbus_cmd *cmd);
 void abi_activator_close(struct engine_activator *activator);

@@ -34,6 +34,7 @@
  * @activator_is_holder, @activator_n_waiting, @activator_drop: as in engine.h; the latter
  *	writes every member but @ops
  * @begin, @answer_position: NULL: engine_conn_answer_position() is engine_conn_position()
+ * @settle, @hasten: NULL: nothing is ever on its way
  * @recv: on success writes every member but @ops, which engine.c does
  * @received_release: drops what @received_out.carrier and the payload refer to
  */
@@ -73,6 +74,8 @@ struct engine_carrier {
 			      struct engine_received *received_out);
 
 	int (*send)(struct engine_conn *conn, const struct engine_send *send);
+	int (*settle)(struct engine_conn *conn);
+	int (*hasten)(struct engine_conn *conn);
 	uint64_t (*position)(struct engine_conn *conn);
 	void (*begin)(struct engine_conn *conn);
 	uint64_t (*answer_position)(struct engine_conn *conn);
@@ -117,11 +120,13 @@ struct engine {
  *	carrier if it may call the host before that
  * @id: carrier: id on the bus
  * @userdata: filled in as @engine
+ * @is_judged: carrier: engine_conn_is_judged()
  */
 struct engine_conn {
 	struct engine *engine;
 	uint64_t id;
 	void *userdata;
+	bool is_judged;
 };
 
 /**

@@ -40,6 +40,7 @@ struct direct_engine {
 	struct kdbus_embedded *embedded;
 	struct kdbus_server *server;	     /* or NULL */
 	struct direct_stranger *stranger;    /* who sent last, or NULL */
+	struct direct_stranger *other;	     /* whom that went to, or NULL */
 	struct kdbus_embedded_handle *owner; /* its bus goes when this is closed */
 	struct kdbus_bus *bus;
 };
@@ -103,24 +104,61 @@ static void direct_deadline(void *userdata, struct kdbus_bus *bus, uint64_t dead
 		host->deadline(host->userdata, deadline_ns);
 }
 
-/* what a stranger gets to hear of a refusal is what the ABI has for it */
-static int stranger_error(int r)
+/* has the host taken on to judge what it sends and receives */
+static bool is_judged(const struct kdbus_conn *conn)
 {
-	return r == -EACCES ? -EPERM : r;
+	const struct embedded_caller *caller = conn->host;
+
+	return caller->process && caller->process->is_judged;
+}
+
+/* what a stranger gets to hear of a refusal is what the ABI has for it; who asks to be judged
+ * understands the host */
+static int stranger_error(const struct kdbus_conn *src, int r)
+{
+	if (is_judged(src))
+		return r;
+	if (r == -EACCES)
+		return -EPERM;
+	return r == -EUSERS ? -ENOBUFS : r;
 }
 
 /* a stranger's message, to one of ours or to an activator */
-static int direct_may_receive(struct direct_engine *direct, const struct engine_received *received,
-			      struct direct_conn *to, bool is_reply)
+static int direct_may_receive(struct direct_engine *direct, const struct kdbus_conn *src,
+			      const struct engine_received *received, struct direct_conn *to,
+			      bool is_reply)
 {
 	struct engine_host *host = &direct->base.host;
+	int r;
 
 	if (!received)
 		return -ENOMEM;
 	if (to->activator)
-		return stranger_error(
-			host->may_await(host->userdata, to->activator->userdata, received));
-	return stranger_error(host->may_receive(host->userdata, &to->base, received, is_reply));
+		r = host->may_await(host->userdata, to->activator->userdata, received);
+	else
+		r = host->may_receive(host->userdata, &to->base, received, is_reply);
+	return stranger_error(src, r);
+}
+
+/* whether a unicast between strangers is the host's business */
+static bool direct_judges(const struct engine_host *host, const struct kdbus_conn *src,
+			  const struct kdbus_conn *dst)
+{
+	return host->may_pass && (is_judged(src) || is_judged(dst));
+}
+
+/* a message of a stranger, to another one */
+static int direct_may_pass(struct direct_engine *direct, const struct kdbus_conn *src,
+			   const struct engine_received *received, const struct kdbus_conn *dst,
+			   bool is_reply)
+{
+	struct engine_host *host = &direct->base.host;
+	const struct engine_stranger *other;
+
+	other = received ? direct_stranger_meet(&direct->other, dst) : NULL;
+	if (!other)
+		return -ENOMEM;
+	return stranger_error(src, host->may_pass(host->userdata, other, received, is_reply));
 }
 
 /* a message of ours to a stranger */
@@ -150,12 +188,21 @@ static int direct_may_deliver(void *userdata, struct kdbus_conn *src, struct kdb
 	struct direct_engine *direct = userdata;
 	struct engine_host *host = &direct->base.host;
 
-	/* between strangers the policy of the bus itself decides */
-	if (!from && (!to || !host_judges_strangers(host, to)))
+	/* between strangers the policy of the bus itself decides, and who judges broadcasts for
+	 * himself */
+	if (!from && !to &&
+	    (msg->dst_id == KDBUS_DST_ID_BROADCAST || !direct_judges(host, src, dst)))
+		return 0;
+	if (!from && !to)
+		return direct_may_pass(direct, src,
+				       direct_stranger_look(&direct->stranger, msg, false), dst,
+				       is_reply);
+	if (!from && !host_judges_strangers(host, to))
 		return 0;
 	if (!from)
-		return direct_may_receive(
-			direct, direct_stranger_look(&direct->stranger, msg, false), to, is_reply);
+		return direct_may_receive(direct, src,
+					  direct_stranger_look(&direct->stranger, msg, false), to,
+					  is_reply);
 	if (!to)
 		return direct_may_send(direct, from, dst, msg->host, is_reply);
 	if (to->activator)
@@ -274,6 +321,7 @@ static void direct_close(struct engine *engine)
 
 	kdbus_server_free(direct->server);
 	direct_stranger_forget(&direct->stranger);
+	direct_stranger_forget(&direct->other);
 	kdbus_embedded_close(direct->owner);
 	kdbus_embedded_free(direct->embedded);
 	kfree(direct);
@@ -293,6 +341,7 @@ static int direct_dispatch(struct engine *engine)
 	int r = server ? kdbus_server_dispatch(server) : 0;
 
 	direct_stranger_forget(&to_direct(engine)->stranger);
+	direct_stranger_forget(&to_direct(engine)->other);
 	return r;
 }
 
@@ -786,11 +835,16 @@ static int direct_may_move(void *userdata, struct kdbus_conn *src, struct kdbus_
 	struct engine_host *host = &direct->base.host;
 	struct engine_send send;
 
-	if (!from && (!to || !host->may_receive))
+	if (!from && !(to ? host->may_receive != NULL : direct_judges(host, src, dst)))
 		return 0;
+	if (!from && !to)
+		return direct_may_pass(direct, src,
+				       direct_stranger_remember(&direct->stranger, src, entry), dst,
+				       false);
 	if (!from)
-		return direct_may_receive(
-			direct, direct_stranger_remember(&direct->stranger, src, entry), to, false);
+		return direct_may_receive(direct, src,
+					  direct_stranger_remember(&direct->stranger, src, entry),
+					  to, false);
 	send_from_entry(&send, entry);
 	if (!to)
 		return direct_may_send(direct, from, dst, &send, false);
@@ -865,7 +919,7 @@ int engine_direct_open(const struct engine_options *options, struct engine **eng
 	engine_init(&direct->base, &direct_carrier, options);
 	if (direct->base.host.may_deliver || direct->base.host.may_wait ||
 	    direct->base.host.may_receive || direct->base.host.may_send ||
-	    direct->base.host.may_await)
+	    direct->base.host.may_await || direct->base.host.may_pass)
 		hooks.may_deliver = direct_may_deliver;
 	if (direct->base.host.may_deliver)
 		hooks.may_move = direct_may_move;

@@ -12,6 +12,7 @@
 #include "kernel/engine/engine-carrier.h"
 #include "kernel/engine/engine-transport.h"
 #include "kernel/engine/remote-client.h"
+#include "kernel/engine/remote-stream.h"
 #include "proxy/base/list.h"
 
 /**
@@ -93,7 +94,7 @@ static int remote_command(struct engine_handle *handle, unsigned long nr, void *
 	struct remote_client *client = &remote_handle(handle)->client;
 
 	/* most queues are empty behind the first message */
-	if (nr == KDBUS_CMD_RECV && remote_client_is_empty(client))
+	if (nr == KDBUS_CMD_RECV && !client->stream && remote_client_is_empty(client))
 		return -EAGAIN;
 	return remote_client_command(client, nr, cmd);
 }
@@ -126,6 +127,86 @@ static int remote_poll_fd(struct engine_handle *handle)
 	return remote_handle(handle)->client.fd;
 }
 
+/* streams */
+
+static struct remote_stream *handle_stream(struct engine_handle *handle)
+{
+	return remote_handle(handle)->client.stream;
+}
+
+static int stream_open(struct engine_handle *handle,
+		       void (*told)(void *userdata, const struct engine_stream_news *news),
+		       void *userdata)
+{
+	int r;
+
+	r = remote_client_stream(&remote_handle(handle)->client);
+	if (r < 0)
+		return r;
+	handle_stream(handle)->told = told;
+	handle_stream(handle)->userdata = userdata;
+	return 0;
+}
+
+static int stream_post(struct engine_handle *handle, struct kdbus_cmd_send *cmd)
+{
+	return remote_stream_post(handle_stream(handle), cmd);
+}
+
+static int stream_settle(struct engine_handle *handle)
+{
+	return remote_stream_settle(handle_stream(handle));
+}
+
+static int stream_confirm(struct engine_handle *handle)
+{
+	return remote_stream_confirm(handle_stream(handle));
+}
+
+static int stream_read(struct engine_handle *handle, bool waits)
+{
+	return remote_stream_read(handle_stream(handle), waits);
+}
+
+static int stream_take(struct engine_handle *handle, struct engine_slice_at *slice_out)
+{
+	struct remote_message message;
+	int r;
+
+	r = remote_stream_take(handle_stream(handle), &message);
+	if (r)
+		return r == REMOTE_STREAM_ASK ? ENGINE_STREAM_ASK : r;
+	*slice_out = (struct engine_slice_at){.offset = message.offset, .size = message.size};
+	return 0;
+}
+
+static int stream_free(struct engine_handle *handle, const struct engine_slice_at *slice)
+{
+	const struct remote_message message = {.offset = slice->offset, .size = slice->size};
+
+	return remote_stream_free(handle_stream(handle), &message);
+}
+
+static uint64_t stream_n_dropped(struct engine_handle *handle)
+{
+	struct remote_stream *stream = handle_stream(handle);
+	uint64_t n = stream->n_dropped;
+
+	stream->n_dropped = 0;
+	return n;
+}
+
+static const struct engine_stream_ops remote_stream_ops = {
+	.open = stream_open,
+	.post = stream_post,
+	.settle = stream_settle,
+	.confirm = stream_confirm,
+	.read = stream_read,
+	.take = stream_take,
+	.free = stream_free,
+	.n_dropped = stream_n_dropped,
+};
+
 static const struct engine_transport_ops remote_transport_ops = {
 	.free = remote_free,
 	.open = remote_open,
@@ -135,6 +216,7 @@ static const struct engine_transport_ops remote_transport_ops = {
 	.position = remote_position,
 	.published = remote_published,
 	.poll_fd = remote_poll_fd,
+	.stream = &remote_stream_ops,
 };
 
 int engine_remote_open(const char *directory, const char *endpoint,

@@ -19,6 +19,65 @@ struct engine_handle;
 struct engine_transport;
 
 /**
+ * struct engine_slice_at - a message in a pool
+ * @offset: where
+ * @size: its bytes
+ */
+struct engine_slice_at {
+	uint64_t offset;
+	uint64_t size;
+};
+
+/**
+ * struct engine_stream_news - what became of SENDs that were posted
+ * @n_over: how many are over
+ * @error: 0, or the negative errno with which the last of them was refused
+ * @n_before: messages that had been queued before that, or before nothing at all was left: those
+ *	of which note was taken, and those that are still to come
+ * @is_all: nothing is still to come of what had been queued
+ */
+struct engine_stream_news {
+	uint64_t n_over;
+	int error;
+	uint64_t n_before;
+	bool is_all;
+};
+
+#define ENGINE_STREAM_ASK 1
+
+/**
+ * struct engine_stream_ops - a handle whose messages come by themselves, and whose SENDs are not
+ * waited for
+ *
+ * @open: asks for it, before HELLO.  @told is called whenever note was taken of something, from
+ *	within any operation, and takes note only.
+ *	-EPERM: it is not to be had.  Whoever has it is judged by the owner of the bus.
+ * @post: SEND
+ * @settle: until nothing is under way
+ * @confirm: sees to it that @told is of all that was posted
+ * @read: takes note of what has come; with @waits also of all that had been queued when the last
+ *	command took effect.  -EAGAIN: there is nothing
+ * @take: the next message of which note was taken; -EAGAIN; or ENGINE_STREAM_ASK: it has to be
+ *	asked for by RECV, and is when this returns
+ * @free: a message that was taken is done with
+ * @n_dropped: broadcasts that went missing since this was asked last
+ *
+ * 0 or a negative errno.
+ */
+struct engine_stream_ops {
+	int (*open)(struct engine_handle *handle,
+		    void (*told)(void *userdata, const struct engine_stream_news *news),
+		    void *userdata);
+	int (*post)(struct engine_handle *handle, struct kdbus_cmd_send *cmd);
+	int (*settle)(struct engine_handle *handle);
+	int (*confirm)(struct engine_handle *handle);
+	int (*read)(struct engine_handle *handle, bool waits);
+	int (*take)(struct engine_handle *handle, struct engine_slice_at *slice_out);
+	int (*free)(struct engine_handle *handle, const struct engine_slice_at *slice);
+	uint64_t (*n_dropped)(struct engine_handle *handle);
+};
+
+/**
  * struct engine_transport_ops - operations of a transport
  *
  * @free: after all handles were closed
@@ -39,6 +98,7 @@ struct engine_transport;
  * @poll_fd: a descriptor that lives as long as the handle.  It becomes readable (or
  *	reports an error) whenever the handle becomes so by the rules of poll() in
  *	the ABI; it is watched for edges, and may stay readable longer than that
+ * @stream: NULL: there are no streams
  */
 struct engine_transport_ops {
 	void (*free)(struct engine_transport *transport);
@@ -53,6 +113,7 @@ struct engine_transport_ops {
 	uint64_t (*position)(struct engine_handle *handle);
 	int (*published)(struct engine_handle *handle, int *fd_out);
 	int (*poll_fd)(struct engine_handle *handle);
+	const struct engine_stream_ops *stream;
 };
 
 /**

@@ -26,7 +26,7 @@ static const struct {
 void engine_init(struct engine *engine, const struct engine_carrier *carrier,
 		 const struct engine_options *options)
 {
-	*engine = (struct engine){ .carrier = carrier };
+	*engine = (struct engine){.carrier = carrier};
 	if (options->host)
 		engine->host = *options->host;
 }
@@ -234,6 +234,21 @@ int engine_send(struct engine_conn *conn, const struct engine_send *send)
 	return 0;
 }
 
+int engine_conn_settle(struct engine_conn *conn)
+{
+	return conn->engine->carrier->settle ? conn->engine->carrier->settle(conn) : 0;
+}
+
+int engine_conn_hasten(struct engine_conn *conn)
+{
+	return conn->engine->carrier->hasten ? conn->engine->carrier->hasten(conn) : 0;
+}
+
+bool engine_conn_is_judged(const struct engine_conn *conn)
+{
+	return conn->is_judged;
+}
+
 bool engine_conn_get_queue(const struct engine_conn *conn, struct engine_queue *queue_out)
 {
 	const struct engine_carrier *carrier = conn->engine->carrier;
@@ -271,7 +286,9 @@ int engine_recv(struct engine_conn *conn, struct engine_received *received_out)
 	if (r < 0)
 		return r;
 	received_out->ops = engine->carrier;
-	if (received_out->src_id == KDBUS_SRC_ID_KERNEL)
+	if (received_out->error)
+		engine->stats.n_sends--;
+	else if (received_out->src_id == KDBUS_SRC_ID_KERNEL)
 		engine->stats.n_notifications++;
 	else
 		engine->stats.n_recvs++;

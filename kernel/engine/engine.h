@@ -102,6 +102,7 @@ static inline struct engine_payload *engine_payload_unref(struct engine_payload 
  * @bloom: filter of engine_bloom_parameters() size; needed for broadcasts where
  *	engine_needs_bloom(), else NULL
  * @payload: borrowed for the call
+ * @is_awaited: engine_send() is to say what came of it
  */
 struct engine_send {
 	uint64_t flags;
@@ -112,6 +113,7 @@ struct engine_send {
 	uint64_t timeout_ns;
 	const void *bloom;
 	struct engine_payload *payload;
+	bool is_awaited;
 };
 
 /* no reply deadline: far in the future, as the ABI has no "never" */
@@ -155,6 +157,9 @@ struct engine_notification {
  * @is_shared: @payload is the sender's object
  * @is_cut: only its beginning is there, which has the header of a message if that is no longer
  *	than others are
+ * @is_judged: the owner of the bus has applied the policy
+ * @error: not 0: nothing was received, but what @payload says was not sent after all, as that
+ *	negative errno says, although engine_send() took it; of the others @position alone is valid
  * @is_reply_dead: of engine_activator_drop(): whoever waits for the reply was told by the
  *	bus that there will be none
  * @notification: a kernel notification
@@ -174,7 +179,9 @@ struct engine_received {
 	struct engine_payload *payload;
 	bool is_shared;
 	bool is_cut;
+	bool is_judged;
 	bool is_reply_dead;
+	int error;
 	struct engine_notification notification;
 	/* private */
 	const struct engine_carrier *ops;
@@ -235,6 +242,11 @@ struct engine_host {
 	 * others the sender finds out by engine_get_stranger(). */
 	int (*may_send)(void *userdata, struct engine_conn *src, const struct engine_stranger *dst,
 			const struct engine_send *send, bool is_reply);
+	/* May this message of a stranger reach @dst, who is one as well, where one of them leaves
+	 * it to us?  Not asked about broadcasts.  Direct carrier only, otherwise as may_receive().
+	 */
+	int (*may_pass)(void *userdata, const struct engine_stranger *dst,
+			const struct engine_received *received, bool is_reply);
 	/* Which connections want this broadcast?  Answers with
 	 * engine_candidates_add(); a connection added twice gets one copy.  Without
 	 * this operation nobody who is "indexed" gets any.  Direct carrier only. */
@@ -348,8 +360,8 @@ struct engine_stats {
  * @address: see above
  *
  * Return: 0, -EPROTONOSUPPORT for an address of unknown kind, -EOPNOTSUPP if it cannot
- * be served to others or if the domain has not our additions to the ABI, -EADDRINUSE if another process serves the same directory, or
- * the errno of what failed.
+ * be served to others or if the domain has not our additions to the ABI, -EADDRINUSE if another
+ * process serves the same directory, or the errno of what failed.
  */
 int engine_open(const char *address, const struct engine_options *options,
 		struct engine **engine_out);
@@ -514,6 +526,10 @@ const char *engine_conn_next_name(struct engine_conn *conn, void **position, boo
 int engine_get_stranger(struct engine_conn *conn, uint64_t id, const char *name,
 			struct engine_stranger **stranger_out);
 
+/* whether the owner of the bus, in another process, judges what @conn sends and receives, but for
+ * broadcasts that it receives */
+bool engine_conn_is_judged(const struct engine_conn *conn);
+
 /* whether may_deliver() is asked; if not, it is for the sender to find out and to verify with
  * both dst_id and dst_name that nothing has changed since */
 bool engine_asks_may_deliver(const struct engine *engine);
@@ -613,10 +629,17 @@ int engine_activator_drop(struct engine_activator *activator, struct engine_rece
 /**
  * engine_send() - SEND
  *
+ * Where the bus is in another process, and judges for us, a message may be on its way there when
+ * this returns 0; if it is refused engine_recv() tells.  engine_conn_settle() waits until nothing
+ * is on its way, engine_conn_hasten() sees to it that payloads are let go of before long; 0 or a
+ * negative errno: the connection is dead.
+ *
  * Return: 0, or the negative errno of the ABI.  Not strict: -EEXIST for a call
  * with the cookie of one that the same pair still has pending.
  */
 int engine_send(struct engine_conn *conn, const struct engine_send *send);
+int engine_conn_settle(struct engine_conn *conn);
+int engine_conn_hasten(struct engine_conn *conn);
 
 /* position of what was queued last; everything queued by now has this or a lower one */
 uint64_t engine_conn_position(struct engine_conn *conn);

@@ -23,6 +23,8 @@
  * the memory is known to be there, and readiness may follow; that is quicker. */
 #define REMOTE_CLIENT_EXACT (1u << 0)
 
+struct remote_stream;
+
 /**
  * struct remote_client - an open node
  * @fd: the socket
@@ -33,6 +35,7 @@
  *	said so since
  * @position: how far the queue had got when the last answer was given
  * @buffer: for packets
+ * @stream: remote-stream.h, owned; or NULL
  */
 struct remote_client {
 	int fd;
@@ -42,6 +45,7 @@ struct remote_client {
 	bool is_readable;
 	uint64_t position;
 	uint64_t *buffer;
+	struct remote_stream *stream;
 };
 
 /**
@@ -118,6 +122,16 @@ int remote_client_end(struct remote_client *client, struct remote_client_call *c
  * Return: 0, -ENODATA, -EPERM (not as good as the owner), or -ECONNRESET.
  */
 int remote_client_published(struct remote_client *client, int *fd_out, uint64_t *generation_out);
+/**
+ * remote_client_stream() - messages shall come without being asked for
+ *
+ * Before HELLO; what can be done with it is in remote-stream.h.  The client must not be moved from
+ * now on.
+ *
+ * Return: 0, -EPERM (not as good as the owner of the bus, or it is of another process), -EBADFD
+ * (HELLO was said), -ENOMEM: then the client cannot be used, or -ECONNRESET.
+ */
+int remote_client_stream(struct remote_client *client);
 /* whether RECV would say EAGAIN, as far as is known without asking; for who has no copies of
  * the socket */
 bool remote_client_is_empty(struct remote_client *client);

@@ -116,6 +116,12 @@ conformance_remote = %D%/test-endian.remote.bus \
 # the same as if it were in the kernel: what kdbusfs would be asked, kdbus-run's library answers
 conformance_ioctl = $(conformance_remote:.remote.bus=.ioctl.bus) \
 	%D%/test-names.ioctl.bus
+# each client behind a process of its own: where order and size matter
+conformance_per_client = %D%/test-endian.per-client.bus \
+	%D%/test-large.per-client.bus \
+	%D%/test-order.per-client.bus \
+	%D%/test-order-speed.per-client.bus \
+	%D%/test-routing.per-client.bus
 conformance_reference = $(conformance_programs:=.reference.bus)
 conformance_reference_scripts = $(conformance_scripts:=.reference.bus)
 conformance_ours = $(conformance_embedded) $(conformance_embedded_scripts) \
@@ -132,6 +138,8 @@ $(conformance_pool): %.pool.bus: %$(EXEEXT)
 $(conformance_remote): %.remote.bus: %$(EXEEXT) %D%/serve-domain
 	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
 $(conformance_ioctl): %.ioctl.bus: %$(EXEEXT) %D%/serve-domain
+	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
+$(conformance_per_client): %.per-client.bus: %$(EXEEXT) %D%/per-client-bus
 	$(AM_V_at)$(LN_S) -f $(notdir $<) $@
 $(conformance_reference): %.reference.bus: %$(EXEEXT)
 	$(AM_V_at)$(LN_S) -f $(notdir $<) $@

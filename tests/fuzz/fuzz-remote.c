@@ -4,8 +4,8 @@
  * The bytes are packets, each behind a head of two bytes: its size and how many
  * descriptors come along.  The parser gets each one alone: what it lets through is
  * walked, every segment must be found where it is said to be.  Then a server gets all of
- * them, from a peer that has opened an endpoint and is connected; each is answered or ends
- * the peer, and at the end no object and no descriptor is left.
+ * them, from a peer that has opened an endpoint and is connected, or from one with a stream; each
+ * is answered or ends the peer, and at the end no object and no descriptor is left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +49,7 @@ static void check_call(const struct remote_call *call, size_t size)
 				    segment->size <= call->file_size - range.file_offset);
 	}
 	fuzz_expect((const uint8_t *)(call->numbers + call->head.n_numbers) <= end);
+	fuzz_expect((const uint8_t *)(call->freed + call->head.n_freed) <= end);
 }
 
 /* server */
@@ -91,6 +92,13 @@ static void send_packet(int fd, const void *bytes, size_t size, unsigned n_fds)
 		return;
 }
 
+static void check_pushed(const struct remote_pushed *pushed, size_t size)
+{
+	fuzz_expect(size >= sizeof(*pushed));
+	fuzz_expect(pushed->n_messages <= REMOTE_WINDOW && pushed->result <= 0);
+	fuzz_expect(size == sizeof(*pushed) + pushed->n_messages * sizeof(struct remote_message));
+}
+
 /* what the last call waits for; the one before is given up */
 static int call_fd = -1;
 
@@ -116,6 +124,11 @@ static bool take_answer(int fd)
 	n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n <= 0)
 		return false;
+	fuzz_expect((size_t)n >= sizeof(answer->kind));
+	if (answer->kind == REMOTE_PUSHED) {
+		check_pushed((const void *)bytes, n);
+		return true;
+	}
 	fuzz_expect((size_t)n >= sizeof(*answer));
 	fuzz_expect(answer->kind == REMOTE_ANSWER || answer->kind == REMOTE_WAKE);
 	if (answer->call && (c = CMSG_FIRSTHDR(&msg))) {
@@ -157,27 +170,65 @@ static void send_command(struct kdbus_server *server, int fd, uint64_t nr, const
 	dispatch(server, fd);
 }
 
+static void send_request(struct kdbus_server *server, int fd, enum remote_op op)
+{
+	const struct remote_request request = {.version = REMOTE_VERSION, .op = op};
+
+	send_packet(fd, &request, sizeof(request), 0);
+	dispatch(server, fd);
+}
+
 static int open_node(struct kdbus_server *server, const char *node)
 {
-	const struct remote_request open = {.version = REMOTE_VERSION, .op = REMOTE_OPEN};
 	int fd = connect_to(node);
 
-	send_packet(fd, &open, sizeof(open), 0);
-	dispatch(server, fd);
+	send_request(server, fd, REMOTE_OPEN);
 	return fd;
+}
+
+/* BUS_MAKE; the node of the bus' endpoint */
+static void fill_bus(uint64_t cmd[32], const char *name, char *node, size_t size)
+{
+	static const uint64_t items[] = {
+		0, 0, 0, 32, KDBUS_ITEM_BLOOM_PARAMETER, 8, 1, 0, KDBUS_ITEM_MAKE_NAME};
+	size_t length;
+
+	memset(cmd, 0, 32 * sizeof(*cmd));
+	memcpy(cmd, items, sizeof(items));
+	length = snprintf((char *)&cmd[9], 32, "%u-%s", geteuid(), name);
+	cmd[7] = 16 + length + 1;
+	cmd[0] = 56 + cmd[7];
+	snprintf(node, size, "%u-%s/bus", geteuid(), name);
 }
 
 static int make_bus(struct kdbus_server *server, char *node, size_t size)
 {
-	uint64_t cmd[32] = {0, 0, 0, 32, KDBUS_ITEM_BLOOM_PARAMETER, 8, 1, 0, KDBUS_ITEM_MAKE_NAME};
 	int fd = open_node(server, "control");
-	size_t length;
+	uint64_t cmd[32];
 
-	length = snprintf((char *)&cmd[9], 32, "%u-fuzz", geteuid());
-	cmd[7] = 16 + length + 1;
-	cmd[0] = 56 + cmd[7];
-	snprintf(node, size, "%u-fuzz/bus", geteuid());
+	fill_bus(cmd, "fuzz", node, size);
 	send_command(server, fd, KDBUS_CMD_BUS_MAKE, cmd, cmd[0]);
+	return fd;
+}
+
+/* a bus of this process, and a stream on it */
+static int open_stream(struct kdbus_server *server, struct kdbus_embedded *embedded,
+		       const struct kdbus_cmd_hello *hello,
+		       struct kdbus_embedded_handle **owner_out)
+{
+	struct kdbus_embedded_handle *owner;
+	uint64_t cmd[32];
+	char node[64];
+	int fd;
+
+	fill_bus(cmd, "own", node, sizeof(node));
+	fuzz_expect(kdbus_embedded_open(embedded, "control", NULL, &owner) == 0);
+	fuzz_expect(kdbus_embedded_command(owner, KDBUS_CMD_BUS_MAKE, cmd) == 0);
+	fuzz_expect(kdbus_server_add_bus(server, kdbus_embedded_bus(owner)) == 0);
+	fd = open_node(server, node);
+	send_request(server, fd, REMOTE_STREAM);
+	send_command(server, fd, KDBUS_CMD_HELLO, hello, sizeof(*hello));
+	*owner_out = owner;
 	return fd;
 }
 
@@ -188,9 +239,10 @@ static void run_server(const uint8_t *bytes, size_t size)
 		.size = sizeof(hello), .flags = KDBUS_HELLO_ACCEPT_FD, .pool_size = 65536};
 	unsigned long n_objects = shim_alloc_count();
 	struct kdbus_embedded *embedded;
+	struct kdbus_embedded_handle *owner;
 	struct kdbus_server *server;
 	char node[64];
-	int fds[3], free_fd = dup(0);
+	int fds[4], free_fd = dup(0);
 
 	close(free_fd);
 	fuzz_expect(kdbus_embedded_new(&options, &embedded) == 0);
@@ -199,9 +251,10 @@ static void run_server(const uint8_t *bytes, size_t size)
 	fds[1] = open_node(server, node);
 	send_command(server, fds[1], KDBUS_CMD_HELLO, &hello, sizeof(hello));
 	fds[2] = open_node(server, node);
+	fds[3] = open_stream(server, embedded, &hello, &owner);
 	while (size >= 3) {
 		size_t n = bytes[0] | (bytes[1] & 7) << 8;
-		unsigned n_fds = bytes[2] & 7, to = (bytes[2] >> 3) % 3;
+		unsigned n_fds = bytes[2] & 7, to = (bytes[2] >> 3) % 4;
 
 		bytes += 3;
 		size -= 3;
@@ -212,13 +265,14 @@ static void run_server(const uint8_t *bytes, size_t size)
 		bytes += n;
 		size -= n;
 	}
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		close(fds[i]);
 	if (call_fd >= 0)
 		close(call_fd);
 	call_fd = -1;
 	fuzz_expect(kdbus_server_dispatch(server) == 0);
 	kdbus_server_free(server);
+	kdbus_embedded_close(owner);
 	kdbus_embedded_free(embedded);
 	fuzz_expect(shim_alloc_count() == n_objects);
 	fuzz_expect(dup(0) == free_fd);

@@ -10,12 +10,15 @@ import os
 import struct
 import sys
 
-OPEN, COMMAND, INSTALLED, POLL, POOL, PUBLISHED, CLOSE, COLLECT = range(1, 9)
+(OPEN, COMMAND, INSTALLED, POLL, POOL, PUBLISHED, CLOSE, COLLECT, STREAM, POST, FREE,
+ CONFIRM) = range(1, 13)
 HELLO, BYEBYE, LIST, SEND, RECV, INFO = (0xc0609580, 0x40189582, 0x80289586, 0x40389590,
                                          0x80409591, 0x80389584)
-OWNER, CONN, ENDPOINT = range(3)
+OWNER, CONN, ENDPOINT, STREAMED = range(4)
 # of CONN; the bus has the number before
 CONN_ID = 2
+# of STREAMED; numbers are those of the domain
+STREAMED_ID = 4
 VEC, MEMFD, FDS, CANCEL = 2, 4, 5, 6
 DBUS = 0x4442757344427573
 
@@ -24,14 +27,16 @@ def padded(data):
     return data + bytes(-len(data) % 8)
 
 
-def request(op, nr=0, address=0, segments=(), numbers=(), has_file=0, version=1):
+def request(op, nr=0, address=0, segments=(), numbers=(), has_file=0, version=1,
+            freed=()):
     """Segments are (address, bytes), or (address, size) in the file."""
     out = struct.pack('=IIQQIIII', version, op, nr, address, len(segments), len(numbers),
-                      has_file, 0)
+                      has_file, len(freed))
     for where, what in segments:
         in_file = isinstance(what, int)
         out += struct.pack('=QQII', where, what if in_file else len(what), in_file, 0)
     out += padded(struct.pack(f'={len(numbers)}i', *numbers))
+    out += struct.pack(f'={len(freed)}Q', *freed)
     return out + b''.join(padded(what) for _, what in segments if not isinstance(what, int))
 
 
@@ -45,11 +50,15 @@ def item(kind, *words, data=b''):
     return padded(struct.pack('=QQ', len(data) + 16, kind) + data)
 
 
-def send(items, dst=CONN_ID, payload=(), numbers=(), has_file=0):
+def send(items, dst=CONN_ID, payload=(), numbers=(), has_file=0, op=COMMAND, freed=()):
     msg = struct.pack('=QQQQQQQQ', 64 + len(items), 0, 0, dst, 0, DBUS, 1, 0) + items
     cmd = struct.pack('=QQQQQQQ', 56, 0, 0, 0x2000, 0, 0, 0)
-    return request(COMMAND, SEND, 0x1000, [(0x1000, cmd), (0x2000, msg), *payload], numbers,
-                   has_file)
+    return request(op, SEND, 0x1000, [(0x1000, cmd), (0x2000, msg), *payload], numbers,
+                   has_file, freed=freed)
+
+
+def post(items=b'', dst=STREAMED_ID, **more):
+    return send(items, dst, op=POST, **more)
 
 
 def call(cancel=None):
@@ -84,6 +93,7 @@ PARSER = {
     'command': command(LIST, 15, 0, 0, 0),
     'message': send(TWO_VECS, payload=PIECES),
     'old-version': request(OPEN, version=0),
+    'freed': request(FREE, freed=[0, 64]),
 }
 SERVER = {
     'message': [(CONN, send(TWO_VECS, payload=PIECES)), (CONN, RECEIVE), (CONN, RECEIVE)],
@@ -110,6 +120,16 @@ SERVER = {
     'call-abandoned': [(CONN, call()), (CONN, call()), (CONN, request(COLLECT, 3)),
                        (CONN, command(BYEBYE, 0, 0)), (CONN, request(COLLECT, 1))],
     'published': [(OWNER, request(PUBLISHED)), (CONN, request(PUBLISHED))],
+    'stream': [(STREAMED, post(TWO_VECS, payload=PIECES)), (STREAMED, request(FREE, freed=[0])),
+               (STREAMED, post(dst=99, freed=[0, 8])), (STREAMED, request(CONFIRM))],
+    'stream-window': [(STREAMED, post())] * 34 + [(STREAMED, request(CONFIRM, freed=[0, 64, 128]))],
+    'stream-descriptors': [
+        (STREAMED, post(item(FDS, data=struct.pack('=i', 7)), numbers=[7]), 1), (STREAMED, post()),
+        (STREAMED, RECEIVE), (STREAMED, request(INSTALLED, numbers=[4])),
+        (STREAMED, request(CONFIRM))],
+    'stream-gone': [(STREAMED, post()), (STREAMED, command(BYEBYE, 0, 0)), (STREAMED, post()),
+                    (STREAMED, request(CONFIRM, freed=[0]))],
+    'stream-refused': [(CONN, request(STREAM)), (ENDPOINT, request(STREAM)), (CONN, post())],
     'close': [(OWNER, request(CLOSE)), (CONN, request(POLL)), (CONN, RECEIVE)],
 }
 

@@ -62,6 +62,11 @@ test_remote_SOURCES = %D%/test-remote.c %D%/remote-util.c %D%/remote-util.h
 test_remote_LDADD = $(kernel_test_ldadd)
 TESTS += test-remote
 
+check_PROGRAMS += test-remote-stream
+test_remote_stream_SOURCES = %D%/test-remote-stream.c %D%/remote-util.c %D%/remote-util.h
+test_remote_stream_LDADD = $(kernel_test_ldadd)
+TESTS += test-remote-stream
+
 check_PROGRAMS += test-remote-call
 test_remote_call_SOURCES = %D%/test-remote-call.c %D%/remote-util.c %D%/remote-util.h
 test_remote_call_LDADD = $(kernel_test_ldadd)

@@ -22,6 +22,8 @@ struct remote_server {
 /* a domain without a bus; @limits: NULL for the published ones */
 void remote_server_start(struct remote_server *server, bool strict,
 			 const struct engine_limits *limits);
+/* with a bus of its own, "<uid>-own" */
+void remote_server_start_with_bus(struct remote_server *server);
 /* strict, in a directory that there is */
 void remote_server_start_in(struct remote_server *server, const char *dir);
 /* ends it, which must leave nothing behind */
