@@ -35,6 +35,20 @@ bus_bench_SOURCES = \
 	%D%/tracer.c \
 	%D%/tracer.h
 bus_bench_LDADD = -lm -lpthread
+
+# where the kernel has kdbus: "make bench-kernel"
+check_PROGRAMS += kernel-bench
+kernel_bench_SOURCES = \
+	%D%/kernel-bench.c \
+	%D%/contender.c \
+	%D%/contender.h \
+	%D%/peer.c \
+	%D%/peer.h \
+	%D%/relay.c \
+	%D%/relay.h \
+	%D%/spread.c \
+	%D%/spread.h
+
 dist_check_SCRIPTS += %D%/test-bench.sh %D%/with-rules
 TESTS += %D%/test-bench.sh
 

@@ -122,6 +122,10 @@ conformance_per_client = %D%/test-endian.per-client.bus \
 	%D%/test-order.per-client.bus \
 	%D%/test-order-speed.per-client.bus \
 	%D%/test-routing.per-client.bus
+# in a machine with kdbus.ko; to others the same bus says which names its first clients have, takes
+# a socket among the descriptors, or has its limits
+conformance_kernel = $(filter-out %/test-eavesdrop %/test-malformed %/test-per-client, \
+	$(conformance_programs))
 conformance_reference = $(conformance_programs:=.reference.bus)
 conformance_reference_scripts = $(conformance_scripts:=.reference.bus)
 conformance_ours = $(conformance_embedded) $(conformance_embedded_scripts) \

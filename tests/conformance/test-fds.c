@@ -91,6 +91,12 @@ static int new_fd(const char *kind)
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
+/* DIFFERENCES kernel-sockets */
+static bool takes_sockets(void)
+{
+	return strcmp(subject_name(), "kernel") != 0;
+}
+
 TEST(every_kind_of_descriptor_passes)
 {
 	static const char *const kinds[] = {
@@ -112,6 +118,10 @@ TEST(every_kind_of_descriptor_passes)
 
 		if (fd < 0)
 			continue;
+		if (!strncmp(kinds[i], "unix ", 5) && !takes_sockets()) {
+			close(fd);
+			continue;
+		}
 		conn_send(f.a, msg_append(msg_attach(fd_call(&f, "Fd"), fd), "h", 0));
 		got = conn_find_call(f.b, "Fd");
 		expect_eq(got->n_fds, 1);
@@ -152,6 +162,18 @@ TEST(a_passed_socket_works)
 	char data[8];
 
 	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	if (!takes_sockets()) {
+		expect_error(conn_call(f.a, msg_append(msg_attach(msg_call(f.b->unique, "/", "a.b",
+									   "Socket"),
+								  pair[1]),
+						       "h", 0)),
+			     "NotSupported");
+		close(pair[1]);
+		expect_eq(read(pair[0], data, sizeof(data)), 0);
+		close(pair[0]);
+		fixture_stop(&f);
+		return;
+	}
 	conn_send(f.a, msg_append(msg_attach(fd_call(&f, "Socket"), pair[1]), "h", 0));
 	close(pair[1]);
 	got = conn_find_call(f.b, "Socket");

@@ -109,7 +109,7 @@ static void expect_seen_no_more(struct fixture *f)
 }
 
 /* what the bus itself reports comes to monitors from broadcast_candidates(), which pooled
- * connections do not have */
+ * connections do not have: DIFFERENCES kernel-monitor-names */
 static void skip_if_pooled(void)
 {
 	if (subject_is_pooled())

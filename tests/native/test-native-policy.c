@@ -40,15 +40,26 @@ static void expect_called(struct stage *stage, const char *method)
 	msg_free(reply);
 }
 
+/* Where the bus is in the kernel only the receiving side looks, and a call is answered by it.
+ * DIFFERENCES kernel-native-sender */
+static const char *refused(bool is_call)
+{
+	if (strcmp(subject_name(), "kernel"))
+		return "EPERM";
+	return is_call ? "org.freedesktop.DBus.Error.AccessDenied" : "sent";
+}
+
 TEST_TIMEOUT(calls_of_a_native_sender_are_subject_to_both_sides_rules, 60)
 {
 	struct stage stage;
 
 	open_with_rules(&stage);
 	expect_called(&stage, "com.example.Some.Thing");
-	expect_str(native_does(&stage, "Call", CLIENT, "com.example.NotSent.Thing"), "EPERM");
-	expect_str(native_does(&stage, "Call", CLIENT, "com.example.NotForClient.Thing"), "EPERM");
-	expect_str(native_does(&stage, "Call", CLIENT, "com.example.NotFromNative.Thing"), "EPERM");
+	expect_str(native_does(&stage, "Call", CLIENT, "com.example.NotSent.Thing"), refused(true));
+	expect_str(native_does(&stage, "Call", CLIENT, "com.example.NotForClient.Thing"),
+		   refused(true));
+	expect_str(native_does(&stage, "Call", CLIENT, "com.example.NotFromNative.Thing"),
+		   refused(true));
 	/* nothing of that has arrived, and the log names who, what and the rule */
 	expect_quiet(stage.client);
 	expect_logged(&stage, "Rejected send message");
@@ -73,7 +84,8 @@ TEST_TIMEOUT(signals_of_a_native_sender_are_subject_to_both_sides_rules, 60)
 	expect_quiet(stage.client);
 	expect_str(native_does(&stage, "Tell", "", "com.example.Some.Thing"), "sent");
 	msg_free(conn_find_signal(stage.client, "Thing"));
-	expect_str(native_does(&stage, "Tell", CLIENT, "com.example.NotSent.Thing"), "EPERM");
+	expect_str(native_does(&stage, "Tell", CLIENT, "com.example.NotSent.Thing"),
+		   refused(false));
 	expect_quiet(stage.client);
 	stage_close(&stage);
 }
@@ -118,7 +130,8 @@ TEST_TIMEOUT(signals_to_a_native_receiver_are_subject_to_both_sides_rules, 60)
 	conn_send(stage.client, msg_signal("/", "com.example.Some", "Last"));
 	reply = conn_reply(stage.client, serial);
 	msg_read(reply, "s", &heard);
-	expect_str(heard, "Last");
+	/* kdbus itself does not look into messages: DIFFERENCES kernel-native-receiver */
+	expect_str(heard, strcmp(subject_name(), "kernel") ? "Last" : "First");
 	msg_free(reply);
 	stage_close(&stage);
 }

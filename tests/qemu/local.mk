@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # kdbus.ko in an emulated machine; make all and make check need nothing of this
-EXTRA_DIST += %D%/init
-dist_check_SCRIPTS += %D%/check-kernel %D%/boot
+EXTRA_DIST += %D%/init %D%/init-shared
+dist_check_SCRIPTS += %D%/check-kernel %D%/boot %D%/boot-shared %D%/guest-bus \
+	%D%/guest-suite %D%/run-shared
 
 qemu_programs = guest-exit test-module test-payload
 EXTRA_PROGRAMS += $(qemu_programs)
@@ -24,16 +25,42 @@ test-compat: %D%/test-compat.c kernel/include/uapi/linux/kdbus.h
 		$(top_srcdir)/%D%/test-compat.c -o $@ 2>/dev/null || : >$@
 MULTIARCH_PATH = $$($(CC) -print-multiarch)
 
+# bus-proxyd on the module, in short: the tour, native programs, the seam, and a few of the
+# conformance tests
+guest_bus_programs = bus-proxyd$(EXEEXT) greeter tests/native/native-peer \
+	tests/conformance/serve-domain test-engine test-engine-activator \
+	tests/native/test-native tests/native/test-native-policy \
+	tests/conformance/test-order
+guest_bus_files = $(abs_top_srcdir)/%D%/guest-bus $(abs_top_srcdir)/tests/ci/with-bus \
+	$(abs_top_srcdir)/tests/tour/tour.sh $(abs_top_srcdir)/conf/session.conf
+guest_bus_tools = $$(command -v dbus-send dbus-monitor gdbus busctl)
+
 # on which kernels: all that have headers and an image here
 KERNELS =
-# and what is tried there
+# and what is tried there, and with which programs on it
 KERNEL_TESTS = $(filter-out guest-exit,$(qemu_programs)) $(abi_programs) test-compat
-check-kernel: guest-exit $(KERNEL_TESTS)
+KERNEL_BUS = $(guest_bus_programs)
+check-kernel: guest-exit $(KERNEL_TESTS) $(KERNEL_BUS)
 	+$(AM_V_at)MAKE='$(MAKE)' $(SHELL) $(top_srcdir)/%D%/check-kernel $(top_srcdir) \
-		"$(KERNELS)" guest-exit $(KERNEL_TESTS)
+		"$(KERNELS)" guest-exit $(KERNEL_TESTS) $(KERNEL_BUS) \
+		$(if $(KERNEL_BUS),$(guest_bus_files) $(guest_bus_tools))
 
 # newer and older ones of Debian's, into ./kernels
 fetch-kernels:
 	$(AM_V_at)$(SHELL) $(top_srcdir)/tests/ci/fetch-kernel kernels
 
-.PHONY: check-kernel fetch-kernels
+# in a machine that shares the files of this one: all conformance tests that suit, and the tests
+# of Debian's dbus-tests; what a round trip costs there
+run_shared = top_builddir='$(abs_top_builddir)' top_srcdir='$(abs_top_srcdir)' MAKE='$(MAKE)' \
+	$(SHELL) $(top_srcdir)/%D%/run-shared $(top_srcdir) "$(firstword $(KERNELS))"
+guest_suite_programs = bus-proxyd$(EXEEXT) guest-exit tests/conformance/serve-domain \
+	$(conformance_kernel)
+check-kernel-suite: $(guest_suite_programs)
+	+$(AM_V_at)$(run_shared) '$(abs_top_srcdir)/%D%/guest-suite dbus; status=$$?; \
+		$(abs_top_srcdir)/%D%/guest-bus $(conformance_kernel) || status=1; exit $$status'
+
+# BENCH_FLAGS: rounds, and calls in each
+bench-kernel: kernel-bench$(EXEEXT) bus-proxyd$(EXEEXT) guest-exit
+	+$(AM_V_at)$(run_shared) './kernel-bench $(if $(BENCH_FLAGS),$(BENCH_FLAGS),15 500)'
+
+.PHONY: check-kernel fetch-kernels check-kernel-suite bench-kernel

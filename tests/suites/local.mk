@@ -20,6 +20,9 @@ check-dbusmock-suite: $(bin_PROGRAMS)
 check-glib-suite: $(bin_PROGRAMS)
 	$(AM_V_at)$(run_suite) glib || test $$? = 77
 
+# where the bus is in the kernel: check-kernel-suite
+EXTRA_DIST += %D%/kernel.expected
+
 # with a proxy process for each client; what fails then and may is in that file
 per_client_expected = %D%/per-client.expected
 EXTRA_DIST += $(per_client_expected)
