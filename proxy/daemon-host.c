@@ -220,8 +220,10 @@ static void host_overheard(void *userdata, const struct engine_received *receive
 	struct daemon *daemon = userdata;
 
 	/* monitors are shown what is said there, not how it gets there */
-	if (daemon->desk.conn && dst_id == engine_conn_id(daemon->desk.conn))
+	if (daemon->desk.conn && dst_id == engine_conn_id(daemon->desk.conn)) {
+		desk_overheard(daemon, received);
 		return;
+	}
 	/* without memory a monitor misses something; what is not of D-Bus it cannot be shown */
 	if (translate_overheard(daemon, received, &message) < 0 || !message)
 		return;
@@ -287,6 +289,8 @@ static void host_lost(void *userdata, struct engine_conn *conn, uint64_t src_id)
 	char sender[UNIQUE_NAME_SIZE] = "the bus or several";
 
 	daemon->counts.n_lost++;
+	if (desk_is_conn(&daemon->desk, conn))
+		return;
 	if (!log_limit_pass(&daemon->log_lost))
 		return;
 	if (src_id)

@@ -36,7 +36,7 @@ enum {
  * @client: how the rest of the daemon knows it
  * @node: in desk.clients
  * @id: of its connection
- * @said: serial of the last call of the driver that was reported
+ * @said: serial of what it reported last that it said
  * @n_done: calls that have taken effect, which it has not been told
  * @is_gone: in desk.gone
  * @gone_at: position of the desk's queue up to which there may be messages of it; 0: not known
@@ -221,14 +221,19 @@ static void desk_asked(struct desk_client *entry, struct message *message)
 	client_set_ready(client);
 }
 
-static void desk_said(struct desk_client *entry, const struct engine_received *received,
-		      struct message *message)
+/* the message as the bus has it, whatever it says of its sender; 0 or a negative errno */
+static int desk_read(struct desk_client *entry, const struct engine_received *received,
+		     struct message **message_out)
 {
-	const char *destination = message_destination(message);
+	const struct client *client = &entry->client;
+	bool is_heard = DESK_KIND(received->cookie) == DESK_HEARD;
+	const char *sender = is_heard ? DRIVER_NAME : client->unique_name;
+	struct message peek;
 
-	if (destination && !strcmp(destination, DRIVER_NAME))
-		entry->said = message->header.serial;
-	monitor_feed_stranger(entry->client.daemon, received, message);
+	if (!translate_is_message(received, &peek) ||
+	    peek.header.serial != (uint32_t)received->cookie)
+		return -EBADMSG;
+	return translate_relay(received, &peek, sender, strlen(sender), false, message_out);
 }
 
 /* @entry may say of itself what it likes, and of nobody else */
@@ -240,44 +245,48 @@ static void desk_heard(struct desk_client *entry, struct message *message)
 		monitor_feed_driver(entry->client.daemon, &entry->client, message);
 }
 
-static int desk_take(struct desk_client *entry, const struct engine_received *received)
+void desk_overheard(struct daemon *daemon, const struct engine_received *received)
 {
-	struct client *client = &entry->client;
 	__cleanup(message_unrefp) struct message *message = NULL;
+	struct desk_client *entry = desk_find(&daemon->desk, received->src_id);
 	unsigned kind = DESK_KIND(received->cookie);
-	struct message peek;
-	int r;
+	struct client *client;
 
-	if (!translate_is_message(received, &peek) ||
-	    peek.header.serial != (uint32_t)received->cookie)
-		return 0;
-	r = desk_identify(client);
-	if (r < 0)
-		return r;
-	/* whatever it says of its sender */
-	if (kind == DESK_HEARD)
-		r = translate_relay(received, &peek, DRIVER_NAME, strlen(DRIVER_NAME), false,
-				    &message);
-	else
-		r = translate_relay(received, &peek, client->unique_name, client->unique_name_len,
-				    false, &message);
-	if (r < 0)
-		return r;
+	if (!entry || kind == DESK_ASKS)
+		return;
+	client = &entry->client;
+	/* without memory a monitor misses something */
+	if ((!client->identity && access_identify(&daemon->access, client) < 0) ||
+	    desk_read(entry, received, &message) < 0)
+		return;
 	switch (kind) {
-	case DESK_ASKS:
-		desk_asked(entry, message);
-		break;
 	case DESK_SAID:
-		desk_said(entry, received, message);
+		entry->said = message->header.serial;
+		monitor_feed_stranger(daemon, received, message);
 		break;
 	case DESK_HEARD:
 		desk_heard(entry, message);
 		break;
 	case DESK_PASSED:
-		eavesdrop_feed_driver(client->daemon, client, message);
+		eavesdrop_feed_driver(daemon, client, message);
 		break;
 	}
-	return 0;
+}
+
+static int desk_take(struct desk_client *entry, const struct engine_received *received)
+{
+	__cleanup(message_unrefp) struct message *message = NULL;
+	int r;
+
+	/* a report has been looked at when it was accepted, in the order of the bus */
+	if (DESK_KIND(received->cookie) != DESK_ASKS)
+		return 0;
+	r = desk_identify(&entry->client);
+	if (!r)
+		r = desk_read(entry, received, &message);
+	if (!r)
+		desk_asked(entry, message);
+	return r;
 }
 
 bool desk_turn(struct daemon *daemon)
@@ -301,9 +310,8 @@ bool desk_turn(struct daemon *daemon)
 		desk->position = received.position;
 		daemon->work += 1 + received.payload->size / DAEMON_BYTES_PER_WORK;
 		entry = desk_find(desk, received.src_id);
-		/* a report that is lost is one; who asked is not to wait for ever */
-		if (entry && desk_take(entry, &received) < 0 &&
-		    DESK_KIND(received.cookie) == DESK_ASKS)
+		/* who asked is not to wait for ever */
+		if (entry && desk_take(entry, &received) < 0)
 			desk_give_up(&entry->client);
 		engine_received_release(&received);
 	}

@@ -99,6 +99,8 @@ static inline bool desk_is_conn(const struct desk *desk, const struct engine_con
  * Return: 0; -ENOBUFS: he has not read what it said to him; -ENOMEM.
  */
 int desk_may_receive(struct daemon *daemon, const struct engine_received *received);
+/* a message of a stranger to the desk, which is accepted: what is a report is shown to monitors */
+void desk_overheard(struct daemon *daemon, const struct engine_received *received);
 /* somebody is gone, perhaps */
 void desk_note(struct daemon *daemon, const struct engine_notification *notification);
 

@@ -32,6 +32,7 @@ conformance_programs = \
 	%D%/test-policy \
 	%D%/test-policy-users \
 	%D%/test-per-client \
+	%D%/test-per-client-monitor \
 	%D%/test-pressure \
 	%D%/test-process \
 	%D%/test-replies \
@@ -72,6 +73,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_order_speed_LDADD = $(conformance_ldadd)
 %C%_test_order_start_LDADD = $(conformance_ldadd)
 %C%_test_per_client_LDADD = $(conformance_ldadd)
+%C%_test_per_client_monitor_LDADD = $(conformance_ldadd)
 %C%_test_policy_LDADD = $(conformance_ldadd)
 %C%_test_policy_users_LDADD = $(conformance_ldadd)
 %C%_test_pressure_LDADD = $(conformance_ldadd)

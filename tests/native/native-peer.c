@@ -34,6 +34,7 @@
  * @pool: mapped
  * @bloom_size: of the filters on this bus
  * @serial: of the last message sent
+ * @kind: of what is said at the desk of the owner, or 0
  */
 struct peer {
 	int fd;
@@ -41,6 +42,7 @@ struct peer {
 	const uint8_t *pool;
 	uint64_t bloom_size;
 	uint32_t serial;
+	uint32_t kind;
 };
 
 /* the first bus there is */
@@ -226,7 +228,7 @@ static int peer_try_send(struct peer *peer, struct msg *msg, uint64_t dst_id, en
 	out.msg.dst_id = dst_id;
 	out.msg.payload_type = KDBUS_PAYLOAD_DBUS;
 	msg->serial = ++peer->serial;
-	out.msg.cookie = msg->serial;
+	out.msg.cookie = msg->serial | (uint64_t)peer->kind << 32;
 	if (!is_call && dst_id != KDBUS_DST_ID_BROADCAST && msg->reply_serial)
 		out.msg.cookie_reply = msg->reply_serial;
 	if (dst_id == KDBUS_DST_ID_NAME)
@@ -301,7 +303,7 @@ static struct msg *peer_receive_any(struct peer *peer, uint64_t *src_out)
 	*src_out = in->src_id;
 	if (in->src_id != KDBUS_SRC_ID_KERNEL && in->src_id != peer->id) {
 		expect_str(msg_parse(bytes.data, bytes.size, &msg), NULL);
-		expect_eq((uint64_t)msg->serial, (uint64_t)in->cookie);
+		expect_eq((uint64_t)msg->serial, in->cookie & UINT32_MAX);
 	}
 	blob_free(&bytes);
 	cmd_free.offset = cmd.msg.offset;
@@ -535,6 +537,107 @@ static int flood_memory_files(struct peer *peer, const char *name)
 	return r;
 }
 
+/* THE DESK of the bus' owner, where proxies of single clients ask and report (proxy/desk.h) */
+
+#define DESK_FLAG (1ULL << 32)
+
+enum { DESK_ASKS = 1, DESK_SAID, DESK_HEARD, DESK_PASSED, DESK_KINDS = 12 };
+
+static uint64_t find_desk(struct peer *peer)
+{
+	struct kdbus_cmd_list cmd = {.size = sizeof(cmd), .flags = KDBUS_LIST_UNIQUE};
+	struct kdbus_cmd_free cmd_free = {.size = sizeof(cmd_free)};
+	const struct kdbus_info *info;
+	uint64_t id = 0;
+
+	expect_eq(ioctl(peer->fd, KDBUS_CMD_LIST, &cmd), 0);
+	for (uint64_t at = 0; at < cmd.list_size; at += (info->size + 7) & ~7ULL) {
+		info = (const void *)(peer->pool + cmd.offset + at);
+		if (info->flags & DESK_FLAG)
+			id = info->id;
+	}
+	cmd_free.offset = cmd.offset;
+	expect_eq(ioctl(peer->fd, KDBUS_CMD_FREE, &cmd_free), 0);
+	expect_ge(id, 1ULL << 48);
+	return id;
+}
+
+static int desk_try_send(struct peer *peer, struct msg *msg, uint32_t kind, enum where where)
+{
+	uint64_t id = find_desk(peer);
+	int r;
+
+	peer->kind = kind;
+	r = peer_try_send(peer, msg, id, where);
+	peer->kind = 0;
+	return r;
+}
+
+/* all that waits for this peer is of no interest; until nothing more comes */
+static void drain(struct peer *peer)
+{
+	struct kdbus_cmd_free cmd_free = {.size = sizeof(cmd_free)};
+	struct pollfd pollfd = {.fd = peer->fd, .events = POLLIN};
+
+	while (poll(&pollfd, 1, 200) == 1) {
+		struct kdbus_cmd_recv cmd = {.size = sizeof(cmd)};
+
+		if (ioctl(peer->fd, KDBUS_CMD_RECV, &cmd) < 0)
+			continue;
+		cmd_free.offset = cmd.msg.offset;
+		expect_eq(ioctl(peer->fd, KDBUS_CMD_FREE, &cmd_free), 0);
+	}
+}
+
+/* questions whose answers it does not read */
+static int flood_desk(struct peer *peer, const char *name)
+{
+	int r = desk_try_send(peer,
+			      msg_flags(message_of(MSG_CALL, "org.freedesktop.DBus",
+						   "org.freedesktop.DBus.Debug.Stats.GetStats"),
+					MSG_NO_REPLY),
+			      DESK_ASKS, IN_MEMORY);
+
+	if (r)
+		drain(peer);
+	return r;
+}
+
+/* all that is no question and no report */
+static int flood_desk_lies(struct peer *peer, const char *name)
+{
+	static const char *const methods[] = {"org.freedesktop.DBus.GetStats",
+					      "org.freedesktop.DBus.RequestName", "a.b.C"};
+
+	for (uint32_t kind = 0; kind < DESK_KINDS; kind++)
+		for (enum where where = 0; where < N_LIES; where++)
+			for (unsigned i = 0; i < 3; i++)
+				for (uint8_t type = MSG_CALL; type <= MSG_SIGNAL; type++) {
+					struct msg *msg =
+						message_of(type, i ? "org.freedesktop.DBus" : name,
+							   methods[i]);
+
+					if (type == MSG_RETURN || type == MSG_ERROR)
+						msg->reply_serial = 0;
+					desk_try_send(peer, msg_flags(msg, MSG_NO_REPLY), kind,
+						      where);
+				}
+	drain(peer);
+	return ENOTNAM;
+}
+
+/* it says that @name heard something, and that somebody else said something */
+static int flood_desk_forged(struct peer *peer, const char *name)
+{
+	struct msg *msg = message_of(MSG_SIGNAL, name, "com.example.Forged.Heard");
+
+	expect_eq(desk_try_send(peer, msg, DESK_HEARD, IN_MEMORY), 0);
+	msg = msg_flags(message_of(MSG_CALL, "org.freedesktop.DBus", "com.example.Forged.Said"),
+			MSG_NO_REPLY);
+	expect_eq(desk_try_send(peer, msg, DESK_SAID, LIE_SENDER), 0);
+	return ENOTNAM;
+}
+
 static int connections[FLOOD_CONNECTIONS];
 static unsigned n_connections;
 
@@ -566,6 +669,9 @@ static const struct flood {
 	{"fds", flood_fds, FLOOD_MAX},
 	{"memory-files", flood_memory_files, FLOOD_MAX},
 	{"connections", flood_connections, FLOOD_CONNECTIONS},
+	{"desk", flood_desk, FLOOD_MAX},
+	{"desk-lies", flood_desk_lies, 1},
+	{"desk-forged", flood_desk_forged, 1},
 };
 
 static void answer_flood(struct peer *peer, const struct msg *call, uint64_t src)

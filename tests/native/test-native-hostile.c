@@ -102,3 +102,47 @@ TEST_TIMEOUT(a_thousand_connections, 60)
 {
 	flood(CLIENT, "connections", "sent");
 }
+
+/* what the owner of the bus says to who does not read it is kept for a while, and no more is asked
+ */
+TEST_TIMEOUT(questions_to_the_owner, 60)
+{
+	flood(CLIENT, "desk", "ENOBUFS");
+}
+
+TEST_TIMEOUT(nonsense_for_the_owner, 60)
+{
+	flood(CLIENT, "desk-lies", "ENOTNAM");
+}
+
+/* who reports speaks for himself */
+TEST_TIMEOUT(forged_reports, 60)
+{
+	struct conn *monitor, *victim;
+	struct stage stage;
+	struct msg *msg;
+	char *native;
+
+	stage_open(&stage, NULL);
+	victim = victim_new(&stage);
+	native = name_owner(stage.client, NATIVE);
+	monitor = conn_new(stage.subject->address);
+	expect_return(conn_call(
+		monitor, msg_append(msg_call("org.freedesktop.DBus", "/org/freedesktop/DBus",
+					     "org.freedesktop.DBus.Monitoring", "BecomeMonitor"),
+				    "asu", 0, 0u)));
+	expect_str(native_does(&stage, "Flood", victim->unique, "desk-forged"), "ENOTNAM");
+	msg = conn_find_call(monitor, "Said");
+	expect_str(msg->sender, native);
+	msg_free(msg);
+	conn_send(victim, msg_signal("/", "com.example.Client", "End"));
+	do {
+		msg = conn_next(monitor);
+		if (msg->member)
+			expect(strcmp(msg->member, "Heard") != 0);
+	} while (!msg->member || strcmp(msg->member, "End") != 0);
+	free(native);
+	conn_close(monitor);
+	conn_close(victim);
+	stage_close(&stage);
+}
