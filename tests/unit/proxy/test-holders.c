@@ -279,7 +279,7 @@ TEST(entries_are_no_clients)
 }
 
 /* busconfig 5.6: a reload opens no window, and neither does the way back */
-TEST(no_window_between_the_steps)
+TEST_TIMEOUT(no_window_between_the_steps, 300)
 {
 	FOR_EACH_CARRIER(i)
 	{
