@@ -284,7 +284,8 @@ void *fill_struct(uint64_t *space, const struct fill_command *command)
 	space[1] = take_flags(command->flags);
 	fill_values(space + 3, fixed / 8 - 3);
 	while (n--) {
-		memset(words, 0, sizeof(words));
+		/* no payload is as large as one with a flaw */
+		memset(words, 0, flaw == 1 ? sizeof(words) : 1200);
 		type = n_first && take() < 0xe0 ? first[take_below(n_first)]
 						: item_types[take_below(N(item_types))];
 		size = fill_payload(type, words);

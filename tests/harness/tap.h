@@ -7,7 +7,8 @@
  *	}
  *
  * A test program is a set of TEST()s linked with libtap.a, which has main().
- * Each test runs in a process of its own, is ended by an alarm (default 30 s),
+ * Each test runs in a process of its own, is ended by an alarm (default 30 s; TAP_PATIENCE in
+ * the environment multiplies it),
  * and fails when it leaves more or fewer descriptors open than it found.
  * Output is TAP.
  *

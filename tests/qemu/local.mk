@@ -4,15 +4,30 @@ EXTRA_DIST += %D%/init %D%/init-shared
 dist_check_SCRIPTS += %D%/check-kernel %D%/boot %D%/boot-shared %D%/guest-bus \
 	%D%/guest-suite %D%/run-shared
 
+# with a kernel that finds mistakes
+EXTRA_DIST += %D%/debug.config %D%/debug-begin %D%/debug-end
+dist_check_SCRIPTS += %D%/check-kernel-debug %D%/build-debug-kernel
+
 qemu_programs = guest-exit test-module test-payload
-EXTRA_PROGRAMS += $(qemu_programs)
+debug_programs = test-fail-nth test-load fuzz-ioctl
+EXTRA_PROGRAMS += $(qemu_programs) $(debug_programs)
 guest_exit_SOURCES = %D%/guest-exit.c
-test_module_SOURCES = %D%/test-module.c
+test_module_SOURCES = %D%/test-module.c %D%/hammer.c %D%/hammer.h
 test_module_CPPFLAGS = $(abi_cppflags)
 test_module_LDADD = $(abi_ldadd)
 test_payload_SOURCES = %D%/test-payload.c
 test_payload_CPPFLAGS = $(abi_cppflags)
 test_payload_LDADD = $(abi_ldadd)
+test_fail_nth_SOURCES = %D%/test-fail-nth.c
+test_fail_nth_CPPFLAGS = $(abi_cppflags)
+test_fail_nth_LDADD = $(abi_ldadd)
+test_load_SOURCES = %D%/test-load.c %D%/hammer.c %D%/hammer.h
+test_load_CPPFLAGS = $(abi_cppflags)
+test_load_LDADD = $(abi_ldadd)
+fuzz_ioctl_SOURCES = %D%/fuzz-ioctl.c %D%/fuzz-program.c %D%/fuzz-program.h %D%/kcov.c \
+	%D%/kcov.h tests/fuzz/fill.c tests/fuzz/fill.h tests/fuzz/fuzz.h
+fuzz_ioctl_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS)
+fuzz_ioctl_LDADD = libkdbus.a libbase.a
 
 # of 32 bits; left out where the compiler makes none
 EXTRA_DIST += %D%/test-compat.c
@@ -63,4 +78,20 @@ check-kernel-suite: $(guest_suite_programs)
 bench-kernel: kernel-bench$(EXEEXT) bus-proxyd$(EXEEXT) guest-exit
 	+$(AM_V_at)$(run_shared) './kernel-bench $(if $(BENCH_FLAGS),$(BENCH_FLAGS),15 500)'
 
-.PHONY: check-kernel fetch-kernels check-kernel-suite bench-kernel
+# where that kernel is kept: 2 GB
+DEBUG_KERNEL = debug-kernel
+# seconds of the fuzzer; how often the module is loaded and unloaded; what both begin with
+DEBUG_FUZZ = 20
+DEBUG_CYCLES = 20
+DEBUG_SEED = 1
+# a trace of the fuzzer, to be run instead
+DEBUG_REPLAY =
+DEBUG_TESTS = $(KERNEL_TESTS) $(debug_programs)
+check-kernel-debug: guest-exit $(DEBUG_TESTS)
+	+$(AM_V_at)MAKE='$(MAKE)' KERNEL_REPLAY='$(DEBUG_REPLAY)' \
+		KERNEL_APPEND='$(debug_options)' \
+		$(SHELL) $(top_srcdir)/%D%/check-kernel-debug $(top_srcdir) \
+		'$(DEBUG_KERNEL)' guest-exit $(DEBUG_TESTS)
+debug_options = kdbus.fuzz=$(DEBUG_FUZZ) kdbus.cycles=$(DEBUG_CYCLES) kdbus.seed=$(DEBUG_SEED)
+
+.PHONY: check-kernel fetch-kernels check-kernel-suite bench-kernel check-kernel-debug
