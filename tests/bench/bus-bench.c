@@ -4,7 +4,8 @@
  * One run measures all of them, round by round in turn (A B C A B C ...), with
  * every process pinned to one CPU, so that the ratios mean something on a noisy
  * machine.  Each daemon is started fresh for each measure.  Beside them run a bare
- * relay and, for calls, no bus at all: what nobody can be faster than.  A contender
+ * relay and, for calls, no bus at all: what nobody can be faster than; and bus-proxyd with a
+ * process for each client.  A contender
  * that is not installed is left out, and the report says so.  The report also says which
  * goals are met; the exit status tells only whether everything could be played.
  */
@@ -142,6 +143,7 @@ static unsigned int count_judged(const struct contender *contenders, unsigned in
 	unsigned int n_judged = 0;
 
 	while (n_judged + 1 < n && contenders[n_judged].program &&
+	       contenders[n_judged].kind != CONTENDER_PROXIES &&
 	       strcmp(contenders[n_judged].name, "also"))
 		n_judged++;
 	return n_judged;
@@ -263,6 +265,7 @@ static unsigned int find_contenders(struct contender *contenders_out, const char
 		{.name = "relay", .kind = CONTENDER_RELAY},
 		{.name = "direct", .kind = CONTENDER_DIRECT},
 		{.name = "also", .program = also},
+		{.name = "per-client", .program = ours, .kind = CONTENDER_PROXIES},
 		{.name = "bus-proxyd", .program = ours},
 	};
 	const unsigned int n_wanted = sizeof(wanted) / sizeof(wanted[0]);

@@ -6,6 +6,8 @@
  * dbus-daemon, bus-proxyd and anything else with their command line read it as
  * a file; dbus-broker gets it through its controller socket, which is how its
  * own launcher configures it; limits of our own choice it does not get.
+ * Proxies are the same bus-proxyd, whose clients reach it through processes of their own; what
+ * starts these is beside it (tests/conformance/per-client-bus).
  * The relay is a process of this program (see relay.h), and "direct" is no process
  * at all: the socket pair that a bus stands in the middle of.
  */
@@ -19,7 +21,8 @@ enum contender_kind {
 	CONTENDER_DAEMON, /* has dbus-daemon's command line */
 	CONTENDER_BROKER,
 	CONTENDER_RELAY,
-	CONTENDER_DIRECT, /* nothing runs: the measure connects its two sides itself */
+	CONTENDER_DIRECT,  /* nothing runs: the measure connects its two sides itself */
+	CONTENDER_PROXIES, /* a daemon, and a proxy process for each client */
 };
 
 struct contender {
@@ -28,6 +31,7 @@ struct contender {
 	const char *program; /* looked up in PATH unless it has a slash; NULL: this one */
 	const char *limits;  /* elements of the configuration; NULL: none is ever reached */
 	char version[80];    /* first line of --version */
+	char wrapper[256];   /* what starts the proxies */
 
 	/* while it runs */
 	pid_t pid;	/* 0: does not run, or is no process */
@@ -51,7 +55,7 @@ int contender_start(struct contender *c);
 void contender_stop(struct contender *c);
 /* all clients are there: the relay begins to relay.  0 or negative errno; nothing for others */
 int contender_go_live(const struct contender *c);
-/* CPU time that the daemon has used, in microseconds; NAN when it is no process */
+/* CPU time that the daemon has used, and its proxies, in microseconds; NAN when it is no process */
 double contender_cpu_us(const struct contender *c);
 /* resident bytes of the daemon, or negative errno */
 long long contender_resident_bytes(const struct contender *c);

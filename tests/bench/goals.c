@@ -59,6 +59,16 @@ static const struct {
 	{"queue-memory", 0, NULL, 1.15},
 };
 
+/* of bus-proxyd with a process for each client */
+static const struct {
+	const char *measure;
+	unsigned int metric;
+	const char *against;
+	double bound;
+} proxy_goals[] = {
+	{"round-trip-0", METRIC_TIME, broker, 2.0},
+};
+
 static int find_contender(const struct report *report, const char *name)
 {
 	for (unsigned int c = 0; c < report->n_contenders; c++)
@@ -73,6 +83,29 @@ static const struct result *find_result(const struct report *report, const char 
 		if (!strcmp(report->results[i].measure->id, id))
 			return &report->results[i];
 	return NULL;
+}
+
+static struct judged judge_proxies(const struct report *report, const struct result *result,
+				   unsigned int subject, unsigned int metric, const char *against,
+				   double bound)
+{
+	int contender = find_contender(report, against);
+	struct judged judged = {
+		.measure = result->measure,
+		.metric = metric,
+		.subject = report->contenders[subject].name,
+		.against = against,
+		.bound = bound,
+		.verdict = VERDICT_UNMEASURED,
+	};
+	struct spread found;
+
+	if (contender < 0 ||
+	    result_ratio_of(result, subject, contender, metric, &found) != CELL_VALID)
+		return judged;
+	judged.found = found.median;
+	judged.verdict = found.median <= bound ? VERDICT_MET : VERDICT_MISSED;
+	return judged;
 }
 
 static struct judged judge(const struct report *report, const struct result *result,
@@ -111,6 +144,16 @@ void goals_judge(const struct report *report,
 		if (!result)
 			continue;
 		judged = judge(report, result, goals[i].metric, goals[i].against, goals[i].bound);
+		each(&judged, userdata);
+	}
+	for (size_t i = 0; i < sizeof(proxy_goals) / sizeof(proxy_goals[0]); i++) {
+		const struct result *result = find_result(report, proxy_goals[i].measure);
+		int subject = find_contender(report, "per-client");
+
+		if (!result || subject < 0)
+			continue;
+		judged = judge_proxies(report, result, subject, proxy_goals[i].metric,
+				       proxy_goals[i].against, proxy_goals[i].bound);
 		each(&judged, userdata);
 	}
 	for (size_t f = 0; f < sizeof(floors) / sizeof(floors[0]); f++) {

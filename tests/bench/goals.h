@@ -18,6 +18,7 @@ enum verdict {
 struct judged {
 	const struct measure *measure;
 	unsigned int metric;
+	const char *subject; /* name of the contender, if it is not the last one; else NULL */
 	const char *against; /* name of the contender the bound is a ratio to; NULL: absolute */
 	double bound;
 	double found; /* not with VERDICT_UNMEASURED */

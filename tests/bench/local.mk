@@ -57,10 +57,10 @@ test_bench_result_SOURCES = %D%/test-bench-result.c %D%/goals.c %D%/result.c %D%
 test_bench_result_LDADD = libtap.a -lm
 TESTS += test-bench-result
 
-bench: bus-bench$(EXEEXT) $(bin_PROGRAMS)
+bench: bus-bench$(EXEEXT) $(bin_PROGRAMS) tests/conformance/per-client-bus$(EXEEXT)
 	$(AM_V_at)./bus-bench$(EXEEXT) --output=bench-results $(BENCH_FLAGS)
 
-bench-quick: bus-bench$(EXEEXT) $(bin_PROGRAMS)
+bench-quick: bus-bench$(EXEEXT) $(bin_PROGRAMS) tests/conformance/per-client-bus$(EXEEXT)
 	$(AM_V_at)./bus-bench$(EXEEXT) --quick --output=bench-results $(BENCH_FLAGS)
 
 # the same daemon once more, with 1000 rules of policy: the contender "also"

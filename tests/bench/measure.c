@@ -70,6 +70,7 @@ bool measure_suits(const struct measure *measure, const struct contender *conten
 	case CONTENDER_RELAY:
 		return measure->flags & MEASURE_RELAY;
 	case CONTENDER_DIRECT:
+	case CONTENDER_PROXIES:
 		return measure->flags & MEASURE_DIRECT;
 	default:
 		return true;

@@ -81,6 +81,10 @@ static void print_goal(const struct judged *judged, void *userdata)
 
 	fprintf(f, "%s\n  {\"measure\":\"%s\",\"metric\":\"%s\",\"bound\":%.4f", printer->separator,
 		judged->measure->id, judged->measure->metrics[judged->metric], judged->bound);
+	if (judged->subject) {
+		fprintf(f, ",\"subject\":");
+		print_string(judged->subject, f);
+	}
 	if (judged->against) {
 		fprintf(f, ",\"against\":");
 		print_string(judged->against, f);

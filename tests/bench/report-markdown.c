@@ -62,7 +62,8 @@ static void print_goal(const struct judged *judged, void *userdata)
 	rows->n[judged->verdict]++;
 	if (judged->is_floor && judged->verdict == VERDICT_MET)
 		return;
-	fprintf(rows->f, "| %s | %s | %.2f%s%s |", judged->measure->name,
+	fprintf(rows->f, "| %s%s%s | %s | %.2f%s%s |", judged->measure->name,
+		judged->subject ? ", " : "", judged->subject ?: "",
 		judged->measure->metrics[judged->metric], judged->bound,
 		judged->against ? " of " : "", judged->against ?: "");
 	if (judged->verdict == VERDICT_UNMEASURED)

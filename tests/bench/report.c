@@ -90,9 +90,10 @@ static void print_verdict(const struct judged *judged, void *userdata)
 		snprintf(found, sizeof(found), "%.2f", judged->found);
 	snprintf(bound, sizeof(bound), "<= %.2f%s%s", judged->bound, judged->against ? " of " : "",
 		 judged->against ?: "");
-	fprintf(verdicts->f, "%-37s %-18s %-23s %8s  %s%s\n", judged->measure->name,
+	fprintf(verdicts->f, "%-37s %-18s %-23s %8s  %s%s%s%s\n", judged->measure->name,
 		judged->measure->metrics[judged->metric], bound, found,
-		verdict_text(judged->verdict), judged->is_floor ? " (floor)" : "");
+		verdict_text(judged->verdict), judged->is_floor ? " (floor)" : "",
+		judged->subject ? ": " : "", judged->subject ?: "");
 }
 
 void report_print_table(const struct report *report, FILE *f)

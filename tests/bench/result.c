@@ -37,7 +37,13 @@ bool result_value(const struct result *result, unsigned int contender, unsigned 
 enum cell result_ratio(const struct result *result, unsigned int against, unsigned int metric,
 		       struct spread *ratio_out)
 {
-	unsigned int subject = result->n_contenders - 1, n = n_values(result, metric);
+	return result_ratio_of(result, result->n_contenders - 1, against, metric, ratio_out);
+}
+
+enum cell result_ratio_of(const struct result *result, unsigned int subject, unsigned int against,
+			  unsigned int metric, struct spread *ratio_out)
+{
+	unsigned int n = n_values(result, metric);
 	const double *theirs = result->values[against][metric];
 	const double *ours = result->values[subject][metric];
 	double ratios[MAX_ROUNDS];

@@ -42,6 +42,10 @@ enum cell {
 /* Of @contender; false: there is none. */
 bool result_value(const struct result *result, unsigned int contender, unsigned int metric,
 		  struct spread *value_out);
+/* Of @subject's values to those of @against.  @ratio_out is written unless there is nothing to
+ * compare. */
+enum cell result_ratio_of(const struct result *result, unsigned int subject, unsigned int against,
+			  unsigned int metric, struct spread *ratio_out);
 /* Of the last contender's values to those of @against.  @ratio_out is written unless there is
  * nothing to compare. */
 enum cell result_ratio(const struct result *result, unsigned int against, unsigned int metric,

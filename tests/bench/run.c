@@ -57,7 +57,8 @@ static int count_calls(struct stage *stage, double *calls_out)
 	int r;
 
 	*calls_out = NAN;
-	if (!stage->contender->pid)
+	/* of one process */
+	if (!stage->contender->pid || stage->contender->kind == CONTENDER_PROXIES)
 		return 0;
 	r = tracer_start(&stage->tracer, stage->contender->pid);
 	if (r < 0) {
