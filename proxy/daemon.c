@@ -218,6 +218,8 @@ static int daemon_init_engine(struct daemon *daemon, const struct daemon_options
 		.bus_name = daemon_bus_name(daemon->config),
 		.host = &daemon->host,
 		.serve_dir = options->engine_dir,
+		.has_epoll = true,
+		.epoll_fd = daemon->loop.epoll_fd,
 		.owns_domain = options->owns_domain,
 	};
 	int r = 0;
@@ -449,6 +451,9 @@ static bool daemon_turn(void *userdata)
 		client_flush(client);
 	}
 	daemon_free_dead(daemon);
+	/* what is for other processes, whoever it came from */
+	if (daemon->is_served)
+		engine_dispatch(daemon->engine);
 	if (daemon->is_joined && list_empty(&daemon->clients))
 		loop_stop(&daemon->loop);
 	return has_more || !list_empty(&daemon->ready);

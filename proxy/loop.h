@@ -21,12 +21,7 @@
 #include <sys/epoll.h>
 
 #include "proxy/base/list.h"
-
-struct loop_source {
-	int fd;
-	uint32_t events; /* what epoll is asked for just now */
-	void (*dispatch)(struct loop_source *source, uint32_t events);
-};
+#include "proxy/base/loop-source.h"
 
 struct loop_timer {
 	struct list_head link; /* empty while not armed */

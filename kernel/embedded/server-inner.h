@@ -15,16 +15,25 @@
 #include "kernel/embedded/server.h"
 #include "proxy/base/creds.h"
 #include "proxy/base/list.h"
+#include "proxy/base/loop-source.h"
 
 /**
  * struct server_source - something that is polled
- * @fd: owned, -1 once it is closed
- * @events: what epoll is asked for
+ * @base: for epoll
+ * @fd: the same: owned, -1 once it is closed
+ * @events: the same: what epoll is asked for
+ * @server: set by server_watch()
  * @ready: called with what epoll says
  */
 struct server_source {
-	int fd;
-	uint32_t events;
+	union {
+		struct loop_source base;
+		struct {
+			int fd;
+			uint32_t events;
+		};
+	};
+	struct kdbus_server *server;
 	void (*ready)(struct kdbus_server *server, struct server_source *source, uint32_t events);
 };
 
@@ -35,6 +44,7 @@ struct server_source {
  * @dir_fd: the directory
  * @lock_fd: says that it is ours
  * @epoll_fd: watches all sources
+ * @is_guest: it is somebody else's, who calls kdbus_server_finish() behind each batch
  * @timer: rings when a reply is late, or when accept() is to be tried again
  * @retry_ns: when accept() is to be tried again, 0: it is not paused
  * @nodes: struct server_node
@@ -52,7 +62,7 @@ struct server_source {
  * @streaming: struct server_peer that may have something to be sent
  * @kick: makes kdbus_server_dispatch() be called for them
  * @is_busy: it has been
- * @n_batches: how often
+ * @n_batches: how often it was done
  * @pushed: a packet of a stream
  * @packet: the request that is looked at
  * @answer: the answer to it
@@ -63,6 +73,7 @@ struct kdbus_server {
 	int dir_fd;
 	int lock_fd;
 	int epoll_fd;
+	bool is_guest;
 	struct server_source timer;
 	uint64_t retry_ns;
 	struct list_head nodes;

@@ -35,13 +35,24 @@ static uint64_t now_ns(void)
 
 /* sources */
 
+/* one that was closed in this batch has no descriptor any more */
+static void source_dispatch(struct loop_source *base, uint32_t events)
+{
+	struct server_source *source = container_of(base, struct server_source, base);
+
+	if (source->fd >= 0)
+		source->ready(source->server, source, events);
+}
+
 int server_watch(struct kdbus_server *server, struct server_source *source, uint32_t events)
 {
-	struct epoll_event event = {.events = events, .data.ptr = source};
+	struct epoll_event event = {.events = events, .data.ptr = &source->base};
 	int op = source->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	if (source->events == events)
 		return 0;
+	source->server = server;
+	source->base.dispatch = source_dispatch;
 	if (!events)
 		op = EPOLL_CTL_DEL;
 	if (epoll_ctl(server->epoll_fd, op, source->fd, &event) < 0)
@@ -180,7 +191,8 @@ static int server_open(struct kdbus_server *server)
 	/* up to three each */
 	server->max_calls = server->max_peers / 4;
 	server->max_fds = server->max_peers / 4;
-	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (!server->is_guest)
+		server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (server->epoll_fd < 0)
 		return -errno;
 	server->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -203,7 +215,7 @@ static int server_open(struct kdbus_server *server)
 	return server_node_open(server, NULL, NULL, "control", KDBUS_MAKE_ACCESS_WORLD, &self);
 }
 
-int kdbus_server_new(struct kdbus_embedded *embedded, const char *path,
+int kdbus_server_new(struct kdbus_embedded *embedded, const char *path, int epoll_fd,
 		     struct kdbus_server **server_out)
 {
 	struct kdbus_server *server;
@@ -215,7 +227,10 @@ int kdbus_server_new(struct kdbus_embedded *embedded, const char *path,
 	server->embedded = embedded;
 	server->dir_fd = -1;
 	server->lock_fd = -1;
-	server->epoll_fd = -1;
+	server->epoll_fd = epoll_fd;
+	server->is_guest = epoll_fd >= 0;
+	/* our turn comes, whoever has sent something */
+	server->is_busy = server->is_guest;
 	server->published_fd = -1;
 	server->timer.fd = -1;
 	server->kick.fd = -1;
@@ -254,7 +269,7 @@ struct kdbus_server *kdbus_server_free(struct kdbus_server *server)
 	directory_close(server);
 	server_unwatch(server, &server->timer);
 	server_unwatch(server, &server->kick);
-	if (server->epoll_fd >= 0)
+	if (server->epoll_fd >= 0 && !server->is_guest)
 		close(server->epoll_fd);
 	if (server->published_fd >= 0)
 		close(server->published_fd);
@@ -284,29 +299,33 @@ void kdbus_server_publish(struct kdbus_server *server, int fd)
 
 int kdbus_server_fd(const struct kdbus_server *server)
 {
-	return server->epoll_fd;
+	return server->is_guest ? -1 : server->epoll_fd;
+}
+
+void kdbus_server_finish(struct kdbus_server *server)
+{
+	server->n_batches++;
+	server_stream_flush(server);
+	server_call_free_closed(server);
+	server_peer_free_closed(server);
+	server_node_free_closed(server);
 }
 
 int kdbus_server_dispatch(struct kdbus_server *server)
 {
 	struct epoll_event events[N_EVENTS];
-	struct server_source *source;
+	struct loop_source *source;
 	int n;
 
 	n = epoll_wait(server->epoll_fd, events, N_EVENTS, 0);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	server->is_busy = true;
-	server->n_batches++;
 	for (int i = 0; i < n; i++) {
 		source = events[i].data.ptr;
-		if (source->fd >= 0)
-			source->ready(server, source, events[i].events);
+		source->dispatch(source, events[i].events);
 	}
-	server_stream_flush(server);
+	kdbus_server_finish(server);
 	server->is_busy = false;
-	server_call_free_closed(server);
-	server_peer_free_closed(server);
-	server_node_free_closed(server);
 	return 0;
 }

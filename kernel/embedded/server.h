@@ -23,13 +23,16 @@ struct kdbus_server;
  * kdbus_server_new() - serve a domain
  * @embedded: must outlive the server
  * @path: of the directory, made if need be
+ * @epoll_fd: a set of the caller to watch everything in; its events have a struct loop_source
+ *	(proxy/base/loop-source.h) as data, which may be gone after kdbus_server_finish().  -1: the
+ *	server has its own, which is asked for by kdbus_server_fd()
  *
  * The directory belongs to this server alone: what another one left there is removed.
  *
  * Return: 0, -EADDRINUSE if another server has the directory, -EPERM if it is somebody
  * else's, or the errno of what else failed.
  */
-int kdbus_server_new(struct kdbus_embedded *embedded, const char *path,
+int kdbus_server_new(struct kdbus_embedded *embedded, const char *path, int epoll_fd,
 		     struct kdbus_server **server_out);
 /* who is still connected is disconnected, and the nodes are removed; NULL is fine */
 struct kdbus_server *kdbus_server_free(struct kdbus_server *server);
@@ -46,7 +49,10 @@ int kdbus_server_add_bus(struct kdbus_server *server, struct kdbus_bus *bus);
  */
 void kdbus_server_publish(struct kdbus_server *server, int fd);
 
-/* becomes readable when there is something to do */
+/* to be called behind each batch of the caller's set, and before that waits */
+void kdbus_server_finish(struct kdbus_server *server);
+
+/* without such a set: becomes readable when there is something to do */
 int kdbus_server_fd(const struct kdbus_server *server);
 /* does some of it, a bounded amount; 0 or the negative errno of epoll_wait() */
 int kdbus_server_dispatch(struct kdbus_server *server);

@@ -337,8 +337,12 @@ static int direct_poll_fd(const struct engine *engine)
 static int direct_dispatch(struct engine *engine)
 {
 	struct kdbus_server *server = to_direct(engine)->server;
+	int r = 0;
 
-	int r = server ? kdbus_server_dispatch(server) : 0;
+	if (server && kdbus_server_fd(server) >= 0)
+		r = kdbus_server_dispatch(server);
+	else if (server)
+		kdbus_server_finish(server);
 
 	direct_stranger_forget(&to_direct(engine)->stranger);
 	direct_stranger_forget(&to_direct(engine)->other);
@@ -945,7 +949,8 @@ int engine_direct_open(const struct engine_options *options, struct engine **eng
 	direct->bus = kdbus_embedded_bus(direct->owner);
 	memcpy(direct->base.bus_id, direct->bus->id128, sizeof(direct->base.bus_id));
 	if (options->serve_dir) {
-		r = kdbus_server_new(direct->embedded, options->serve_dir, &direct->server);
+		r = kdbus_server_new(direct->embedded, options->serve_dir,
+				     options->has_epoll ? options->epoll_fd : -1, &direct->server);
 		if (r < 0)
 			goto exit_owner;
 		r = kdbus_server_add_bus(direct->server, direct->bus);

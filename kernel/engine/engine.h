@@ -326,6 +326,9 @@ struct engine_limits {
  * @serve_dir: directory in which the bus is served to other processes, as sockets
  *	(kernel/embedded/server.h), or NULL; then the ids of the bus are its own, so
  *	that all agree on them: engine_id_offset() is 0.  "embedded" only
+ * @has_epoll, @epoll_fd: with @serve_dir: an epoll set of the caller, the events of which have a
+ *	struct loop_source (proxy/base/loop-source.h) as data.  Everything is watched there, not by
+ *	engine_poll_fd(), and engine_dispatch() is called behind each batch, before the caller waits
  * @owns_domain: what is at the path is for this process alone (engine_mount()): its limits
  *	are those of engine_set_limits()
  * @strict: the ABI as published, without our additions to it; for tests
@@ -335,6 +338,8 @@ struct engine_options {
 	struct engine_limits limits;
 	const struct engine_host *host;
 	const char *serve_dir;
+	bool has_epoll;
+	int epoll_fd;
 	bool owns_domain;
 	bool strict;
 };

@@ -7,6 +7,7 @@ libbase_a_SOURCES = \
 	%D%/hex.h \
 	%D%/htable.c %D%/htable.h \
 	%D%/list.h \
+	%D%/loop-source.h \
 	%D%/log.c %D%/log.h \
 	%D%/reap.h \
 	%D%/siphash.c %D%/siphash.h

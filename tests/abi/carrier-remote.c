@@ -50,7 +50,7 @@ static int serve(int fd, bool p1)
 	uint64_t mask = 0;
 
 	if (kdbus_embedded_new(&options, &embedded) < 0 ||
-	    kdbus_server_new(embedded, dir, &server) < 0 || write(fd, &mask, sizeof(mask)) < 0)
+	    kdbus_server_new(embedded, dir, -1, &server) < 0 || write(fd, &mask, sizeof(mask)) < 0)
 		return 2;
 	fds[0] = (struct pollfd){.fd = kdbus_server_fd(server), .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = fd, .events = POLLIN};

@@ -68,7 +68,7 @@ static int serve(int ready_fd)
 	if (kdbus_embedded_new(&options, &embedded) < 0)
 		return EXIT_FAILURE;
 	engine_limits_apply(&limits, kdbus_embedded_domain(embedded));
-	if (kdbus_server_new(embedded, dir, &server) < 0)
+	if (kdbus_server_new(embedded, dir, -1, &server) < 0)
 		return EXIT_FAILURE;
 	close(ready_fd);
 	pollfd = (struct pollfd){.fd = kdbus_server_fd(server), .events = POLLIN};

@@ -246,7 +246,7 @@ static void run_server(const uint8_t *bytes, size_t size)
 
 	close(free_fd);
 	fuzz_expect(kdbus_embedded_new(&options, &embedded) == 0);
-	fuzz_expect(kdbus_server_new(embedded, dir, &server) == 0);
+	fuzz_expect(kdbus_server_new(embedded, dir, -1, &server) == 0);
 	fds[0] = make_bus(server, node, sizeof(node));
 	fds[1] = open_node(server, node);
 	send_command(server, fds[1], KDBUS_CMD_HELLO, &hello, sizeof(hello));

@@ -61,7 +61,7 @@ static int serve(const char *dir, bool strict, const struct engine_limits *limit
 	int n_fds = count_fds();
 
 	if (kdbus_embedded_new(&options, &embedded) < 0 ||
-	    kdbus_server_new(embedded, dir, &the_server) < 0)
+	    kdbus_server_new(embedded, dir, -1, &the_server) < 0)
 		return 2;
 	if (limits)
 		engine_limits_apply(limits, kdbus_embedded_domain(embedded));
