@@ -90,7 +90,7 @@ DEBUG_TESTS = $(KERNEL_TESTS) $(debug_programs)
 check-kernel-debug: guest-exit $(DEBUG_TESTS)
 	+$(AM_V_at)MAKE='$(MAKE)' KERNEL_REPLAY='$(DEBUG_REPLAY)' \
 		KERNEL_APPEND='$(debug_options)' \
-		$(SHELL) $(top_srcdir)/%D%/check-kernel-debug $(top_srcdir) \
+		$(SHELL) $(top_srcdir)/%D%/check-kernel-debug $(abs_top_srcdir) \
 		'$(DEBUG_KERNEL)' guest-exit $(DEBUG_TESTS)
 debug_options = kdbus.fuzz=$(DEBUG_FUZZ) kdbus.cycles=$(DEBUG_CYCLES) kdbus.seed=$(DEBUG_SEED)
 
