@@ -343,14 +343,6 @@ static void host_undelivered(void *userdata, struct engine_conn *src, struct eng
 	access_end_message(&daemon->access);
 }
 
-static void host_published(void *userdata)
-{
-	struct daemon *daemon = userdata;
-
-	/* the engine must not be asked just now */
-	daemon->has_news = true;
-}
-
 static void host_deadline(void *userdata, uint64_t deadline_ns)
 {
 	struct daemon *daemon = userdata;
@@ -376,7 +368,6 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon)
 		.overheard = host_overheard,
 		.accepts = host_accepts,
 		.lost = host_lost,
-		.published = host_published,
 		.deadline = host_deadline,
 		.may_wait = host_may_wait,
 		.may_await = host_may_await,
@@ -391,11 +382,11 @@ void daemon_host_engine_ready(struct loop_source *source, uint32_t events)
 	struct daemon *daemon = container_of(source, struct daemon, engine_source);
 
 	engine_dispatch(daemon->engine);
-	/* before anything that was sent since */
-	if (daemon->has_news) {
-		daemon->has_news = false;
-		per_client_reload(daemon);
-	}
+}
+
+void daemon_host_news(struct loop_source *source, uint32_t events)
+{
+	per_client_reload(container_of(source, struct daemon, news_source));
 }
 
 /* driver */

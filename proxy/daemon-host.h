@@ -17,3 +17,5 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon);
 
 /* engine_poll_fd() is ready: dispatch of daemon->engine_source */
 void daemon_host_engine_ready(struct loop_source *source, uint32_t events);
+/* loop: the owner of the bus has left something */
+void daemon_host_news(struct loop_source *source, uint32_t events);

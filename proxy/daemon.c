@@ -212,6 +212,23 @@ static const char *daemon_bus_name(const struct config *config)
 	}
 }
 
+static int daemon_watch_engine(struct daemon *daemon)
+{
+	int r = 0;
+
+	daemon->engine_source.fd = engine_poll_fd(daemon->engine);
+	daemon->engine_source.dispatch = daemon_host_engine_ready;
+	if (daemon->engine_source.fd >= 0)
+		r = loop_add(&daemon->loop, &daemon->engine_source, EPOLLIN);
+	daemon->news_source.fd = engine_news_fd(daemon->engine);
+	daemon->news_source.dispatch = daemon_host_news;
+	if (r < 0 || daemon->news_source.fd < 0)
+		return r;
+	/* what its owner has said is to hold for all that is sent since */
+	daemon->loop.first = &daemon->news_source;
+	return loop_add(&daemon->loop, &daemon->news_source, EPOLLIN);
+}
+
 static int daemon_init_engine(struct daemon *daemon, const struct daemon_options *options)
 {
 	struct engine_options engine_options = {
@@ -236,14 +253,7 @@ static int daemon_init_engine(struct daemon *daemon, const struct daemon_options
 		return r;
 	daemon->id_offset = engine_id_offset(daemon->engine);
 	format_guid(engine_bus_id(daemon->engine), daemon->guid);
-	daemon->engine_source.fd = engine_poll_fd(daemon->engine);
-	daemon->engine_source.dispatch = daemon_host_engine_ready;
-	if (daemon->engine_source.fd < 0)
-		return 0;
-	/* what its owner has said is to hold for all that is sent since */
-	if (daemon->is_joined)
-		daemon->loop.first = &daemon->engine_source;
-	return loop_add(&daemon->loop, &daemon->engine_source, EPOLLIN);
+	return daemon_watch_engine(daemon);
 }
 
 static int daemon_init_environment(struct daemon *daemon)
@@ -315,6 +325,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	learned_users_init(daemon);
 	daemon->signal_source.fd = -1;
 	daemon->engine_source.fd = -1;
+	daemon->news_source.fd = -1;
 	daemon->owner_uid = geteuid();
 	daemon->loop.epoll_fd = -1;
 	daemon->loop.timer_fd = -1;
@@ -399,6 +410,8 @@ struct daemon *daemon_free(struct daemon *daemon)
 	driver_free(daemon->driver);
 	if (daemon->engine_source.fd >= 0)
 		loop_remove(&daemon->loop, &daemon->engine_source);
+	if (daemon->news_source.fd >= 0)
+		loop_remove(&daemon->loop, &daemon->news_source);
 	holders_free(daemon->holders);
 	activation_deinit(&daemon->activation);
 	engine_close(daemon->engine);

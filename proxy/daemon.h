@@ -63,7 +63,6 @@ struct daemon {
 	struct config *config;
 	unsigned mechanisms;   /* AUTH_*; as they were at start, whatever a reload says */
 	bool is_joined;	       /* the bus is another process': there is one client (per-client.h) */
-	bool has_news;	       /* its owner has published something */
 	bool is_served;	       /* the bus is ours, and others may join it */
 	uint64_t owner_desk;   /* of a bus that was joined: the id of its owner's desk */
 	unsigned owner_watch;  /* DESK_WATCH_* */
@@ -78,6 +77,7 @@ struct daemon {
 	struct engine_host host;
 	struct engine *engine;
 	struct loop_source engine_source; /* fd -1 where the engine needs no polling */
+	struct loop_source news_source;	  /* of the owner of a bus that was joined; or fd -1 */
 	struct loop_timer reply_timer;
 
 	struct access access;

@@ -199,12 +199,6 @@ int abi_recv(struct engine_conn *base, struct engine_received *received_out)
 
 /* readiness */
 
-static void abi_published(struct engine *base)
-{
-	if (base->host.published)
-		base->host.published(base->host.userdata);
-}
-
 int abi_dispatch(struct engine *base)
 {
 	struct epoll_event events[64];
@@ -219,10 +213,6 @@ int abi_dispatch(struct engine *base)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
 		source = events[i].data.ptr;
-		if (!source) {
-			abi_published(base);
-			continue;
-		}
 		if (source->is_activator) {
 			abi_activator_readable(source);
 			continue;

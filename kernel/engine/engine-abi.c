@@ -464,10 +464,20 @@ static int abi_get_published(struct engine *base, int *fd_out)
 	return engine->transport->ops->published(engine->control, fd_out);
 }
 
+static int abi_news_fd(const struct engine *base)
+{
+	const struct abi_engine *engine = abi_engine(base);
+
+	if (!engine->is_joined || !engine->transport->ops->published)
+		return -1;
+	return engine->transport->ops->poll_fd(engine->control);
+}
+
 static const struct engine_carrier abi_carrier = {
 	.close = abi_close,
 	.set_limits = abi_set_limits,
 	.get_published = abi_get_published,
+	.news_fd = abi_news_fd,
 	.expire = abi_expire,
 	.poll_fd = abi_poll_fd,
 	.dispatch = abi_dispatch,
@@ -589,7 +599,6 @@ static int engine_learn_bus(struct abi_engine *engine)
 static int engine_join(struct abi_engine *engine, const char *endpoint)
 {
 	const struct engine_transport_ops *transport = engine->transport->ops;
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
 	int r;
 
 	if (strlen(endpoint) >= sizeof(engine->endpoint))
@@ -598,12 +607,7 @@ static int engine_join(struct abi_engine *engine, const char *endpoint)
 	engine->is_joined = true;
 	r = transport->open(engine->transport, endpoint, &engine->control);
 	r = r ?: transport->open(engine->transport, endpoint, &engine->spare);
-	if (r < 0)
-		return r;
-	if (transport->published && epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD,
-					      transport->poll_fd(engine->control), &event) < 0)
-		return -errno;
-	return 0;
+	return r;
 }
 
 int engine_abi_open(struct engine_transport *transport, const char *endpoint,

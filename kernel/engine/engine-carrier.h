@@ -23,6 +23,7 @@
  * @subscribe: NULL: nothing to do
  * @publish: takes @fd; NULL: -EOPNOTSUPP
  * @get_published: a descriptor to be closed; NULL: -EOPNOTSUPP
+ * @news_fd: NULL: -1
  * @asks_may_deliver: no operation: engine_asks_may_deliver()
  * @candidates_add: NULL if broadcast_candidates() is never called
  * @holder_open, @holder_update, @holder_close: a connection that holds policy, for
@@ -59,6 +60,7 @@ struct engine_carrier {
 	const char *(*next_name)(struct engine_conn *conn, void **position, bool *queued_out);
 	int (*publish)(struct engine *engine, int fd);
 	int (*get_published)(struct engine *engine, int *fd_out);
+	int (*news_fd)(const struct engine *engine);
 	bool asks_may_deliver;
 
 	int (*holder_open)(struct engine *engine, struct kdbus_cmd_hello *cmd, void **holder_out);

@@ -93,8 +93,8 @@ struct engine_stream_ops {
  * @position: how far the queue of the handle's connection had got when its last command
  *	took effect: the number of what had ever been queued; NULL: it does not say
  * @published: the file that the owner of the bus of @handle has published, as
- *	a descriptor to be closed; @poll_fd tells of the next; NULL: there
- *	is none ever
+ *	a descriptor to be closed; @poll_fd of a handle that never said HELLO tells of the next;
+ *NULL: there is none ever
  * @poll_fd: a descriptor that lives as long as the handle.  It becomes readable (or
  *	reports an error) whenever the handle becomes so by the rules of poll() in
  *	the ABI; it is watched for edges, and may stay readable longer than that

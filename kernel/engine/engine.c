@@ -130,6 +130,11 @@ int engine_poll_fd(const struct engine *engine)
 	return engine->carrier->poll_fd ? engine->carrier->poll_fd(engine) : -1;
 }
 
+int engine_news_fd(const struct engine *engine)
+{
+	return engine->carrier->news_fd ? engine->carrier->news_fd(engine) : -1;
+}
+
 int engine_dispatch(struct engine *engine)
 {
 	return engine->carrier->dispatch ? engine->carrier->dispatch(engine) : 0;

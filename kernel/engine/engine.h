@@ -296,9 +296,6 @@ struct engine_host {
 			    const struct engine_received *message, int error);
 	/* A broadcast from @src_id (0: notification or unknown) went missing for @conn. */
 	void (*lost)(void *userdata, struct engine_conn *conn, uint64_t src_id);
-	/* The owner of the bus that was joined has published something: look again with
-	 * engine_get_published(). */
-	void (*published)(void *userdata);
 	/* The earliest reply deadline is now @deadline_ns (CLOCK_MONOTONIC;
 	 * UINT64_MAX: none): call engine_expire() then. */
 	void (*deadline)(void *userdata, uint64_t deadline_ns);
@@ -424,6 +421,9 @@ int engine_publish(struct engine *engine, const void *bytes, size_t size);
  * Return: 0, -ENODATA, -EOPNOTSUPP (the bus was not joined), or what failed.
  */
 int engine_get_published(struct engine *engine, void **bytes_out, size_t *size_out);
+/* a descriptor of a bus that was joined: readable when its owner has left something else, until
+ * that is got; -1: there is none */
+int engine_news_fd(const struct engine *engine);
 
 /* whether there may be others on the bus than connections of this process that the policy of
  * the host is not applied to at SEND: so engine_received.src_creds is there to judge by */
