@@ -42,6 +42,7 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine.h \
 	%D%/engine/engine-abi.c \
 	%D%/engine/engine-abi-match.c \
+	%D%/engine/engine-abi-order.c \
 	%D%/engine/engine-abi-queue.c \
 	%D%/engine/engine-abi-stream.c \
 	%D%/engine/engine-abi-stream.h \

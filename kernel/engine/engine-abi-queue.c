@@ -4,7 +4,8 @@
  * Positions.  The bus' queue of a connection is emptied into a queue of our own
  * whenever the position is asked for; then everything that the bus had queued by
  * that time is numbered.  A bus in another process says with each command how much it
- * had queued when that took effect, and it is emptied so far.  What comes out of the bus counts
+ * had queued when that took effect, and it is emptied so far; one in the kernel does not:
+ * engine-abi-order.c.  What comes out of the bus counts
  * only if the host accepts it: matches are coarse, so the bus also delivers what nobody wants.
  *
  * Readiness.  The descriptors of the connections and activators are in one epoll set, watched
@@ -156,6 +157,16 @@ static uint64_t conn_drain(struct abi_conn *conn, uint64_t n_max)
 	return conn->last_position;
 }
 
+bool abi_queue_next(struct abi_conn *conn, const struct engine_received **received_out)
+{
+	uint64_t n_taken = conn->n_taken, position = conn->last_position;
+
+	*received_out = NULL;
+	if (conn_drain(conn, n_taken + 1) != position)
+		*received_out = &list_last_entry(&conn->queue, struct abi_queued, link)->received;
+	return conn->n_taken != n_taken;
+}
+
 uint64_t abi_position(struct engine_conn *base)
 {
 	return conn_drain(abi_conn(base), UINT64_MAX);
@@ -164,6 +175,7 @@ uint64_t abi_position(struct engine_conn *base)
 void abi_begin(struct engine_conn *base)
 {
 	abi_conn(base)->has_commanded = false;
+	abi_conn(base)->has_answer = false;
 }
 
 /* what came since is for later: the answer knows nothing of it */
@@ -171,6 +183,8 @@ uint64_t abi_answer_position(struct engine_conn *base)
 {
 	struct abi_conn *conn = abi_conn(base);
 
+	if (conn->has_answer)
+		return conn->answer_position;
 	return conn_drain(conn, conn->has_commanded ? conn->n_commanded : UINT64_MAX);
 }
 

@@ -339,9 +339,13 @@ static const char *abi_next_name(struct engine_conn *base, void **position, bool
 
 static int abi_command(struct engine_conn *base, unsigned long nr, void *cmd)
 {
+	struct abi_conn *conn = abi_conn(base);
 	int r;
 
-	r = abi_conn_command(abi_conn(base), nr, cmd);
+	if (base->engine->has_strangers && !conn_transport(conn)->position)
+		r = abi_ordered_command(conn, nr, cmd);
+	else
+		r = abi_conn_command(conn, nr, cmd);
 	if (r >= 0)
 		abi_activators_watch(abi_engine(base->engine), nr, cmd);
 	return r;

@@ -66,6 +66,8 @@ struct abi_stream;
  * @n_taken: messages that were taken out of the bus' queue, accepted or not
  * @has_commanded: a command has been run since abi_begin()
  * @n_commanded: messages that had been queued when it took effect
+ * @has_answer: the same of a bus that does not say how far it was, and
+ * @answer_position: where the answer belongs: engine-abi-order.c
  * @queue: list of struct abi_queued: numbered, not received yet
  * @error: negative errno that ended the queue: what engine_recv() says behind it
  * @subscribed: ENGINE_SUBSCRIBE_* with match entries
@@ -84,6 +86,8 @@ struct abi_conn {
 	uint64_t n_taken;
 	bool has_commanded;
 	uint64_t n_commanded;
+	bool has_answer;
+	uint64_t answer_position;
 	struct list_head queue;
 	int error;
 	unsigned subscribed;
@@ -115,6 +119,11 @@ void abi_conn_free_slice(struct abi_conn *conn, uint64_t offset);
 int abi_match_permanent(struct abi_conn *conn);
 /* engine-abi-queue.c: forgets what has not been received */
 void abi_queue_deinit(struct abi_conn *conn);
+/* takes one message out of the bus' queue into ours, if there is one; *@received_out is NULL if it
+ * does not count, else ours until it is received */
+bool abi_queue_next(struct abi_conn *conn, const struct engine_received **received_out);
+/* engine-abi-order.c: abi_conn_command(), and where its answer belongs */
+int abi_ordered_command(struct abi_conn *conn, unsigned long nr, void *cmd);
 
 /* operations of struct engine_carrier */
 int abi_subscribe(struct engine_conn *base, unsigned what);

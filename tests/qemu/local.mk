@@ -43,7 +43,7 @@ MULTIARCH_PATH = $$($(CC) -print-multiarch)
 # bus-proxyd on the module, in short: the tour, native programs, the seam, and a few of the
 # conformance tests
 guest_bus_programs = bus-proxyd$(EXEEXT) greeter tests/native/native-peer \
-	tests/conformance/serve-domain test-engine test-engine-activator \
+	tests/conformance/serve-domain test-engine test-engine-activator test-engine-order \
 	tests/native/test-native tests/native/test-native-policy \
 	tests/conformance/test-order
 guest_bus_files = $(abs_top_srcdir)/%D%/guest-bus $(abs_top_srcdir)/tests/ci/with-bus \

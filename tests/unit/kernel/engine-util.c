@@ -146,8 +146,7 @@ static void bus_init(struct bus *bus, const char *address)
 }
 
 /* the address of a domain that is not in this process */
-static void bus_open_domain(struct bus *bus, struct engine_options *options, char *address,
-			    size_t size)
+static void bus_open_domain(struct bus *bus, struct engine_options *options)
 {
 	const char *carrier = getenv("ENGINE_CARRIER") ?: "socket", *seen_in = "/tmp";
 	char *dir = bus->server.dir;
@@ -165,7 +164,8 @@ static void bus_open_domain(struct bus *bus, struct engine_options *options, cha
 		seen_in = "/sys/fs/kdbus";
 		setenv("KDBUS_RUN_ROOT", "/tmp", 1);
 	}
-	snprintf(address, size, "kernel:path=%s%s", seen_in, dir + strlen("/tmp"));
+	snprintf(bus->address, sizeof(bus->address), "kernel:path=%s%s", seen_in,
+		 dir + strlen("/tmp"));
 }
 
 static void bus_close_domain(struct bus *bus)
@@ -181,14 +181,13 @@ static void bus_close_domain(struct bus *bus)
 void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits)
 {
 	struct engine_options options = { .bus_name = "test", .host = &bus->host };
-	char remote[64];
 
 	bus_init(bus, address);
 	if (limits)
 		options.limits = *limits;
 	if (bus->is_remote) {
-		bus_open_domain(bus, &options, remote, sizeof(remote));
-		address = remote;
+		bus_open_domain(bus, &options);
+		address = bus->address;
 	}
 	expect_eq(engine_open(address, &options, &bus->engine), 0);
 }

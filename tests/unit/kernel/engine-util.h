@@ -60,6 +60,7 @@ struct startable {
  * @is_direct: payload travels by reference
  * @is_remote: it is not in this process: in one of this test's making, or in the kernel
  * @is_mounted: it is in the kernel
+ * @address: where it is then
  * @is_served: other processes find it in server.dir
  * @deadline_ns: what the host was told last
  * @deny: errno of may_deliver() from @deny_src to @deny_dst
@@ -72,6 +73,7 @@ struct bus {
 	bool is_direct;
 	bool is_remote;
 	bool is_mounted;
+	char address[64];
 	bool is_served;
 	struct remote_server server;
 	struct engine_host host;

@@ -35,6 +35,11 @@ test_engine_SOURCES = %D%/test-engine.c $(engine_util_sources)
 test_engine_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine
 
+check_PROGRAMS += test-engine-order
+test_engine_order_SOURCES = %D%/test-engine-order.c $(engine_util_sources)
+test_engine_order_LDADD = $(kernel_test_ldadd)
+TESTS += test-engine-order
+
 check_PROGRAMS += test-engine-activator
 test_engine_activator_SOURCES = \
 	%D%/test-engine-activator.c \

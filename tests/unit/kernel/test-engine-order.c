@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The seam: an answer has its place among the news, also while somebody else changes names
+ *
+ * That one is a child, which joins the bus and takes and gives up a name as fast as it can.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/engine/engine-items.h"
+#include "tests/unit/kernel/engine-util.h"
+
+#define NAME "org.example.Name"
+
+/**
+ * struct view - what a peer knows of the name
+ * @peer: who
+ * @position: of what was received last
+ * @owner: by the news until then; 0: nobody
+ * @n_changes: of those
+ */
+struct view {
+	struct peer *peer;
+	uint64_t position;
+	uint64_t owner;
+	unsigned n_changes;
+};
+
+/* receives all up to @position */
+static void view_until(struct view *view, uint64_t position)
+{
+	struct engine_received received;
+
+	while (view->position < position) {
+		expect_eq(engine_recv(view->peer->conn, &received), 0);
+		expect_eq(received.position, view->position + 1);
+		view->position = received.position;
+		if (received.src_id == KDBUS_SRC_ID_KERNEL && received.notification.name) {
+			expect_eq(received.notification.old_id, view->owner);
+			view->owner = received.notification.new_id;
+			view->n_changes++;
+		}
+		engine_received_release(&received);
+	}
+}
+
+static pid_t start_other(struct bus *bus, uint64_t flags)
+{
+	pid_t pid = fork();
+
+	expect_ge(pid, 0);
+	if (!pid) {
+		const struct engine_options options = {0};
+		static struct bus joined;
+		struct peer *peer;
+		char address[128];
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		snprintf(address, sizeof(address), "%s/%u-test/bus", bus->address, geteuid());
+		if (engine_open(address, &options, &joined.engine) < 0)
+			_exit(1);
+		peer = bus_connect(&joined, 0);
+		for (;;) {
+			struct engine_received received;
+
+			peer_acquire(peer, NAME, flags, NULL);
+			peer_release(peer, NAME);
+			while (engine_recv(peer->conn, &received) == 0)
+				engine_received_release(&received);
+		}
+	}
+	return pid;
+}
+
+static void stop_other(pid_t pid)
+{
+	int status;
+
+	expect_eq(waitpid(pid, &status, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	expect_eq(waitpid(pid, &status, 0), pid);
+}
+
+/* the owner, or 0 */
+static uint64_t ask_owner(struct peer *peer)
+{
+	const struct kdbus_info *info;
+	uint64_t buffer[16], id = 0;
+	struct kdbus_cmd_info *cmd = (void *)buffer;
+	struct engine_items items;
+
+	engine_items_init(&items, cmd, sizeof(*cmd), sizeof(buffer));
+	expect(engine_items_add(&items, KDBUS_ITEM_NAME, NAME, sizeof(NAME)) != NULL);
+	if (engine_command(peer->conn, KDBUS_CMD_CONN_INFO, cmd) < 0)
+		return 0;
+	info = engine_slice(peer->conn, cmd->offset);
+	id = info->id;
+	engine_slice_free(peer->conn, cmd->offset);
+	return id;
+}
+
+TEST_TIMEOUT(what_is_asked_agrees_with_the_news, 60)
+{
+	static struct bus bus;
+	struct view view = {0};
+	pid_t other;
+
+	bus_open(&bus, "remote", NULL);
+	view.peer = bus_connect(&bus, 0);
+	peer_want(view.peer, WANT_NAMES);
+	other = start_other(&bus, 0);
+	for (int i = 0; i < 2000 && (i < 200 || view.n_changes < 50); i++) {
+		uint64_t owner;
+
+		engine_conn_begin(view.peer->conn);
+		owner = ask_owner(view.peer);
+		view_until(&view, engine_conn_answer_position(view.peer->conn));
+		expect_eq(view.owner, owner);
+	}
+	expect_gt(view.n_changes, 10u);
+	stop_other(other);
+	bus_close(&bus);
+}
+
+TEST_TIMEOUT(who_takes_a_name_has_it_when_that_is_answered, 60)
+{
+	const uint64_t flags = KDBUS_NAME_ALLOW_REPLACEMENT | KDBUS_NAME_REPLACE_EXISTING;
+	static struct bus bus;
+	struct view view = {0};
+	unsigned n_lost = 0;
+	pid_t other;
+
+	bus_open(&bus, "remote", NULL);
+	view.peer = bus_connect(&bus, 0);
+	peer_want(view.peer, WANT_NAMES);
+	other = start_other(&bus, flags);
+	for (int i = 0; i < 2000 && (i < 200 || n_lost < 20); i++) {
+		int r;
+
+		engine_conn_begin(view.peer->conn);
+		r = peer_acquire(view.peer, NAME, flags, NULL);
+		view_until(&view, engine_conn_answer_position(view.peer->conn));
+		if (!r)
+			expect_eq(view.owner, view.peer->id);
+		engine_conn_begin(view.peer->conn);
+		r = peer_release(view.peer, NAME);
+		n_lost += r < 0;
+		view_until(&view, engine_conn_answer_position(view.peer->conn));
+		if (!r)
+			expect_ne(view.owner, view.peer->id);
+	}
+	note("lost %u times", n_lost);
+	expect_gt(view.n_changes, 10u);
+	stop_other(other);
+	bus_close(&bus);
+}
