@@ -10,7 +10,8 @@ struct kdbus_conn;
 struct kdbus_endpoint;
 
 /* ids of connections that are not ordinary start here, unless the domain is strict: the others
- * are dense from 1 */
+ * are dense from 1
+ */
 #define KDBUS_SPECIAL_ID_BASE (1ULL << 48)
 
 /**
@@ -125,7 +126,8 @@ struct kdbus_bus *kdbus_bus_find(struct kdbus_domain *domain, const char *name);
 /* the connection with that id, or NULL; with the registry held */
 struct kdbus_conn *kdbus_bus_find_conn(struct kdbus_bus *bus, u64 id);
 /* is there anybody whose matches look at bloom filters; with the registry held, or by one who
- * needs no exact answer */
+ * needs no exact answer
+ */
 bool kdbus_bus_needs_bloom(const struct kdbus_bus *bus);
 /* REPLY_TIMEOUT for every reply whose deadline is not after @now_ns */
 void kdbus_bus_expire(struct kdbus_bus *bus, u64 now_ns);

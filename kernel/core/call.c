@@ -51,7 +51,8 @@ int kdbus_call_end(struct kdbus_call *call, int error)
 	int r;
 
 	/* when a bus or an endpoint goes it is over for the replier as well, maybe a moment
-	 * earlier: once the registry is free it is over for both */
+	 * earlier: once the registry is free it is over for both
+	 */
 	down_read(&conn->bus->registry);
 	is_connected = conn->is_connected;
 	up_read(&conn->bus->registry);

@@ -124,7 +124,8 @@ bool kdbus_conn_is_readable(struct kdbus_conn *conn)
 }
 
 /* takes the oldest entry out, and its reply away from it; 0, -EAGAIN or -ECONNRESET.  With the lock
- * held */
+ * held
+ */
 static int recv_take(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out,
 		     struct kdbus_reply **reply_out)
 {
@@ -189,7 +190,8 @@ int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 }
 
 /* installs the descriptors of @entry and writes their numbers to its slice; @with_memfds: those of
- * memory files even if the peer takes no descriptors */
+ * memory files even if the peer takes no descriptors
+ */
 static int recv_install(struct kdbus_conn *conn, struct kdbus_queue_entry *entry, bool with_memfds,
 			u64 *return_flags_out)
 {

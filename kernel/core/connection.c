@@ -127,7 +127,8 @@ static int hello_find_user(struct kdbus_conn *conn, const struct kdbus_args *arg
 }
 
 /* what privileged owners have for policy, activation and the bus itself takes no room from those of
- * the same user who are there to talk */
+ * the same user who are there to talk
+ */
 static bool kdbus_conn_is_counted(const struct kdbus_conn *conn)
 {
 	return kdbus_conn_is_strict(conn) || !conn->cred->privileged ||

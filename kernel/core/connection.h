@@ -14,7 +14,8 @@ struct kdbus_pool;
 	(KDBUS_HELLO_ACTIVATOR | KDBUS_HELLO_POLICY_HOLDER | KDBUS_HELLO_MONITOR)
 
 /* an addition of ours: part of the bus rather than a peer on it; like the special kinds but that it
- * sends and receives */
+ * sends and receives
+ */
 #define KDBUS_HELLO_APART (1ULL << 32)
 
 /* how a connection is reached, decided by whoever calls kdbus_cmd_hello() */

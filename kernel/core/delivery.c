@@ -198,7 +198,8 @@ static int deliver_answer(struct kdbus_message *msg, struct kdbus_conn *dst,
 }
 
 /* The one who waits has only this answer to wait for: he learns that it did not get through, unless
- * the domain is strict. */
+ * the domain is strict.
+ */
 static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 {
 	struct kdbus_reply *reply;

@@ -21,7 +21,8 @@ struct kdbus_candidates {
 };
 
 /* for the host, from within broadcast_candidates(): @conn, which is indexed, wants it; @tag is
- * or-ed to what was said before */
+ * or-ed to what was said before
+ */
 void kdbus_candidates_add(struct kdbus_candidates *candidates, struct kdbus_conn *conn, u64 tag);
 
 /**

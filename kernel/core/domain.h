@@ -8,7 +8,7 @@
  *	  user			accounting, one per uid that has something
  *	  bus			lives until its owner closes; has a default endpoint
  *	    endpoint		where connections enter; custom ones filter
- *	    policy db		who may own, talk to and see which name
+ *	    policy db		who may own, talk to and see what
  *	    name entry		a registered name: queue of owners, activator
  *	    connection		a peer
  *	      pool		memory its messages are put into (pooled connections)

@@ -231,6 +231,12 @@ int kdbus_conn_command(struct kdbus_conn *conn, unsigned int nr, void *cmd)
 	return -ENOTTY;
 }
 
+static void handle_become(struct kdbus_handle *handle, enum kdbus_handle_state state)
+{
+	/* who sees it sees what belongs to it, too: kdbus_handle_state() */
+	smp_store_release(&handle->state, state);
+}
+
 static int handle_bus_make(struct kdbus_handle *handle, struct kdbus_cmd *cmd)
 {
 	struct kdbus_bus *bus;
@@ -240,7 +246,7 @@ static int handle_bus_make(struct kdbus_handle *handle, struct kdbus_cmd *cmd)
 	if (r < 0 || !bus)
 		return r;
 	handle->bus = bus;
-	smp_store_release(&handle->state, KDBUS_HANDLE_BUS_OWNER);
+	handle_become(handle, KDBUS_HANDLE_BUS_OWNER);
 	return 0;
 }
 
@@ -253,7 +259,7 @@ static int handle_hello(struct kdbus_handle *handle, struct kdbus_cmd_hello *cmd
 	if (r < 0 || !conn)
 		return r;
 	handle->conn = conn;
-	smp_store_release(&handle->state, KDBUS_HANDLE_CONNECTED);
+	handle_become(handle, KDBUS_HANDLE_CONNECTED);
 	return 0;
 }
 
@@ -267,7 +273,7 @@ static int handle_endpoint_make(struct kdbus_handle *handle, struct kdbus_cmd *c
 		return r;
 	kdbus_endpoint_unref(handle->ep);
 	handle->ep = made;
-	smp_store_release(&handle->state, KDBUS_HANDLE_ENDPOINT_OWNER);
+	handle_become(handle, KDBUS_HANDLE_ENDPOINT_OWNER);
 	return 0;
 }
 

@@ -51,6 +51,7 @@ struct kdbus_handle {
 /* what the handle is; what belongs to that state can be looked at */
 static inline enum kdbus_handle_state kdbus_handle_state(const struct kdbus_handle *handle)
 {
+	/* together with what handle_become() was told after */
 	return smp_load_acquire(&handle->state);
 }
 

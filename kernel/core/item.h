@@ -27,7 +27,8 @@ static inline const struct kdbus_item *kdbus_item_next(const struct kdbus_item *
 }
 
 /* for lists that kdbus_items_check() or the core itself has made sure of; @end_: the first byte
- * behind the last item, padded or not */
+ * behind the last item, padded or not
+ */
 #define kdbus_items_for_each(item, first, end_)                                                    \
 	for (item = (first); (const u8 *)item < (const u8 *)(end_); item = kdbus_item_next(item))
 
@@ -80,7 +81,7 @@ struct kdbus_buffer {
 struct kdbus_result {
 	struct hlist_node link;
 	size_t size;
-	u8 data[] __attribute__((__aligned__(8)));
+	u8 data[] __aligned(8);
 };
 
 #define KDBUS_BUFFER_INIT                                                                          \

@@ -503,7 +503,8 @@ static int message_collect_item(struct kdbus_conn *src, const struct kdbus_item 
 }
 
 /* walks the items of @msg->body: the parts of the payload in order, the rest into @msg; on error
- * those parts that come before what is wrong */
+ * those parts that come before what is wrong
+ */
 static int message_collect_items(struct kdbus_conn *src, struct kdbus_message *msg,
 				 const void *items_end, struct kdbus_part *parts,
 				 size_t *n_parts_out)

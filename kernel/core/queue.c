@@ -99,7 +99,8 @@ static int queue_find_quota(struct kdbus_queue *queue, struct kdbus_user *user, 
 }
 
 /* REPLY_* cannot be repeated and there is at most one per request, which was counted: they always
- * have room with a direct receiver, so that nobody waits for ever */
+ * have room with a direct receiver, so that nobody waits for ever
+ */
 static bool queue_is_exempt(const struct kdbus_conn *conn, const struct kdbus_message *msg)
 {
 	return msg->is_notification && kdbus_conn_is_direct(conn) && !kdbus_conn_is_strict(conn) &&

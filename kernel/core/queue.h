@@ -173,13 +173,15 @@ int kdbus_queue_make(struct kdbus_conn *dst, struct kdbus_message *msg,
  */
 int kdbus_queue_reserve(struct kdbus_conn *dst, struct kdbus_message *msg);
 /* frees an entry of kdbus_queue_make() or kdbus_queue_reserve(), and its slice unless that was
- * published */
+ * published
+ */
 void kdbus_queue_release(struct kdbus_conn *dst, struct kdbus_queue_entry *entry);
 /* a broadcast from @src_id (0: a notification) could not be queued to @dst, whose lock is taken */
 void kdbus_queue_lose(struct kdbus_conn *dst, u64 src_id);
 
 /* if @conn, which has a pool, is not readable any more, the host learns of it, and of what comes
- * next; with its lock held */
+ * next; with its lock held
+ */
 void kdbus_queue_rearm(struct kdbus_conn *conn);
 
 /**

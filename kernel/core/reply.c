@@ -173,7 +173,8 @@ static void reply_resolve(struct kdbus_bus *bus, struct kdbus_reply *reply)
 }
 
 /* nobody will answer, as @error says in a call; who is to be told of that by a notification, with
- * which cookie, or NULL */
+ * which cookie, or NULL
+ */
 static struct kdbus_conn *reply_fail(struct kdbus_bus *bus, struct kdbus_reply *reply, int error,
 				     u64 *cookie_out)
 {

@@ -82,7 +82,8 @@ void kdbus_reply_cancel(struct kdbus_bus *bus, struct kdbus_reply *reply);
 /* the request was taken out of the queue, to be received; @reply may be NULL */
 void kdbus_reply_received(struct kdbus_bus *bus, struct kdbus_reply *reply);
 /* the request was thrown away: if somebody still waits he gets REPLY_DEAD; with the registry.
- * Return: whether somebody did */
+ * Return: whether somebody did
+ */
 bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply);
 
 /* would kdbus_reply_take() find one */
@@ -123,7 +124,8 @@ int kdbus_reply_leave(struct kdbus_bus *bus, struct kdbus_call *call, int error,
 void kdbus_reply_redirect(struct kdbus_bus *bus, struct kdbus_reply *reply,
 			  struct kdbus_conn *replier);
 /* the same for all requests addressed to @name that @from owes an answer, received ones as well,
- * but not for those of @from and @to themselves (reference 4.5) */
+ * but not for those of @from and @to themselves (reference 4.5)
+ */
 void kdbus_reply_redirect_name(struct kdbus_conn *from, struct kdbus_conn *to,
 			       const struct kdbus_name_entry *name);
 

@@ -64,7 +64,8 @@ struct kdbus_stage {
  */
 int kdbus_stage_want(struct kdbus_message *msg, struct kdbus_conn *dst);
 /* reads the payload from the memory of the sender.  With no lock held; whether that could be done
- * is said when the message is delivered */
+ * is said when the message is delivered
+ */
 void kdbus_stage_load(struct kdbus_message *msg);
 /* the message is delivered, or never will be; with no lock held */
 void kdbus_stage_end(struct kdbus_message *msg);

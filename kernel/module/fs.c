@@ -534,7 +534,7 @@ static int context_reconfigure(struct fs_context *fc)
 	if (options->is_p1 != domain->is_p1 ||
 	    (options->strict || options->is_p1) != domain->strict)
 		return -EINVAL;
-	domain->limits = options->limits;
+	kdbus_domain_set_limits(domain, &options->limits);
 	return 0;
 }
 

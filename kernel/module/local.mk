@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	kernel/Kbuild \
 	kernel/build-module \
+	kernel/check-style \
 	kernel/dkms.conf \
 	%D%/compat.h \
 	%D%/file.c \
@@ -40,8 +41,13 @@ module-source:
 	sed 's/@[V]ERSION@/$(VERSION)/' '$(top_srcdir)/kernel/dkms.conf' \
 		>'$(module_source)/dkms.conf'
 
+# what the kernel's own tools say of it
+check-module-style:
+	+$(AM_V_at)MAKE='$(MAKE)' $(SHELL) $(abs_top_srcdir)/kernel/check-style module-style || \
+		test $$? = 77
+
 clean-local: clean-module
 clean-module:
-	rm -rf module-build kdbus.ko
+	rm -rf module-build module-style kdbus.ko
 
-.PHONY: module module-install module-source clean-module
+.PHONY: module module-install module-source check-module-style clean-module

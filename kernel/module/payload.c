@@ -28,7 +28,8 @@
 #define SEALS_NEEDED (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 /* what is not copied to a pool at once: more does not fit the share of one user in any pool that
- * makes sense */
+ * makes sense
+ */
 #define IMAGE_MAX (256UL << 20)
 
 /* so many bytes are copied between two looks for a signal */

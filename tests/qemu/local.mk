@@ -8,10 +8,13 @@ dist_check_SCRIPTS += %D%/check-kernel %D%/boot %D%/boot-shared %D%/guest-bus \
 EXTRA_DIST += %D%/debug.config %D%/debug-begin %D%/debug-end
 dist_check_SCRIPTS += %D%/check-kernel-debug %D%/build-debug-kernel
 
-qemu_programs = guest-exit test-module test-payload
+qemu_programs = guest-exit test-hostile test-module test-payload
 debug_programs = test-fail-nth test-load fuzz-ioctl
 EXTRA_PROGRAMS += $(qemu_programs) $(debug_programs)
 guest_exit_SOURCES = %D%/guest-exit.c
+test_hostile_SOURCES = %D%/test-hostile.c
+test_hostile_CPPFLAGS = $(abi_cppflags)
+test_hostile_LDADD = $(abi_ldadd)
 test_module_SOURCES = %D%/test-module.c %D%/hammer.c %D%/hammer.h
 test_module_CPPFLAGS = $(abi_cppflags)
 test_module_LDADD = $(abi_ldadd)

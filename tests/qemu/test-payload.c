@@ -328,6 +328,47 @@ ABI_TEST(reply_is_too_late)
 	expect_nothing(a);
 }
 
+static void *calling_thread(void *data)
+{
+	struct late *call = data;
+	struct cmd cmd, msg;
+
+	msg_init(&msg, &call->send);
+	cmd_init(&cmd, sizeof(cmd.send), KDBUS_SEND_SYNC_REPLY);
+	cmd.send.msg_address = (uintptr_t)&msg;
+	call->result = peer_ioctl(call->from, KDBUS_CMD_SEND, &cmd);
+	call->memory = (void *)(call->from->pool + cmd.send.reply.offset);
+	return NULL;
+}
+
+ABI_TEST(answer_to_who_waits_is_late)
+{
+	struct peer *a = peer(), *b = peer();
+	const uint8_t *bytes;
+	struct late late, call = {
+				  .from = a,
+				  .send = {.flags = KDBUS_MSG_EXPECT_REPLY,
+					   .dst_id = b->id,
+					   .cookie = 1,
+					   .cookie_reply = in_ms(1000000)},
+			  };
+	size_t size;
+
+	expect_eq(pthread_create(&call.thread, NULL, calling_thread, &call), 0);
+	expect(peer_wait(b, PATIENCE));
+	expect_message(b, a->id, 1);
+	late_start(&late, b, &(struct send){.dst_id = a->id, .cookie = 2, .cookie_reply = 1});
+	expect_eq(peer_send_to(b, a->id, 3, 10), 0);
+	expect_message(a, b->id, 3);
+	expect_eq(late_finish(&late), 0);
+	expect_eq(pthread_join(call.thread, NULL), 0);
+	expect_eq(call.result, 0);
+	bytes = payload_of(call.memory, &size);
+	expect_eq(size, LATE_SIZE);
+	for (size_t i = 0; i < size; i += 97)
+		expect_eq(bytes[i], pattern(i));
+}
+
 /* nobody is owed an answer before the request is there */
 ABI_TEST(request_is_late)
 {

@@ -7,6 +7,7 @@
 
 #define __must_check __attribute__((__warn_unused_result__))
 #define fallthrough  __attribute__((__fallthrough__))
+#define __aligned(n) __attribute__((__aligned__(n)))
 
 #ifdef SHIM_THREADS
 #define READ_ONCE(x)	     __atomic_load_n(&(x), __ATOMIC_RELAXED)
