@@ -44,7 +44,7 @@
 #define SEEN_SIZE  (1u << 17)
 
 /* ms that a program may take, and that it may take to die */
-#define PROGRAM_MS 4000
+#define PROGRAM_MS 15000
 #define DEATH_MS   60000
 
 struct program {
@@ -215,17 +215,15 @@ static bool ended(pid_t pid, int ms)
 	return r > 0;
 }
 
-static void stuck(pid_t pid)
+/* what all tasks that do not end wait for is in the log of the kernel then */
+static void stuck(void)
 {
-	char path[64], text[4096];
-	ssize_t n;
-	int fd;
+	int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "/proc/%d/stack", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = read(fd, text, sizeof(text) - 1);
-	printf("process %d cannot be killed:\n%.*s\n", pid, n > 0 ? (int)n : 0, text);
+	printf("a process cannot be killed\n");
 	fflush(stdout);
+	if (fd >= 0 && write(fd, "w", 1) == 1)
+		close(fd);
 	corpus->is_bad = true;
 }
 
@@ -233,6 +231,7 @@ static void program_do(struct program_stage *stage, const struct program *progra
 {
 	bool is_killed = false;
 	unsigned n_new = 0;
+	uint64_t end_ms;
 	int status = 0;
 	pid_t pid;
 
@@ -253,14 +252,22 @@ static void program_do(struct program_stage *stage, const struct program *progra
 	setpgid(pid, pid);
 	is_killed = !ended(pid, PROGRAM_MS);
 	kill(-pid, SIGKILL);
+	end_ms = now_ms() + DEATH_MS;
 	if (is_killed && !ended(pid, DEATH_MS)) {
-		stuck(pid);
+		stuck();
 		return;
 	}
 	waitpid(pid, &status, 0);
-	/* children that it has not waited for are ours now */
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		continue;
+	/* children that it has not waited for are ours now, and killed like it */
+	while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0) {
+		if (pid > 0)
+			continue;
+		if (now_ms() > end_ms) {
+			stuck();
+			return;
+		}
+		usleep(1000);
+	}
 
 	corpus_lock();
 	for (unsigned i = 0; i < PROGRAM_RUNS; i++)
