@@ -64,7 +64,9 @@ int daemon_reload(struct daemon *daemon, char **text_out)
 		daemon_set_limits(daemon, config);
 		driver_set_limits(daemon->driver, &daemon->limits.driver);
 		daemon_get_engine_limits(config, &limits);
-		engine_set_limits(daemon->engine, &limits);
+		if (engine_set_limits(daemon->engine, &limits) == -EPERM)
+			log_warning("The limits of the bus in the kernel stay as they were: only "
+				    "root may change them");
 		config_free(daemon->config);
 		daemon->config = config;
 		if (daemon->is_served)
