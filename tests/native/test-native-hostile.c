@@ -136,11 +136,11 @@ TEST_TIMEOUT(forged_reports, 60)
 	expect_str(msg->sender, native);
 	msg_free(msg);
 	conn_send(victim, msg_signal("/", "com.example.Client", "End"));
-	do {
+	for (bool is_end = false; !is_end; msg_free(msg)) {
 		msg = conn_next(monitor);
-		if (msg->member)
-			expect(strcmp(msg->member, "Heard") != 0);
-	} while (!msg->member || strcmp(msg->member, "End") != 0);
+		is_end = msg->member && !strcmp(msg->member, "End");
+		expect(!msg->member || strcmp(msg->member, "Heard") != 0);
+	}
 	free(native);
 	conn_close(monitor);
 	conn_close(victim);
