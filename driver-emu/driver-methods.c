@@ -77,7 +77,7 @@ static const struct driver_method introspectable_methods[] = {
 };
 
 static const struct driver_method monitoring_methods[] = {
-	{"BecomeMonitor", "asu", "", driver_run_become_monitor, PRIVILEGED | EFFECT},
+	{"BecomeMonitor", "asu", "", driver_run_become_monitor, PRIVILEGED | EFFECT | OWNER},
 	{NULL},
 };
 

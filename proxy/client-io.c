@@ -25,6 +25,7 @@
 
 #include "proxy/daemon.h"
 #include "proxy/dispatch.h"
+#include "proxy/errand.h"
 #include "proxy/translate.h"
 
 enum {
@@ -326,12 +327,15 @@ static struct message *client_next(struct client *client)
 	int r;
 
 	for (;;) {
-		message = outbound_take_answer(&client->out, client->position);
+		message = client->is_turning ? NULL
+					     : outbound_take_answer(&client->out, client->position);
 		if (message)
 			return message;
 		if (!client->caller.conn)
 			return outbound_take_answer(&client->out, UINT64_MAX);
 		r = client_receive(client, &received);
+		if (r == -EAGAIN && client->is_turning)
+			return NULL;
 		if (r == -EAGAIN) {
 			message = outbound_take_answer(&client->out, UINT64_MAX);
 			return message ?: activation_take_lost(client);
@@ -464,6 +468,8 @@ void client_flush(struct client *client)
 	has_more = !client->is_blocked;
 	for (int i = 0; i < FLUSH_BATCHES && has_more && client->state != CLIENT_CLOSED; i++)
 		has_more = client_write_batch(client);
+	if (client->is_admitted && client->state != CLIENT_CLOSED)
+		errand_become_monitor(client);
 	if (client->state == CLIENT_CLOSED)
 		return;
 	if (has_more)

@@ -145,6 +145,7 @@ static void client_disconnect(struct client *client)
 							     : daemon->matches,
 			     &client->caller.matches);
 	client_drop_held(client);
+	client->asked = message_unref(client->asked);
 	client->caller.conn = engine_conn_close(client->caller.conn);
 }
 
@@ -398,17 +399,53 @@ static int client_lose_names(struct client *client)
 	return r;
 }
 
+/* what it still hears as a peer */
+static int client_say_farewell(struct client *client)
+{
+	int r;
+
+	activation_forget_client(client);
+	match_registry_clear(client->daemon->matches, &client->caller.matches);
+	r = client_drain(client);
+	return r < 0 ? r : client_lose_names(client);
+}
+
+int client_move_apart(struct client *client)
+{
+	struct daemon *daemon = client->daemon;
+	struct engine_hello hello = {
+		.flags = ENGINE_HELLO_APART | (client->is_fds_agreed ? KDBUS_HELLO_ACCEPT_FD : 0),
+		.creds = &client->creds,
+		.userdata = client,
+	};
+	struct engine_conn *conn;
+	int r;
+
+	r = client_say_farewell(client);
+	r = r ?: engine_connect(daemon->engine, &hello, &conn);
+	if (r < 0)
+		return r;
+	client_drop_held(client);
+	engine_conn_close(client->caller.conn);
+	client->caller.conn = conn;
+	client->position = 0;
+	client_set_state(client, CLIENT_MONITOR);
+	client_set_ready(client);
+	return 0;
+}
+
 int client_become_monitor(struct client *client, struct match_rule *const *rules, size_t n_rules)
 {
 	struct daemon *daemon = client->daemon;
 	int r;
 
-	activation_forget_client(client);
-	match_registry_clear(daemon->matches, &client->caller.matches);
-	r = client_drain(client);
-	if (r < 0)
+	if (client->is_elsewhere) {
+		desk_admit(client);
+		return 0;
+	}
+	r = client_say_farewell(client);
+	if (client->state == CLIENT_CLOSED)
 		return r;
-	r = client_lose_names(client);
 	client_set_state(client, CLIENT_MONITOR);
 	client->caller.conn = engine_conn_close(client->caller.conn);
 	for (size_t i = 0; i < n_rules && !r; i++)

@@ -56,6 +56,7 @@ enum client_state {
  * @caller: what the driver sees of it: its connection of the engine (from Hello on,
  *	NULL again as a monitor), its name, and its match rules or monitor rules
  * @position: how far the connection's queue has been received
+ * @asked: on a bus that was joined: the call that @is_held is about
  * @held: what was received, and there was no memory to make a message of; NULL mostly
  * @unique_name: "" before Hello
  * @is_fds_agreed: NEGOTIATE_UNIX_FD
@@ -74,6 +75,8 @@ enum client_state {
  *	@caller.conn is the desk's (desk.h)
  * @is_reported: the call being dispatched has been shown to monitors
  * @is_held: on a bus that was joined: it is not read from until the owner has done what it asks
+ * @is_admitted: which was to become a monitor, as it may
+ * @is_turning: it is about to: nothing is written to it yet
  * @n_dropped: copies that it could not take as a monitor or an eavesdropper
  */
 struct client {
@@ -99,6 +102,7 @@ struct client {
 	struct driver_caller caller;
 	uint64_t position;
 	struct engine_received *held;
+	struct message *asked;
 	char unique_name[UNIQUE_NAME_SIZE];
 	uint8_t unique_name_len;
 	uint8_t state;
@@ -114,6 +118,8 @@ struct client {
 	bool is_elsewhere : 1;
 	bool is_reported : 1;
 	bool is_held : 1;
+	bool is_admitted : 1;
+	bool is_turning : 1;
 	uint64_t n_dropped;
 };
 
@@ -182,6 +188,9 @@ int client_hello(struct client *client);
 
 /* BecomeMonitor: @rules are borrowed; 0 or a negative errno: to be closed, if it is not yet */
 int client_become_monitor(struct client *client, struct match_rule *const *rules, size_t n_rules);
+
+/* the same on a bus that was joined: the owner feeds it from now on, on a connection apart */
+int client_move_apart(struct client *client);
 
 /* what is under way from it and to it */
 void client_get_stats(const struct client *client, struct driver_connection_stats *stats_out);

@@ -38,6 +38,8 @@ enum {
  * @id: of its connection
  * @said: serial of what it reported last that it said
  * @n_done: calls that have taken effect, which it has not been told
+ * @is_admitted: the last of these was BecomeMonitor
+ * @is_apart: its connection is: it stands for a monitor
  * @is_gone: in desk.gone
  * @gone_at: position of the desk's queue up to which there may be messages of it; 0: not known
  */
@@ -47,6 +49,8 @@ struct desk_client {
 	uint64_t id;
 	uint32_t said;
 	uint32_t n_done;
+	bool is_admitted;
+	bool is_apart;
 	bool is_gone;
 	uint64_t gone_at;
 };
@@ -125,6 +129,7 @@ static struct desk_client *desk_client_new(struct daemon *daemon, uint64_t id,
 	if (!client->is_anonymous && (!creds->uid || creds->uid == daemon->owner_uid))
 		client->caller.flags |= DRIVER_CALLER_PRIVILEGED;
 	entry->id = id;
+	entry->is_apart = id > UNIQUE_NAME_MAX_ID;
 	htable_add(&desk->clients, &entry->node, htable_hash(&id, sizeof(id)));
 	list_add_tail(&client->link, &desk->list);
 	return entry;
@@ -136,6 +141,9 @@ static void desk_client_free(struct desk_client *entry)
 	struct daemon *daemon = client->daemon;
 
 	activation_forget_client(client);
+	match_registry_clear(client->state == CLIENT_MONITOR ? daemon->monitor_matches
+							     : daemon->matches,
+			     &client->caller.matches);
 	outbound_deinit(&client->out);
 	htable_remove(&daemon->desk.clients, &entry->node);
 	list_del(&client->ready_link);
@@ -206,19 +214,67 @@ static int desk_identify(struct client *client)
 	return r < 0 ? r : access_identify(&daemon->access, client);
 }
 
-static void desk_asked(struct desk_client *entry, struct message *message)
+/* whether its connection takes descriptors */
+static bool desk_takes_fds(const struct desk_client *entry)
+{
+	struct engine_conn *conn = entry->client.daemon->desk.conn;
+	struct kdbus_cmd_info cmd = {.size = sizeof(cmd), .id = entry->id};
+	const struct kdbus_info *info;
+	bool takes;
+
+	if (engine_command(conn, KDBUS_CMD_CONN_INFO, &cmd) < 0)
+		return false;
+	info = engine_slice(conn, cmd.offset);
+	takes = info->flags & KDBUS_HELLO_ACCEPT_FD;
+	engine_slice_free(conn, cmd.offset);
+	return takes;
+}
+
+/* the second call of BecomeMonitor, of which nobody but its proxy knows; 0 or a negative errno */
+static int desk_become_monitor(struct desk_client *entry, struct message *message)
+{
+	__cleanup(driver_answer_deinit) struct driver_answer answer = DRIVER_ANSWER_NULL;
+	struct client *client = &entry->client;
+	struct daemon *daemon = client->daemon;
+	int r;
+
+	if (client->state == CLIENT_MONITOR || entry->is_gone)
+		return -EINVAL;
+	r = access_may_call_driver(daemon, client, message);
+	r = r ?: driver_dispatch(daemon->driver, &client->caller, message, &answer);
+	if (!r && !answer.is_monitor)
+		r = -EINVAL;
+	if (r < 0)
+		return r;
+	client->is_fds_agreed = desk_takes_fds(entry);
+	client_set_state(client, CLIENT_MONITOR);
+	for (size_t i = 0; i < answer.n_rules && !r; i++)
+		r = match_registry_add(daemon->monitor_matches, &client->caller.matches,
+				       answer.rules[i]);
+	return r;
+}
+
+static int desk_asked(struct desk_client *entry, struct message *message)
 {
 	struct client *client = &entry->client;
 	const char *destination = message_destination(message);
+	int r;
 
 	if (!destination || strcmp(destination, DRIVER_NAME) != 0 ||
 	    message->header.type != WIRE_CALL)
-		return;
-	client->is_reported = entry->said == message->header.serial;
-	entry->said = 0;
-	dispatch_message(client, message);
+		return -EBADMSG;
+	if (entry->is_apart) {
+		r = desk_become_monitor(entry, message);
+		if (r < 0)
+			return r;
+	} else {
+		client->is_reported = entry->said == message->header.serial;
+		entry->said = 0;
+		dispatch_message(client, message);
+	}
 	entry->n_done++;
 	client_set_ready(client);
+	return 0;
 }
 
 /* the message as the bus has it, whatever it says of its sender; 0 or a negative errno */
@@ -284,9 +340,7 @@ static int desk_take(struct desk_client *entry, const struct engine_received *re
 	r = desk_identify(&entry->client);
 	if (!r)
 		r = desk_read(entry, received, &message);
-	if (!r)
-		desk_asked(entry, message);
-	return r;
+	return r < 0 ? r : desk_asked(entry, message);
 }
 
 bool desk_turn(struct daemon *daemon)
@@ -341,11 +395,12 @@ static int desk_send(struct client *client, enum desk_kind kind, struct message 
 /* false: later */
 static bool desk_send_answers(struct client *client)
 {
+	enum desk_kind kind = client->state == CLIENT_MONITOR ? DESK_SHOWS : DESK_SAYS;
 	struct message *message;
 	int r;
 
 	while ((message = outbound_take_answer(&client->out, UINT64_MAX))) {
-		r = desk_send(client, DESK_SAYS, message);
+		r = desk_send(client, kind, message);
 		if (is_passing(r) && outbound_answer_first(&client->out, message) < 0)
 			client->is_doomed = true;
 		message_unref(message);
@@ -355,29 +410,47 @@ static bool desk_send_answers(struct client *client)
 	return true;
 }
 
-void desk_flush(struct client *client)
+/* that its calls have taken effect; false: later */
+static bool desk_send_done(struct client *client)
 {
 	struct desk_client *entry = desk_client(client);
 	struct message *done = client->daemon->desk.done;
-	int r = 0;
 
-	if (entry->is_gone)
-		return;
-	if (!desk_send_answers(client)) {
+	for (; entry->n_done; entry->n_done--) {
+		bool is_admitted = entry->is_admitted && entry->n_done == 1;
+
+		if (is_passing(desk_send(client, is_admitted ? DESK_ADMITS : DESK_DONE, done)))
+			return false;
+		entry->is_admitted = entry->is_admitted && !is_admitted;
+	}
+	return true;
+}
+
+static bool desk_send_all(struct client *client)
+{
+	/* a monitor is one before it is shown anything */
+	bool is_done_first = client->state == CLIENT_MONITOR;
+
+	if (is_done_first && !desk_send_done(client))
+		return false;
+	if (!desk_send_answers(client) || !desk_send_done(client))
+		return false;
+	if (client->is_doomed &&
+	    is_passing(desk_send(client, DESK_GIVES_UP, client->daemon->desk.done)))
+		return false;
+	client->is_doomed = false;
+	return true;
+}
+
+void desk_flush(struct client *client)
+{
+	if (!desk_client(client)->is_gone && !desk_send_all(client))
 		daemon_retry_later(client->daemon, client);
-		return;
-	}
-	while (entry->n_done && !is_passing(r)) {
-		r = desk_send(client, DESK_DONE, done);
-		if (!is_passing(r))
-			entry->n_done--;
-	}
-	if (client->is_doomed && !is_passing(r)) {
-		r = desk_send(client, DESK_GIVES_UP, done);
-		client->is_doomed = is_passing(r);
-	}
-	if (is_passing(r))
-		daemon_retry_later(client->daemon, client);
+}
+
+void desk_admit(struct client *client)
+{
+	desk_client(client)->is_admitted = true;
 }
 
 void desk_give_up(struct client *client)

@@ -11,6 +11,10 @@
  *			<--SAYS--	its answers, now or later
  *			<--DONE--	it has taken effect: the client may go on
  *
+ * BecomeMonitor is asked twice: by the client, which is told that it may (ADMITS), and by a
+ * connection apart that its proxy has made in the place of the client's own, and that is
+ * shown (SHOWS) what monitors see.
+ *
  * Nobody waits: the proxy keeps what its client sends next until DONE, and all that the
  * desk says stands in the queue of the client's connection, in the order of the bus.
  *
@@ -34,6 +38,8 @@ struct engine_received;
  * @DESK_PASSED: report: this call of the driver was not refused
  * @DESK_SAYS: for the client
  * @DESK_DONE: the call has taken effect; the payload means nothing
+ * @DESK_ADMITS: instead of DONE: the client may become a monitor; the payload means nothing
+ * @DESK_SHOWS: for the client, which is a monitor
  * @DESK_GIVES_UP: there was no memory: the client is to be disconnected
  *
  * The lower half is the serial of the message.
@@ -45,6 +51,8 @@ enum desk_kind {
 	DESK_PASSED,
 	DESK_SAYS,
 	DESK_DONE,
+	DESK_ADMITS,
+	DESK_SHOWS,
 	DESK_GIVES_UP,
 };
 
@@ -113,6 +121,8 @@ bool desk_turn(struct daemon *daemon);
 
 /* of a client that is elsewhere: sends what is queued for it; see client_flush() */
 void desk_flush(struct client *client);
+/* it may become a monitor; see client_become_monitor() */
+void desk_admit(struct client *client);
 /* it cannot be answered; see client_close() */
 void desk_give_up(struct client *client);
 

@@ -63,15 +63,6 @@ static void dispatch_denied(struct client *client, const struct message *message
 	dispatch_error(client, message, DRIVER_ERROR_ACCESS_DENIED, text);
 }
 
-/* who sees all messages has to be where all of them are seen */
-static bool dispatch_is_monitoring(const struct message *message)
-{
-	const char *interface = message_interface(message), *member = message_member(message);
-
-	return message->header.type == WIRE_CALL && member && !strcmp(member, "BecomeMonitor") &&
-	       (!interface || !strcmp(interface, DRIVER_NAME ".Monitoring"));
-}
-
 /* to monitors, here or elsewhere; for what the engine does not get to see */
 static void dispatch_show(struct client *client, struct message *message)
 {
@@ -103,11 +94,6 @@ static void dispatch_driver(struct client *client, struct message *message)
 		dispatch_denied(client, message);
 		return;
 	}
-	if (daemon->is_joined && dispatch_is_monitoring(message)) {
-		dispatch_error(client, message, DRIVER_ERROR_NOT_SUPPORTED,
-			       "Monitors connect to the owner of the bus");
-		return;
-	}
 	r = driver_dispatch(daemon->driver, &client->caller, message, &answer);
 	monitor_end_hello(daemon);
 	if (r < 0 || !answer.n_messages)
@@ -124,7 +110,9 @@ static void dispatch_driver(struct client *client, struct message *message)
 		if (is_addressed)
 			monitor_feed_driver(daemon, client, answer.messages[i]);
 		monitor_end_hello_reply(daemon);
-		client_answer(client, answer.messages[i]);
+		/* who is elsewhere becomes a monitor there, and says so then */
+		if (!client->is_elsewhere || !answer.is_monitor)
+			client_answer(client, answer.messages[i]);
 	}
 	/* what failed has not reached the driver; of what waits for the owner he sees for himself
 	 */

@@ -29,9 +29,62 @@ int errand_ask(struct client *client, const struct message *message)
 	int r;
 
 	r = errand_send(client, DESK_ASKS, message);
-	if (!r)
-		client->is_held = true;
-	return r;
+	if (r < 0)
+		return r;
+	message_unref(client->asked);
+	client->asked = message_ref((struct message *)message);
+	client->is_held = true;
+	return 0;
+}
+
+/* what it asked for has happened */
+static void errand_done(struct client *client)
+{
+	client->is_held = false;
+	client->is_turning = false;
+	client->asked = message_unref(client->asked);
+}
+
+/* In this order, as where the bus is ours: what it received before, the answer, and the loss of its
+ * names; and then what it monitors. */
+static int errand_move(struct client *client)
+{
+	__cleanup(message_unrefp) struct message *answer = NULL;
+	struct message *call = client->asked;
+	struct wire_writer writer;
+	int r = 0;
+
+	if (!(call->header.flags & WIRE_NO_REPLY_EXPECTED)) {
+		synthetic_return_init(&writer, call->header.serial, client->unique_name, "");
+		r = message_new_finish(&writer, &answer);
+		if (!r)
+			client_answer(client, answer);
+	}
+	r = r ?: client_move_apart(client);
+	return r < 0 ? r : errand_send(client, DESK_ASKS, call);
+}
+
+void errand_become_monitor(struct client *client)
+{
+	client->is_admitted = false;
+	if (errand_move(client) < 0)
+		client_close(client, "it could not become a monitor");
+	else
+		client->is_turning = true;
+}
+
+/* what a monitor is shown has the senders that it has */
+static int errand_relay(const struct engine_received *received, const char *sender,
+			struct message **message_out)
+{
+	struct message peek;
+
+	if (!translate_is_message(received, &peek))
+		return 0;
+	sender = sender ?: message_sender(&peek);
+	if (!sender)
+		return 0;
+	return translate_relay(received, &peek, sender, strlen(sender), true, message_out);
 }
 
 void errand_report(struct client *client, enum desk_kind kind, const struct message *message)
@@ -53,21 +106,21 @@ bool errand_is_from_owner(const struct daemon *daemon, const struct engine_recei
 int errand_receive(struct client *client, const struct engine_received *received,
 		   struct message **message_out)
 {
-	struct message peek;
-
 	*message_out = NULL;
 	switch (DESK_KIND(received->cookie)) {
 	case DESK_DONE:
-		client->is_held = false;
+		errand_done(client);
+		return 0;
+	case DESK_ADMITS:
+		client->is_admitted = client->asked && client->state == CLIENT_ACTIVE;
 		return 0;
 	case DESK_GIVES_UP:
 		client_close(client, "out of memory");
 		return 0;
 	case DESK_SAYS:
-		if (!translate_is_message(received, &peek))
-			return 0;
-		return translate_relay(received, &peek, DRIVER_NAME, strlen(DRIVER_NAME), true,
-				       message_out);
+		return errand_relay(received, DRIVER_NAME, message_out);
+	case DESK_SHOWS:
+		return errand_relay(received, NULL, message_out);
 	default:
 		return 0;
 	}

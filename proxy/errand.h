@@ -24,6 +24,9 @@ int errand_ask(struct client *client, const struct message *message);
  */
 void errand_report(struct client *client, enum desk_kind kind, const struct message *message);
 
+/* the client was admitted: it becomes a monitor, or is closed */
+void errand_become_monitor(struct client *client);
+
 /* whether it is the owner who sent this */
 bool errand_is_from_owner(const struct daemon *daemon, const struct engine_received *received);
 

@@ -9,10 +9,6 @@
 
 #include "proxy/unique-name.h"
 
-/* Beyond are the ids of what is part of the bus, which nobody can mean; and the ABI's
- * "everybody". */
-#define ID_MAX ((UINT64_C(1) << 48) - 1)
-
 static const char prefix[3] = {':', '1', '.'};
 
 size_t unique_name_format(uint64_t id, uint64_t offset, char name_out[UNIQUE_NAME_SIZE])
@@ -48,7 +44,7 @@ bool unique_name_parse(const char *name, uint64_t offset, uint64_t *id_out)
 			return false;
 	}
 	/* 0 is the ABI's "nobody" */
-	if (__builtin_add_overflow(number, offset, &id) || id == 0 || id > ID_MAX)
+	if (__builtin_add_overflow(number, offset, &id) || id == 0 || id > UNIQUE_NAME_MAX_ID)
 		return false;
 	*id_out = id;
 	return true;

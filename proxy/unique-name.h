@@ -12,6 +12,9 @@
 
 #define UNIQUE_NAME_SIZE 24 /* ":1.", 20 digits, NUL */
 
+/* beyond are the ids of what is part of the bus: nobody has a name for them */
+#define UNIQUE_NAME_MAX_ID ((UINT64_C(1) << 48) - 1)
+
 /* the sender that a client has before its Hello */
 #define UNIQUE_NAME_NOT_ACTIVE ":not.active.yet"
 

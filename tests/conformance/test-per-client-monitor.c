@@ -15,11 +15,12 @@
 /**
  * struct fixture - a monitor, and whom it sees
  * @a, @b: behind proxies
- * @c, @monitor: of the owner
+ * @c: of the owner
+ * @monitor: of the owner, or @m
  */
 struct fixture {
 	struct bus bus;
-	struct proxied a, b;
+	struct proxied a, b, m;
 	struct conn *c, *monitor;
 };
 
@@ -29,14 +30,22 @@ static struct msg *become_msg(void)
 			  0u);
 }
 
-static void fixture_open(struct fixture *f, const char *xml)
+static void fixture_open_with(struct fixture *f, const char *xml, bool is_proxied)
 {
+	*f = (struct fixture){0};
 	bus_open(&f->bus, xml);
 	f->a = proxied_new(&f->bus);
 	f->b = proxied_new(&f->bus);
 	f->c = conn_new(f->bus.address);
-	f->monitor = conn_new(f->bus.address);
+	if (is_proxied)
+		f->m = proxied_new(&f->bus);
+	f->monitor = is_proxied ? f->m.conn : conn_new(f->bus.address);
 	expect_return(conn_call(f->monitor, become_msg()));
+}
+
+static void fixture_open(struct fixture *f, const char *xml)
+{
+	fixture_open_with(f, xml, false);
 }
 
 static void fixture_close(struct fixture *f)
@@ -44,7 +53,10 @@ static void fixture_close(struct fixture *f)
 	proxied_close(&f->bus, &f->a);
 	proxied_close(&f->bus, &f->b);
 	conn_close(f->c);
-	conn_close(f->monitor);
+	if (f->m.conn)
+		proxied_close(&f->bus, &f->m);
+	else
+		conn_close(f->monitor);
 	bus_close(&f->bus);
 }
 
@@ -106,11 +118,11 @@ static void expect_seen_no_more(struct fixture *f)
 	msg_free(conn_find_signal(f->c, "End"));
 }
 
-TEST(calls_of_the_driver)
+static void see_calls_of_the_driver(bool is_proxied)
 {
 	struct fixture f;
 
-	fixture_open(&f, NULL);
+	fixture_open_with(&f, NULL, is_proxied);
 	expect_return(conn_call(f.a.conn, driver_msg("GetId")));
 	expect_seen(&f, "call GetId a driver");
 	expect_seen(&f, "return driver a");
@@ -126,13 +138,23 @@ TEST(calls_of_the_driver)
 	fixture_close(&f);
 }
 
+TEST(calls_of_the_driver)
+{
+	see_calls_of_the_driver(false);
+}
+
+TEST(calls_of_the_driver_through_a_proxy)
+{
+	see_calls_of_the_driver(true);
+}
+
 /* the owner sees it for itself, and the proxy sees it as well */
-TEST(calls_that_the_owner_answers)
+static void see_calls_that_the_owner_answers(bool is_proxied)
 {
 	struct fixture f;
 	uint32_t serial;
 
-	fixture_open(&f, SERVICEDIR);
+	fixture_open_with(&f, SERVICEDIR, is_proxied);
 	expect_return(conn_call(f.a.conn, driver_msg("ReloadConfig")));
 	expect_seen(&f, "call ReloadConfig a driver");
 	expect_seen(&f, "signal ActivatableServicesChanged driver -");
@@ -151,6 +173,16 @@ TEST(calls_that_the_owner_answers)
 	expect_seen(&f, "return driver a");
 	expect_seen_no_more(&f);
 	fixture_close(&f);
+}
+
+TEST(calls_that_the_owner_answers)
+{
+	see_calls_that_the_owner_answers(false);
+}
+
+TEST(calls_that_the_owner_answers_through_a_proxy)
+{
+	see_calls_that_the_owner_answers(true);
 }
 
 /* DIFFERENCES per-client-hello */
@@ -174,13 +206,13 @@ TEST(hello)
 	fixture_close(&f);
 }
 
-TEST(messages_of_peers_are_seen_once)
+static void see_messages_of_peers_are_seen_once(bool is_proxied)
 {
 	struct fixture f;
 	struct msg *call;
 	uint32_t serial;
 
-	fixture_open(&f, NULL);
+	fixture_open_with(&f, NULL, is_proxied);
 	serial = conn_send(f.a.conn, msg_call(f.b.conn->unique, "/x", "a.b", "Ask"));
 	call = conn_find_call(f.b.conn, "Ask");
 	conn_send(f.b.conn, msg_return(call));
@@ -194,7 +226,17 @@ TEST(messages_of_peers_are_seen_once)
 	fixture_close(&f);
 }
 
-TEST(what_is_refused)
+TEST(messages_of_peers_are_seen_once)
+{
+	see_messages_of_peers_are_seen_once(false);
+}
+
+TEST(messages_of_peers_are_seen_once_through_a_proxy)
+{
+	see_messages_of_peers_are_seen_once(true);
+}
+
+static void see_what_is_refused(bool is_proxied)
 {
 	struct fixture f;
 
@@ -230,6 +272,16 @@ TEST(what_is_refused)
 			break;
 	}
 	fixture_close(&f);
+}
+
+TEST(what_is_refused)
+{
+	see_what_is_refused(false);
+}
+
+TEST(what_is_refused_through_a_proxy)
+{
+	see_what_is_refused(true);
 }
 
 /* DIFFERENCES per-client-refused: of who is served by the owner it is seen */
@@ -294,13 +346,13 @@ TEST(eavesdroppers)
 	fixture_close(&f);
 }
 
-TEST(much_at_once)
+static void see_much_at_once(bool is_proxied)
 {
 	struct fixture f;
 	unsigned n_calls = 0, n_returns = 0;
 	struct msg *msg;
 
-	fixture_open(&f, NULL);
+	fixture_open_with(&f, NULL, is_proxied);
 	for (int i = 0; i < 500; i++)
 		conn_send(f.a.conn, driver_msg("GetId"));
 	while (n_returns < 500) {
@@ -315,5 +367,102 @@ TEST(much_at_once)
 		msg_free(msg);
 	}
 	expect_eq(n_calls, 500u);
+	fixture_close(&f);
+}
+
+TEST(much_at_once)
+{
+	see_much_at_once(false);
+}
+
+TEST(much_at_once_through_a_proxy)
+{
+	see_much_at_once(true);
+}
+
+TEST(proxied_monitor_is_no_peer_any_more)
+{
+	struct fixture f;
+	struct proxied m;
+	struct msg *msg;
+	uint32_t serial;
+
+	fixture_open(&f, NULL);
+	m = proxied_new(&f.bus);
+	expect_eq(request_name(m.conn, "a.b", 0), 1u);
+	conn_drop(m.conn);
+	serial = conn_send(m.conn, become_msg());
+	/* in this order: the answer, and the loss of its names */
+	msg = conn_next(m.conn);
+	expect_eq(msg->type, MSG_RETURN);
+	expect_eq(msg->reply_serial, serial);
+	expect_str(msg->destination, m.conn->unique);
+	msg_free(msg);
+	expect_next(m.conn, MSG_SIGNAL, "NameLost");
+	expect_next(m.conn, MSG_SIGNAL, "NameLost");
+	expect(!name_owner(f.c, "a.b"));
+	expect_error(conn_call(f.c, msg_call(m.conn->unique, "/x", "a.b", "Ask")),
+		     "ServiceUnknown");
+	/* nobody else has heard of what takes its place */
+	expect_eq(driver_u32(f.c, "GetConnectionUnixProcessID", "s", f.a.conn->unique),
+		  (uint32_t)getpid());
+	proxied_close(&f.bus, &m);
+	fixture_close(&f);
+}
+
+TEST(proxied_monitor_that_talks_is_disconnected)
+{
+	struct fixture f;
+
+	fixture_open_with(&f, NULL, true);
+	conn_send(f.monitor, driver_msg("GetId"));
+	for (;;) {
+		struct msg *msg = conn_recv(f.monitor, WAIT_MS);
+
+		if (!msg)
+			break;
+		msg_free(msg);
+	}
+	expect_eof(f.monitor);
+	fixture_close(&f);
+}
+
+TEST(proxied_monitor_asks_for_nonsense)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	expect_error(conn_call(f.a.conn, msg_append(msg_call(DRIVER_NAME, DRIVER_PATH, MONITORING,
+							     "BecomeMonitor"),
+						    "asu", 1, "nonsense", 0u)),
+		     "MatchRuleInvalid");
+	expect_error(conn_call(f.a.conn, msg_append(msg_call(DRIVER_NAME, DRIVER_PATH, MONITORING,
+							     "BecomeMonitor"),
+						    "asu", 0, 1u)),
+		     "InvalidArgs");
+	/* nothing of it has happened */
+	expect_return(conn_call(f.a.conn, driver_msg("GetId")));
+	fixture_close(&f);
+}
+
+/* its own rules */
+TEST(proxied_monitor_sees_what_it_asks_for)
+{
+	struct proxied m;
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	m = proxied_new(&f.bus);
+	expect_return(conn_call(
+		m.conn, msg_append(msg_call(DRIVER_NAME, DRIVER_PATH, MONITORING, "BecomeMonitor"),
+				   "asu", 1, "member='T'", 0u)));
+	expect_next(m.conn, MSG_SIGNAL, "NameLost");
+	conn_send(f.c, msg_signal("/", "a.b", "S"));
+	conn_send(f.c, msg_signal("/", "a.b", "T"));
+	conn_send(f.a.conn, msg_signal("/", "a.b", "S"));
+	conn_send(f.a.conn, msg_signal("/", "a.b", "T"));
+	expect_next(m.conn, MSG_SIGNAL, "T");
+	expect_next(m.conn, MSG_SIGNAL, "T");
+	proxied_close(&f.bus, &m);
 	fixture_close(&f);
 }

@@ -633,17 +633,3 @@ TEST(client_can_neither_signal_nor_trace_its_proxy)
 	expect(strstr(status, "NoNewPrivs:\t1") != NULL);
 	fixture_close(&f);
 }
-
-/* DIFFERENCES per-client-monitor */
-TEST(monitors_belong_to_the_owner)
-{
-	struct fixture f;
-
-	fixture_open(&f, NULL);
-	expect_error(conn_call(f.a.conn, msg_append(msg_call("org.freedesktop.DBus", "/",
-							     "org.freedesktop.DBus.Monitoring",
-							     "BecomeMonitor"),
-						    "asu", 0, 0)),
-		     "NotSupported");
-	fixture_close(&f);
-}
