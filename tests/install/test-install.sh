@@ -42,6 +42,20 @@ install install no
 result $? installs
 [ -x "$(found bus-proxyd)" ] && [ -f "$(found bus-proxyd.8)" ] && [ -f "$(found session.conf)" ]
 result $? program_manual_and_configuration
+# what the files name is where they say, and has the rights that the package gives it later
+helper=$(sed -n 's|.*<servicehelper>\(.*\)</servicehelper>.*|\1|p' "$(found system.conf)")
+[ -n "$helper" ] && [ -x "$dir$helper" ] && [ ! -u "$dir$helper" ]
+result $? the_helper_that_the_system_bus_names
+status=0
+for unit in bus-proxyd-owner.service bus-proxyd-per-client@.service; do
+    program=$(sed -n 's|^ExecStart=[-@:+!]*\([^ ]*\).*|\1|p' "$(found "$unit")")
+    [ -n "$program" ] && [ -x "$dir$program" ] || status=1
+done
+result $status the_programs_that_units_name
+# a path that is compiled in is one of those that the bus and its helper look at
+grep -aqF "$(found system.conf | sed "s|^$dir||")" "$(found bus-proxyd)" &&
+    grep -aqF "$(found system.conf | sed "s|^$dir||")" "$(found bus-proxyd-launch-helper)"
+result $? the_configuration_that_is_compiled_in
 [ -z "$(found 'dbus-daemon*')" ]
 result $? no_other_name_unless_asked_for
 install install yes
