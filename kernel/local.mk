@@ -48,6 +48,7 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-abi-stream.h \
 	%D%/engine/engine-abi.h \
 	%D%/engine/engine-abi-activator.c \
+	%D%/engine/engine-abi-listener.c \
 	%D%/engine/engine-activator.c \
 	%D%/engine/engine-carrier.h \
 	%D%/engine/engine-direct.c \

@@ -232,6 +232,11 @@ static void host_overheard(void *userdata, const struct engine_received *receive
 		eavesdrop_feed_stranger(daemon, received, dst_id, message);
 }
 
+static void host_news(void *userdata, const struct engine_notification *notification)
+{
+	monitor_feed_notification(userdata, notification);
+}
+
 static bool host_accepts_notification(struct client *client,
 				      const struct engine_notification *notification,
 				      uint64_t *tag_out)
@@ -366,6 +371,8 @@ void daemon_host_init(struct engine_host *host, struct daemon *daemon)
 		.broadcast_candidates = host_broadcast_candidates,
 		.is_listening = host_is_listening,
 		.overheard = host_overheard,
+		/* the owner has the monitors */
+		.news = daemon->is_joined ? NULL : host_news,
 		.accepts = host_accepts,
 		.lost = host_lost,
 		.deadline = host_deadline,

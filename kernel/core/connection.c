@@ -126,13 +126,14 @@ static int hello_find_user(struct kdbus_conn *conn, const struct kdbus_args *arg
 	return kdbus_user_get(conn->bus->domain, uid, &conn->user);
 }
 
-/* what privileged owners have for policy, activation and the bus itself takes no room from those of
- * the same user who are there to talk
+/* what privileged owners have for policy, activation, monitoring and the bus itself takes no room
+ * from those of the same user who are there to talk
  */
 static bool kdbus_conn_is_counted(const struct kdbus_conn *conn)
 {
 	return kdbus_conn_is_strict(conn) || !conn->cred->privileged ||
-	       !(kdbus_conn_has_policy(conn) || kdbus_conn_is_apart(conn));
+	       !(kdbus_conn_has_policy(conn) || kdbus_conn_is_apart(conn) ||
+		 kdbus_conn_is_monitor(conn));
 }
 
 /* @owner and @from have policy; an entry passes between holder and activator of one user */

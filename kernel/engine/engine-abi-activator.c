@@ -111,7 +111,7 @@ int abi_activator_open(struct engine_activator *base, struct kdbus_cmd_hello *cm
 	activator = calloc(1, sizeof(*activator));
 	if (!activator)
 		return -ENOMEM;
-	activator->source.is_activator = true;
+	activator->source.kind = ABI_SOURCE_ACTIVATOR;
 	activator->base = base;
 	r = engine->transport->ops->open(engine->transport, engine->endpoint, &activator->handle);
 	if (r < 0)

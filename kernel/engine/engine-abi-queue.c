@@ -174,6 +174,7 @@ uint64_t abi_position(struct engine_conn *base)
 
 void abi_begin(struct engine_conn *base)
 {
+	abi_listener_update(abi_engine(base->engine));
 	abi_conn(base)->has_commanded = false;
 	abi_conn(base)->has_answer = false;
 }
@@ -222,13 +223,18 @@ int abi_dispatch(struct engine *base)
 
 	if (abi_stream_guess(abi_engine(base)))
 		return 0;
+	abi_listener_update(abi_engine(base));
 	n = epoll_wait(abi_engine(base)->epoll_fd, events, 64, 0);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
 		source = events[i].data.ptr;
-		if (source->is_activator) {
+		if (source->kind == ABI_SOURCE_ACTIVATOR) {
 			abi_activator_readable(source);
+			continue;
+		}
+		if (source->kind == ABI_SOURCE_LISTENER) {
+			abi_listener_drain(abi_engine(base));
 			continue;
 		}
 		conn = container_of(source, struct abi_conn, source);

@@ -5,7 +5,8 @@
  * connection one on the endpoint.  Nothing is known of the bus but what commands
  * answer, so what the seam promises is put together here, and in
  * engine-abi-queue.c (what comes out), engine-abi-match.c (which broadcasts do),
- * engine-abi-stream.c (what is on its way) and engine-abi-activator.c.
+ * engine-abi-stream.c (what is on its way), engine-abi-listener.c (what passes
+ * between others) and engine-abi-activator.c.
  *
  * Limits.  Payload goes in pieces of 2 MiB; what is too much for the receiver's
  * pool is refused by the bus and the errno passed up.
@@ -137,9 +138,8 @@ static int hello_add_creds(struct engine_items *items, const struct creds *creds
 	return 0;
 }
 
-/* makes @handle a connection; the command is in engine->scratch afterwards */
-static int handle_hello(struct abi_engine *engine, struct engine_handle *handle,
-			const struct engine_hello *hello, struct kdbus_cmd_hello **cmd_out)
+int abi_hello(struct abi_engine *engine, struct engine_handle *handle,
+	      const struct engine_hello *hello, struct kdbus_cmd_hello **cmd_out)
 {
 	struct kdbus_cmd_hello *cmd = (void *)engine->scratch;
 	struct engine_items items;
@@ -197,7 +197,7 @@ static int conn_open(struct abi_engine *engine, struct abi_conn *conn,
 		if (r < 0)
 			return r;
 	}
-	r = handle_hello(engine, conn->handle, hello, &cmd);
+	r = abi_hello(engine, conn->handle, hello, &cmd);
 	if (r < 0)
 		return r;
 	conn->base.id = cmd->id;
@@ -220,6 +220,7 @@ static int abi_connect(struct engine *base, const struct engine_hello *hello,
 	struct abi_conn *conn;
 	int r;
 
+	abi_listener_update(engine);
 	conn = calloc(1, sizeof(*conn));
 	if (!conn)
 		return -ENOMEM;
@@ -235,6 +236,7 @@ static int abi_connect(struct engine *base, const struct engine_hello *hello,
 		return r;
 	}
 	engine_link_conn(engine, conn);
+	abi_listener_drain(engine);
 	*conn_out = &conn->base;
 	return 0;
 }
@@ -244,12 +246,16 @@ static void abi_conn_close(struct engine_conn *base)
 	struct abi_engine *engine = abi_engine(base->engine);
 	struct abi_conn *conn = abi_conn(base);
 
+	/* what it said is of no stranger */
+	abi_listener_update(engine);
+	abi_listener_drain(engine);
 	abi_queue_deinit(conn);
 	rb_erase(&conn->by_id, &engine->conns);
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, engine->transport->ops->poll_fd(conn->handle),
 		  NULL);
 	engine->transport->ops->close(conn->handle);
 	abi_stream_free_all(conn);
+	abi_listener_drain(engine);
 	free(conn->names);
 	free(conn);
 }
@@ -346,6 +352,7 @@ static int abi_command(struct engine_conn *base, unsigned long nr, void *cmd)
 		r = abi_ordered_command(conn, nr, cmd);
 	else
 		r = abi_conn_command(conn, nr, cmd);
+	abi_listener_drain(abi_engine(base->engine));
 	if (r >= 0)
 		abi_activators_watch(abi_engine(base->engine), nr, cmd);
 	return r;
@@ -449,6 +456,7 @@ static void abi_close(struct engine *base)
 {
 	struct abi_engine *engine = abi_engine(base);
 
+	abi_listener_close(engine);
 	if (engine->spare)
 		engine->transport->ops->close(engine->spare);
 	if (engine->control)

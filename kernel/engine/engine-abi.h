@@ -10,13 +10,22 @@
 #include "kernel/engine/engine-transport.h"
 #include "proxy/base/list.h"
 
+/* what a descriptor in the epoll set is of: struct abi_conn, abi_activator or abi_listener */
+enum abi_source_kind {
+	ABI_SOURCE_CONN,
+	ABI_SOURCE_ACTIVATOR,
+	ABI_SOURCE_LISTENER,
+};
+
 /**
- * struct abi_source - what a descriptor in the epoll set is of
- * @is_activator: of a struct abi_activator, not of a struct abi_conn
+ * struct abi_source - a member of each of these
+ * @kind: which
  */
 struct abi_source {
-	bool is_activator;
+	enum abi_source_kind kind;
 };
+
+struct abi_listener;
 
 /**
  * struct abi_engine - a bus
@@ -31,6 +40,7 @@ struct abi_source {
  * @endpoint: node to connect to
  * @conns: struct abi_conn by id
  * @activators: struct abi_activator
+ * @listener: or NULL
  * @scratch: a message or a command under construction
  */
 struct abi_engine {
@@ -44,6 +54,7 @@ struct abi_engine {
 	char endpoint[160];
 	struct rb_root conns;
 	struct list_head activators;
+	struct abi_listener *listener;
 	uint64_t scratch[ENGINE_MSG_SIZE_MAX / sizeof(uint64_t)];
 };
 
@@ -111,6 +122,9 @@ static inline struct abi_conn *abi_conn(const struct engine_conn *conn)
 	return container_of((struct engine_conn *)conn, struct abi_conn, base);
 }
 
+/* makes @handle a connection; the command is in engine->scratch afterwards */
+int abi_hello(struct abi_engine *engine, struct engine_handle *handle,
+	      const struct engine_hello *hello, struct kdbus_cmd_hello **cmd_out);
 /* runs a command of a connection */
 int abi_conn_command(struct abi_conn *conn, unsigned long nr, void *cmd);
 void abi_conn_free_slice(struct abi_conn *conn, uint64_t offset);
@@ -124,6 +138,13 @@ void abi_queue_deinit(struct abi_conn *conn);
 bool abi_queue_next(struct abi_conn *conn, const struct engine_received **received_out);
 /* engine-abi-order.c: abi_conn_command(), and where its answer belongs */
 int abi_ordered_command(struct abi_conn *conn, unsigned long nr, void *cmd);
+
+/* engine-abi-listener.c: one begins or ceases to listen, as the host wants it now */
+void abi_listener_update(struct abi_engine *engine);
+/* tells the host what there is to tell */
+void abi_listener_drain(struct abi_engine *engine);
+/* there may be none */
+void abi_listener_close(struct abi_engine *engine);
 
 /* operations of struct engine_carrier */
 int abi_subscribe(struct engine_conn *base, unsigned what);

@@ -256,8 +256,12 @@ struct engine_host {
 	bool (*is_listening)(void *userdata);
 	/* If so: this message of a stranger is about to go to @dst_id (KDBUS_DST_ID_BROADCAST: to
 	 * many), who may be a stranger as well.  Each is told of once, in the order of the bus.
-	 * @received is as in may_receive(), but whole.  Direct carrier only. */
+	 * @received is as in may_receive(), but whole.  On the other carriers than the direct one
+	 * if there is news() as well, and a little later. */
 	void (*overheard)(void *userdata, const struct engine_received *received, uint64_t dst_id);
+	/* While somebody listens: a name or a connection has come, gone or changed, after all that
+	 * was told before.  Not on the direct carrier, which asks broadcast_candidates(). */
+	void (*news)(void *userdata, const struct engine_notification *notification);
 	/* Does @conn want this broadcast or broadcast notification, which the bus
 	 * delivered to it?  Asked by the carriers that do not ask
 	 * broadcast_candidates(), when they take it out of the bus' queue: in

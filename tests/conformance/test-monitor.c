@@ -55,8 +55,22 @@ static void become_monitor(struct conn *conn, const char *rule)
 	expect_return(reply);
 }
 
-static const char *short_name(const char *name)
+/* where native programs are on the bus as well its numbers begin later */
+static int number_of_first(const struct fixture *f)
 {
+	const struct conn *first = f->a ?: f->monitor;
+
+	return atoi(first->unique + 3);
+}
+
+static const char *short_name(const struct fixture *f, const char *name, char text[32])
+{
+	int number;
+
+	if (name && sscanf(name, ":1.%d", &number) == 1) {
+		snprintf(text, 32, ":1.%d", number - number_of_first(f));
+		return text;
+	}
 	if (!name)
 		return "-";
 	return strcmp(name, DRIVER_NAME) ? name : "driver";
@@ -82,7 +96,7 @@ static void expect_seen(struct fixture *f, const char *want)
 	static const char *const types[] = {"", "call", "return", "error", "signal"};
 	const char *what;
 	struct msg *msg;
-	char line[512];
+	char line[512], sender[32], destination[32];
 
 	do {
 		msg = conn_next(f->monitor);
@@ -94,7 +108,7 @@ static void expect_seen(struct fixture *f, const char *want)
 	if (msg->type == MSG_ERROR)
 		what = strrchr(msg->error_name, '.') + 1;
 	snprintf(line, sizeof(line), "%s%s%s %s %s", types[msg->type], *what ? " " : "", what,
-		 short_name(msg->sender), short_name(msg->destination));
+		 short_name(f, msg->sender, sender), short_name(f, msg->destination, destination));
 	if (strcmp(line, want))
 		fail("the monitor sees \"%s\", not \"%s\"", line, want);
 	msg_free(msg);
@@ -106,14 +120,6 @@ static void expect_seen_no_more(struct fixture *f)
 	conn_send(f->a, msg_to(msg_signal("/", "a.b", "End"), f->a->unique));
 	expect_seen(f, "signal End :1.0 :1.0");
 	msg_free(conn_find_signal(f->a, "End"));
-}
-
-/* what the bus itself reports comes to monitors from broadcast_candidates(), which pooled
- * connections do not have: DIFFERENCES kernel-monitor-names */
-static void skip_if_pooled(void)
-{
-	if (subject_is_pooled())
-		skip("the pooled carrier has no news of names for monitors");
 }
 
 TEST(arguments)
@@ -184,7 +190,6 @@ TEST(first_thing_seen_is_the_loss_of_its_own_name)
 {
 	struct fixture f;
 
-	skip_if_pooled();
 	f = fixture_start();
 
 	become_monitor(f.monitor, NULL);
@@ -196,16 +201,36 @@ TEST(monitor_on_an_empty_bus)
 {
 	struct fixture f = {NULL};
 
-	skip_if_pooled();
 	f.subject = subject_start(NULL);
 	f.monitor = conn_new(f.subject->address);
 	become_monitor(f.monitor, NULL);
-	expect_driver_signal(f.monitor, "NameLost", ":1.0");
+	expect_driver_signal(f.monitor, "NameLost", f.monitor->unique);
 	f.a = conn_new(f.subject->address);
-	expect_seen(&f, "call Hello :1.1 driver");
-	expect_seen(&f, "return driver :1.1");
+	expect_seen(&f, "call Hello :1.0 driver");
+	expect_seen(&f, "return driver :1.0");
 	expect_seen(&f, "signal NameOwnerChanged driver -");
-	expect_seen(&f, "signal NameAcquired driver :1.1");
+	expect_seen(&f, "signal NameAcquired driver :1.0");
+	fixture_stop(&f);
+}
+
+/* DIFFERENCES: kernel-monitor-refusals */
+TEST(what_is_refused_when_it_arrives)
+{
+	struct fixture f = {
+		subject_start("<policy context=\"mandatory\"><deny receive_interface=\"t.Secret\"/>"
+			      "</policy>")};
+
+	f.a = conn_new(f.subject->address);
+	f.b = conn_new(f.subject->address);
+	f.monitor = conn_new(f.subject->address);
+	add_match(f.b, "type='signal',interface='t.Secret'");
+	become_monitor(f.monitor, NULL);
+	conn_send(f.a, msg_signal("/", "t.Secret", "Told"));
+	expect_seen(&f, "signal Told :1.0 -");
+	if (!subject_is_pooled())
+		expect_seen(&f, "error AccessDenied driver :1.0");
+	expect_seen_no_more(&f);
+	expect_quiet(f.b);
 	fixture_stop(&f);
 }
 
@@ -270,7 +295,6 @@ TEST(driver_traffic)
 	struct fixture f;
 	struct conn *conn;
 
-	skip_if_pooled();
 	f = fixture_start();
 	become_monitor(f.monitor, NULL);
 	conn_sync(f.a);

@@ -121,6 +121,40 @@ static void host_undelivered(void *userdata, struct engine_conn *src, struct eng
 		 (int)message->payload->size, (const char *)message->payload->data);
 }
 
+static bool host_is_listening(void *userdata)
+{
+	return ((struct bus *)userdata)->listens;
+}
+
+static void __attribute__((format(printf, 2, 3))) bus_hear(struct bus *bus, const char *format, ...)
+{
+	size_t used = strlen(bus->heard);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(bus->heard + used, sizeof(bus->heard) - used, format, arguments);
+	va_end(arguments);
+}
+
+static void host_news(void *userdata, const struct engine_notification *news)
+{
+	unsigned long long old_id = news->old_id, new_id = news->new_id;
+
+	if (news->type == KDBUS_ITEM_ID_ADD)
+		bus_hear(userdata, "+%llu ", new_id);
+	else if (news->type == KDBUS_ITEM_ID_REMOVE)
+		bus_hear(userdata, "-%llu ", old_id);
+	else
+		bus_hear(userdata, "%s:%llu>%llu ", news->name, old_id, new_id);
+}
+
+static void host_overheard(void *userdata, const struct engine_received *received, uint64_t dst_id)
+{
+	bus_hear(userdata, "%llu to %llu:%.*s ", (unsigned long long)received->src_id,
+		 (unsigned long long)dst_id, (int)received->payload->size,
+		 (const char *)received->payload->data);
+}
+
 /* bus */
 
 static void bus_init(struct bus *bus, const char *address)
@@ -135,6 +169,9 @@ static void bus_init(struct bus *bus, const char *address)
 			.may_deliver = host_may_deliver,
 			.broadcast_candidates = host_broadcast_candidates,
 			.accepts = host_accepts,
+			.is_listening = host_is_listening,
+			.news = host_news,
+			.overheard = host_overheard,
 			.lost = host_lost,
 			.may_wait = host_may_wait,
 			.waits = host_waits,
@@ -189,6 +226,17 @@ void bus_open(struct bus *bus, const char *address, const struct engine_limits *
 		bus_open_domain(bus, &options);
 		address = bus->address;
 	}
+	expect_eq(engine_open(address, &options, &bus->engine), 0);
+}
+
+void bus_join(struct bus *bus, const struct bus *other)
+{
+	struct engine_options options = { .host = &bus->host };
+	char address[160];
+
+	bus_init(bus, "joined");
+	snprintf(address, sizeof(address), "kernel:path=%s/%u-test/bus", other->server.dir,
+		 geteuid());
 	expect_eq(engine_open(address, &options, &bus->engine), 0);
 }
 

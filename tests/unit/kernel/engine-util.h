@@ -66,6 +66,8 @@ struct startable {
  * @deny: errno of may_deliver() from @deny_src to @deny_dst
  * @deny_wait: errno of may_wait()
  * @undelivered: a line per message that was not delivered: sender, receiver, errno, text
+ * @listens: somebody wants to see what passes between others
+ * @heard: what was told of that, on the carriers that have news()
  * @n_peers: number of @peers, closed ones included
  */
 struct bus {
@@ -82,6 +84,8 @@ struct bus {
 	uint64_t deny_src, deny_dst;
 	int deny_wait;
 	char undelivered[256];
+	bool listens;
+	char heard[512];
 	unsigned n_peers;
 	struct peer peers[BUS_PEERS_MAX];
 };
@@ -89,6 +93,8 @@ struct bus {
 /* @address: of an engine, or "remote".  How that is reached $ENGINE_CARRIER says: "socket", the
  * default; "run", as kdbusfs, under kdbus-run's library; "mount", as kdbusfs, in the kernel */
 void bus_open(struct bus *bus, const char *address, const struct engine_limits *limits);
+/* @bus is a second engine on the bus of @other, which is "remote" */
+void bus_join(struct bus *bus, const struct bus *other);
 /* "embedded", and served to other processes */
 void bus_open_served(struct bus *bus);
 /* closes all peers as well */

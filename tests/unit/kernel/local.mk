@@ -47,6 +47,13 @@ test_engine_activator_SOURCES = \
 test_engine_activator_LDADD = $(kernel_test_ldadd)
 TESTS += test-engine-activator
 
+check_PROGRAMS += test-engine-listener
+test_engine_listener_SOURCES = \
+	%D%/test-engine-listener.c \
+	$(engine_util_sources)
+test_engine_listener_LDADD = $(kernel_test_ldadd)
+TESTS += test-engine-listener
+
 check_PROGRAMS += test-engine-native
 test_engine_native_SOURCES = \
 	%D%/test-engine-native.c \
