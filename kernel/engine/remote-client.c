@@ -368,15 +368,14 @@ static int run(struct remote_command *command, unsigned long nr, uint64_t addres
 int remote_client_start(struct remote_client *client, unsigned long nr, void *cmd,
 			struct remote_client_call *call_out)
 {
-	struct remote_command command;
 	struct remote_packet answer;
 	int r;
 
 	answer.n_fds = 0;
-	remote_command_init(&command, client, nr, cmd);
-	r = run(&command, nr, (uintptr_t)cmd, &answer, call_out);
+	remote_command_init(client->command, client, nr, cmd);
+	r = run(client->command, nr, (uintptr_t)cmd, &answer, call_out);
 	close_fds(&answer);
-	remote_command_deinit(&command);
+	remote_command_deinit(client->command);
 	return r;
 }
 
@@ -445,11 +444,13 @@ static int connect_path(int fd, const char *path)
 int remote_client_attach(struct remote_client *client, int fd, unsigned flags)
 {
 	*client = (struct remote_client){.fd = fd, .flags = flags, .pool_fd = -1};
-	client->buffer = malloc(REMOTE_PACKET_MAX);
+	/* not on the stack, of which a thread of somebody's program may have little */
+	client->buffer = malloc(REMOTE_PACKET_MAX + sizeof(struct remote_command));
 	if (!client->buffer) {
 		close(fd);
 		return -ENOMEM;
 	}
+	client->command = (void *)((char *)client->buffer + REMOTE_PACKET_MAX);
 	return 0;
 }
 

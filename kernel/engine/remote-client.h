@@ -23,6 +23,7 @@
  * the memory is known to be there, and readiness may follow; that is quicker. */
 #define REMOTE_CLIENT_EXACT (1u << 0)
 
+struct remote_command;
 struct remote_stream;
 
 /**
@@ -35,6 +36,7 @@ struct remote_stream;
  *	said so since
  * @position: how far the queue had got when the last answer was given
  * @buffer: for packets
+ * @command: for what a command is about; in the same memory
  * @stream: remote-stream.h, owned; or NULL
  */
 struct remote_client {
@@ -45,6 +47,7 @@ struct remote_client {
 	bool is_readable;
 	uint64_t position;
 	uint64_t *buffer;
+	struct remote_command *command;
 	struct remote_stream *stream;
 };
 

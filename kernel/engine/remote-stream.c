@@ -157,19 +157,19 @@ static int stream_make_room(struct remote_stream *stream)
 
 int remote_stream_post(struct remote_stream *stream, void *cmd)
 {
-	struct remote_command command;
+	struct remote_command *command = stream->client->command;
 	int r;
 
 	r = stream_make_room(stream);
 	if (r < 0)
 		return r;
-	remote_command_init(&command, stream->client, KDBUS_CMD_SEND, cmd);
+	remote_command_init(command, stream->client, KDBUS_CMD_SEND, cmd);
 	/* what comes while it is being sent may be about it */
 	stream->n_sent++;
-	r = remote_command_send(&command, REMOTE_SEND, KDBUS_CMD_SEND, (uintptr_t)cmd);
+	r = remote_command_send(command, REMOTE_SEND, KDBUS_CMD_SEND, (uintptr_t)cmd);
 	if (r < 0)
 		stream->n_sent--;
-	remote_command_deinit(&command);
+	remote_command_deinit(command);
 	return r;
 }
 

@@ -213,7 +213,7 @@ TEST(monitor_on_an_empty_bus)
 	fixture_stop(&f);
 }
 
-/* DIFFERENCES: kernel-monitor-refusals */
+/* DIFFERENCES kernel-monitor-refusals */
 TEST(what_is_refused_when_it_arrives)
 {
 	struct fixture f = {

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -486,6 +487,35 @@ static int send_fds(struct remote_client *client, uint64_t dst_id, int memfd, co
 	memcpy(&end[2], fds, n_fds * sizeof(int));
 	end += 2 + (n_fds + 1) / 2;
 	return send_items(client, dst_id, items, (char *)end - (char *)items);
+}
+
+static void *list_peers(void *data)
+{
+	struct remote_client *client = data;
+	struct kdbus_cmd_list list = {.size = sizeof(list), .flags = KDBUS_LIST_UNIQUE};
+
+	return (void *)(intptr_t)remote_client_command(client, KDBUS_CMD_LIST, &list);
+}
+
+/* as some have that wait for little */
+TEST(threads_with_a_small_stack)
+{
+	struct remote_client client;
+	pthread_attr_t attr;
+	pthread_t thread;
+	struct node node;
+	void *result;
+
+	node_open(&node, 0);
+	hello(&client, &node);
+	expect_eq(pthread_attr_init(&attr), 0);
+	expect_eq(pthread_attr_setstacksize(&attr, 64 * 1024), 0);
+	expect_eq(pthread_create(&thread, &attr, list_peers, &client), 0);
+	expect_eq(pthread_join(thread, &result), 0);
+	pthread_attr_destroy(&attr);
+	expect_eq((intptr_t)result, 0);
+	remote_client_close_last(&client);
+	node_close(&node);
 }
 
 static int sealed_memfd(unsigned seals)
