@@ -146,6 +146,7 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/remote-request.h \
 	%D%/embedded/server.c \
 	%D%/embedded/server.h \
+	%D%/embedded/server-accept.c \
 	%D%/embedded/server-call.c \
 	%D%/embedded/server-stream.c \
 	%D%/embedded/server-inner.h \

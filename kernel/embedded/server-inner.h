@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the parts of the server know of each other: server.c, server-call.c,
- * server-node.c, server-peer.c
+/* What the parts of the server know of each other: server.c, server-accept.c, server-call.c,
+ * server-node.c, server-peer.c, server-stream.c
  */
 #pragma once
 
@@ -222,6 +222,9 @@ struct server_peer {
 /* takes @fd if it succeeds: 0, -EACCES (its peer may not open @node), -EMFILE (has too many), or
  * what else failed */
 int server_peer_accept(struct kdbus_server *server, const struct server_node *node, int fd);
+/* one that is zeroed, and nothing is known of yet; to be freed only if it is not accepted */
+void server_peer_init(struct server_peer *peer, struct kdbus_server *server, int fd);
+void server_peer_free(struct server_peer *peer);
 void server_peer_close(struct server_peer *peer);
 /* sends a packet that is no answer, or keeps it until there is room: there must not be another one
  * that is kept */
