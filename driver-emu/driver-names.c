@@ -247,24 +247,14 @@ int driver_count_names(struct driver_call *call, const uint64_t *id, uint32_t *n
 static bool has_all_names(struct driver_call *call)
 {
 	/* the unique name counts as well */
-	uint32_t n = 1, max = call->driver->limits.n_names;
-	void *position = NULL;
-	bool queued;
-
-	while (n < max && engine_conn_next_name(call->caller->conn, &position, &queued))
-		n++;
-	return n >= max;
+	return engine_conn_n_names(call->caller->conn) + 1 >= call->driver->limits.n_names;
 }
 
 /* for those who are curious */
 static void note_names(struct driver_call *call)
 {
-	void *position = NULL;
-	uint32_t n = 1;
-	bool queued;
+	uint32_t n = engine_conn_n_names(call->caller->conn) + 1;
 
-	while (engine_conn_next_name(call->caller->conn, &position, &queued))
-		n++;
 	if (n > call->caller->peak_names)
 		call->caller->peak_names = n;
 	if (n > call->driver->peak_names)

@@ -58,6 +58,8 @@ struct engine_carrier {
 	const void *(*slice)(struct engine_conn *conn, uint64_t offset);
 	void (*slice_free)(struct engine_conn *conn, uint64_t offset);
 	const char *(*next_name)(struct engine_conn *conn, void **position, bool *queued_out);
+	/* NULL: they are counted one by one */
+	uint32_t (*n_names)(struct engine_conn *conn);
 	int (*publish)(struct engine *engine, int fd);
 	int (*get_published)(struct engine *engine, int *fd_out);
 	int (*news_fd)(const struct engine *engine);

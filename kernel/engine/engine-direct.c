@@ -570,6 +570,11 @@ static const char *direct_next_name(struct engine_conn *base, void **position, b
 	return owner->entry->name;
 }
 
+static uint32_t direct_n_names(struct engine_conn *base)
+{
+	return to_direct_conn(base)->conn->n_names;
+}
+
 /* policy */
 
 static int holder_open(struct engine *engine, struct engine_activator *activator,
@@ -884,6 +889,7 @@ static const struct engine_carrier direct_carrier = {
 	.slice = direct_slice,
 	.slice_free = direct_slice_free,
 	.next_name = direct_next_name,
+	.n_names = direct_n_names,
 	.asks_may_deliver = true,
 	.holder_open = direct_holder_open,
 	.holder_update = direct_holder_update,

@@ -220,6 +220,19 @@ const char *engine_conn_next_name(struct engine_conn *conn, void **position, boo
 	return conn->engine->carrier->next_name(conn, position, queued_out);
 }
 
+uint32_t engine_conn_n_names(struct engine_conn *conn)
+{
+	void *position = NULL;
+	uint32_t n = 0;
+	bool queued;
+
+	if (conn->engine->carrier->n_names)
+		return conn->engine->carrier->n_names(conn);
+	while (engine_conn_next_name(conn, &position, &queued))
+		n++;
+	return n;
+}
+
 bool engine_asks_may_deliver(const struct engine *engine)
 {
 	return engine->carrier->asks_may_deliver;

@@ -519,6 +519,8 @@ struct engine_conn *engine_find_owner(struct engine *engine, const char *name);
  * Return: a name, valid as long as @position, or NULL at the end.
  */
 const char *engine_conn_next_name(struct engine_conn *conn, void **position, bool *queued_out);
+/* how many engine_conn_next_name() walks; embedded: without walking */
+uint32_t engine_conn_n_names(struct engine_conn *conn);
 
 /**
  * engine_get_stranger() - ask the bus about a connection
