@@ -159,6 +159,10 @@ static ssize_t outbound_sendmsg(int fd, struct message **batch, uint32_t n, size
 		char bytes[CMSG_SPACE(OUTBOUND_MAX_FDS * sizeof(int))];
 	} control;
 
+	/* the lone message of a conversation: the kernel has no vector to read */
+	if (n == 1 && !batch[0]->payload.n_fds)
+		return sendto(fd, batch[0]->bytes + n_sent, batch[0]->payload.size - n_sent,
+			      MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
 	for (uint32_t i = 0; i < n; i++)
 		iov[i] = (struct iovec){batch[i]->bytes, batch[i]->payload.size};
 	iov[0].iov_base = (uint8_t *)iov[0].iov_base + n_sent;

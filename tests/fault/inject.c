@@ -180,6 +180,14 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *header, int flags)
 	return __real_sendmsg(fd, &part, flags);
 }
 
+/* likewise */
+CALL(ssize_t, sendto,
+     (int fd, const void *data, size_t size, int flags, const struct sockaddr *name,
+      socklen_t name_size),
+     (fd, data, size, flags, name, name_size),
+     errno == PART ? __real_sendto(fd, data, size > 0, flags, name, name_size) : -1, EAGAIN, EINTR,
+     ENOBUFS, ENOMEM, PART)
+
 CALL(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags),
      errno == PART ? __real_send(fd, data, size > 0, flags) : -1, EAGAIN, EINTR, ENOBUFS, ENOMEM,
      EPIPE, PART)
