@@ -396,7 +396,9 @@ static void client_check_answers(struct client *client)
 		client_set_ready(client);
 }
 
-static uint32_t client_fill_batch(struct client *client, struct message **batch, size_t *n_sent_out)
+/* *is_full_out: it ended because there is no room for more, not because there is nothing */
+static uint32_t client_fill_batch(struct client *client, struct message **batch, size_t *n_sent_out,
+				  bool *is_full_out)
 {
 	size_t n_bytes = 0, n_fds = 0;
 	uint32_t n = 0;
@@ -408,10 +410,13 @@ static uint32_t client_fill_batch(struct client *client, struct message **batch,
 		n_bytes += batch[i]->payload.size;
 		n_fds += batch[i]->payload.n_fds;
 	}
+	*is_full_out = true;
 	while (n < BATCH_MESSAGES && n_bytes < BATCH_BYTES && n_fds < BATCH_FDS) {
 		batch[n] = client_next(client);
-		if (!batch[n])
+		if (!batch[n]) {
+			*is_full_out = false;
 			break;
+		}
 		n_bytes += batch[n]->payload.size;
 		n_fds += batch[n++]->payload.n_fds;
 	}
@@ -422,6 +427,7 @@ static uint32_t client_fill_batch(struct client *client, struct message **batch,
 static bool client_write_batch(struct client *client)
 {
 	struct message *batch[BATCH_MESSAGES];
+	bool is_full;
 	size_t n_sent;
 	uint32_t n;
 
@@ -429,7 +435,7 @@ static bool client_write_batch(struct client *client)
 		daemon_retry_later(client->daemon, client);
 		return false;
 	}
-	n = client_fill_batch(client, batch, &n_sent);
+	n = client_fill_batch(client, batch, &n_sent, &is_full);
 	if (client->state == CLIENT_CLOSED || client->is_write_broken) {
 		for (uint32_t i = 0; i < n; i++)
 			message_unref(batch[i]);
@@ -451,7 +457,7 @@ static bool client_write_batch(struct client *client)
 		client->is_write_broken = true;
 		return true;
 	default:
-		return true;
+		return is_full;
 	}
 }
 
