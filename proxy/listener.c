@@ -37,9 +37,13 @@ static void listener_dispatch(struct loop_source *source, uint32_t events)
 {
 	struct listener *listener = container_of(source, struct listener, source);
 	struct daemon *daemon = listener->daemon;
+	bool is_crowd = listener->ready_turn + 1 == daemon->loop.n_turns;
 	int fd, r;
 
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+	/* Most come alone.  To be told by accept4() that there is nobody else is as dear as to
+	 * accept somebody; epoll says it for nothing. */
+	listener->ready_turn = daemon->loop.n_turns;
+	for (int i = 0; i < (is_crowd ? ACCEPTS_PER_TURN : 1); i++) {
 		if (!admission_may_accept(daemon))
 			return;
 		fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

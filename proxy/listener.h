@@ -14,6 +14,7 @@ struct daemon;
  * @address: as clients would write it, without guid
  * @guid: of this address, 32 hex digits
  * @unlink_path: the socket file that this process made, or NULL
+ * @ready_turn: the last turn of the loop in which somebody waited
  */
 struct listener {
 	struct list_head link;
@@ -22,6 +23,7 @@ struct listener {
 	char *address;
 	char guid[33];
 	char *unlink_path;
+	uint64_t ready_turn;
 };
 
 #define LISTENER_MAX_ERROR 512

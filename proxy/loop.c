@@ -183,6 +183,7 @@ int loop_run(struct loop *loop, bool (*turn)(void *userdata), void *userdata)
 		}
 		loop->batch = batch;
 		loop->n_batch = n;
+		loop->n_turns++;
 		loop_put_first(loop);
 		for (int i = 0; i < n; i++) {
 			struct loop_source *source = batch[i].data.ptr;

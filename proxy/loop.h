@@ -39,6 +39,7 @@ struct loop {
 	struct epoll_event *batch; /* being dispatched */
 	int n_batch;
 	int batch_at;		   /* the one that is */
+	uint64_t n_turns;	   /* of which this is the last */
 	struct loop_source *first; /* whose events come before all others; or NULL */
 };
 
