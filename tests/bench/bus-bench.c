@@ -40,6 +40,7 @@ struct options {
 	bool only;
 	bool json;
 	unsigned int rounds; /* 0: as the mode says */
+	unsigned int repeats;
 	int cpu;	     /* -1: the last one we may use */
 	const char *measure; /* NULL: all */
 	const char *output;  /* NULL: none */
@@ -52,6 +53,7 @@ static const char usage[] =
 	"  --also=PATH        one more daemon with the command line of dbus-daemon\n"
 	"  --quick            fewer and shorter rounds, without the slowest measures\n"
 	"  --rounds=N         rounds of each measure, at most 101\n"
+	"  --repeats=N        of a measure whose rounds disagree, at most (5)\n"
 	"  --measure=NAME     only that measure, or those whose names start so\n"
 	"  --cpu=N            the CPU to run everything on\n"
 	"  --json             results as JSON\n"
@@ -162,6 +164,7 @@ static int run(struct contender *contenders, unsigned int n_contenders,
 	struct run_options run_options = {
 		.n_rounds = options->rounds ?: (options->quick ? ROUNDS_QUICK : ROUNDS_FULL),
 		.n_judged = report.n_judged,
+		.n_repeats = options->repeats,
 		.cpu = options->cpu,
 		.repeat_until_us = now_us() + 1e6 * (options->quick ? QUICK_S : FULL_S),
 	};
@@ -198,13 +201,14 @@ static int run(struct contender *contenders, unsigned int n_contenders,
 static int parse_options(int argc, char **argv, struct options *o, const char **ours_out,
 			 const char **also_out)
 {
-	enum { OURS, ONLY, ALSO, QUICK, ROUNDS, MEASURE, CPU, JSON, OUTPUT, LIST };
+	enum { OURS, ONLY, ALSO, QUICK, ROUNDS, REPEATS, MEASURE, CPU, JSON, OUTPUT, LIST };
 	static const struct option table[] = {
 		{"bus-proxyd", required_argument, NULL, OURS},
 		{"only", no_argument, NULL, ONLY},
 		{"also", required_argument, NULL, ALSO},
 		{"quick", no_argument, NULL, QUICK},
 		{"rounds", required_argument, NULL, ROUNDS},
+		{"repeats", required_argument, NULL, REPEATS},
 		{"measure", required_argument, NULL, MEASURE},
 		{"cpu", required_argument, NULL, CPU},
 		{"json", no_argument, NULL, JSON},
@@ -232,6 +236,9 @@ static int parse_options(int argc, char **argv, struct options *o, const char **
 			o->rounds = strtoul(optarg, NULL, 10);
 			if (!o->rounds || o->rounds > MAX_ROUNDS)
 				return -EINVAL;
+			break;
+		case REPEATS:
+			o->repeats = strtoul(optarg, NULL, 10);
 			break;
 		case MEASURE:
 			o->measure = optarg;
@@ -289,7 +296,7 @@ static unsigned int find_contenders(struct contender *contenders_out, const char
 
 int main(int argc, char **argv)
 {
-	struct options options = {.cpu = -1};
+	struct options options = {.cpu = -1, .repeats = MAX_REPEATS};
 	const char *ours = NULL, *also = NULL;
 	struct contender contenders[MAX_CONTENDERS];
 	char beside[4096];

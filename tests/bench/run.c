@@ -155,7 +155,8 @@ bool run_measure(struct contender *contenders, unsigned int n_contenders,
 	if (measure->flags & MEASURE_FREE)
 		sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
 	ok = play_sampled(contenders, n_contenders, measure, options, result_out);
-	while (ok && result_out->n_repeats < MAX_REPEATS && now_us() < options->repeat_until_us &&
+	while (ok && result_out->n_repeats < options->n_repeats &&
+	       now_us() < options->repeat_until_us &&
 	       result_is_spread(result_out, options->n_judged)) {
 		result_out->n_repeats++;
 		ok = play_sampled(contenders, n_contenders, measure, options, &again);

@@ -8,6 +8,7 @@ struct run_options {
 	unsigned int n;		/* steps of a round */
 	unsigned int n_rounds;	/* likewise rounds */
 	unsigned int n_judged;	/* the first so many contenders: their ratios must not be spread */
+	unsigned int n_repeats; /* at most */
 	int cpu;		/* where all processes are, but for measures on all CPUs */
 	double repeat_until_us; /* no repeat begins later than that, on the clock of now_us() */
 };
