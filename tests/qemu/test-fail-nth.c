@@ -577,16 +577,18 @@ static void set_send_reply(void)
 /* whoever could not deliver the reply has had the chance */
 ACT(send_reply, .set = set_send_reply, .run = run_send, .again = -EBADSLT)
 
+/* nobody replies; when it is repeated it is too late from the beginning */
 static void set_send_sync(void)
 {
 	message(KDBUS_MSG_EXPECT_REPLY, S.b->id, NULL);
+	/* to ask for the time is a system call of its own on some machines */
+	S.msg.msg.timeout_ns = in_ms(200);
 }
 
 static int run_send_sync(void)
 {
 	struct cmd cmd;
 
-	S.msg.msg.timeout_ns = in_ms(20);
 	cmd_init(&cmd, sizeof(cmd.send), KDBUS_SEND_SYNC_REPLY);
 	cmd.send.msg_address = (uintptr_t)&S.msg;
 	return node_ioctl(S.a->h, KDBUS_CMD_SEND, &cmd);
