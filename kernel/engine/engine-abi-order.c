@@ -7,8 +7,8 @@
  *
  *	a question	is asked again until no news came since, and is behind what came
  *	taking a name, or giving it up
- *			is behind the news that say that it was done; if there are none, in
- *			front of the first that are about that name
+ *			is behind the news that say that it was done, and what waited for
+ *			that; in front of the next that are about that name
  */
 #include "kernel/engine/engine-abi.h"
 #include "kernel/engine/engine-items.h"
@@ -80,7 +80,7 @@ static int change(struct abi_conn *conn, unsigned long nr, struct kdbus_cmd *cmd
 	bool is_acquire = nr == KDBUS_CMD_NAME_ACQUIRE, is_done;
 	const char *name = command_name(cmd);
 	const struct engine_received *received;
-	uint64_t first = 0, done = 0;
+	uint64_t next = 0;
 	int r;
 
 	r = abi_conn_command(conn, nr, cmd);
@@ -93,14 +93,15 @@ static int change(struct abi_conn *conn, unsigned long nr, struct kdbus_cmd *cmd
 		news = &received->notification;
 		if (!news->name || strcmp(news->name, name))
 			continue;
-		if (!first)
-			first = received->position;
-		if (is_done && !done && (is_acquire ? news->new_id : news->old_id) == conn->base.id)
-			done = received->position;
+		if (is_done && (is_acquire ? news->new_id : news->old_id) == conn->base.id) {
+			/* what there was in front is of before */
+			is_done = false;
+			next = 0;
+		} else if (!next) {
+			next = received->position;
+		}
 	}
-	if (!done)
-		done = first ? first - 1 : conn->last_position;
-	answer_at(conn, done);
+	answer_at(conn, next ? next - 1 : conn->last_position);
 	return r;
 }
 

@@ -117,6 +117,7 @@ conformance_remote = %D%/test-endian.remote.bus \
 	%D%/test-routing.remote.bus
 # the same as if it were in the kernel: what kdbusfs would be asked, kdbus-run's library answers
 conformance_ioctl = $(conformance_remote:.remote.bus=.ioctl.bus) \
+	%D%/test-activation.ioctl.bus \
 	%D%/test-names.ioctl.bus
 # each client behind a process of its own: where order and size matter
 conformance_per_client = %D%/test-endian.per-client.bus \

@@ -239,13 +239,14 @@ TEST(reply_serial_on_a_signal_leaves_the_call_pending)
 	struct fixture f = fixture_start(NULL);
 	uint32_t serial = conn_send(f.a, ask(&f));
 	struct msg *signal = msg_to(msg_signal("/", "a.b", "C"), f.a->unique);
-	char *owner;
+	char *owner, unique[32];
 
+	snprintf(unique, sizeof(unique), "%s", f.b->unique);
 	msg_free(conn_find_call(f.b, "Ask"));
 	signal->reply_serial = serial;
 	conn_send(f.b, signal);
 	expect_next(f.a, MSG_SIGNAL, "C");
-	while ((owner = name_owner(f.c, ":1.1"))) {
+	while ((owner = name_owner(f.c, unique))) {
 		free(owner);
 		f.b = conn_close(f.b);
 	}
