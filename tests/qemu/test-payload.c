@@ -500,13 +500,17 @@ ABI_TEST(sender_is_killed)
 	for (; n_stuck < N_OF(pids); n_stuck++) {
 		pids[n_stuck] = fork();
 		if (pids[n_stuck] == 0) {
+			struct send send = {.dst_id = b->id, .cookie = 1, .size = LATE_SIZE};
 			void *memory;
+			int r;
 
 			memory_open(&memory);
-			_exit(peer_send(a, &(struct send){.dst_id = b->id,
-							  .cookie = 1,
-							  .data = memory,
-							  .size = LATE_SIZE}) != 0);
+			send.data = memory;
+			/* room() may have it all just now */
+			do
+				r = peer_send(a, &send);
+			while (r == -ENOBUFS);
+			_exit(r != 0);
 		}
 	}
 	/* their slices are taken, and they do not end */
