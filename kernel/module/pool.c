@@ -18,6 +18,12 @@
 #include "kernel/module/compat.h"
 #include "kernel/module/module.h"
 
+/* shmem says that there is no space when there is no memory for an inode or a page of it */
+static int pool_error(long error)
+{
+	return error == -ENOSPC ? -ENOMEM : error;
+}
+
 int kdbusfs_pool_create(void *caller, u64 size, const char *description, void **pool_out)
 {
 	struct kdbus_file *self = caller;
@@ -35,7 +41,7 @@ int kdbusfs_pool_create(void *caller, u64 size, const char *description, void **
 	file = shmem_file_setup(name, size, VM_NORESERVE);
 	kfree(name);
 	if (IS_ERR(file))
-		return PTR_ERR(file);
+		return pool_error(PTR_ERR(file));
 	SHMEM_I(file_inode(file))->seals =
 		F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
 
@@ -73,7 +79,7 @@ int kdbusfs_pool_write(void *pool, u64 offset, const void *src, size_t size)
 		n = min_t(size_t, size, PAGE_SIZE - start);
 		page = pool_page(pool, offset);
 		if (IS_ERR(page))
-			return PTR_ERR(page);
+			return pool_error(PTR_ERR(page));
 		address = kmap_local_page(page);
 		memcpy(address + start, src, n);
 		kunmap_local(address);
@@ -101,7 +107,7 @@ int kdbusfs_pool_read(void *pool, u64 offset, u64 address, u64 size)
 		n = min_t(u64, size, PAGE_SIZE - start);
 		page = pool_page(pool, offset);
 		if (IS_ERR(page))
-			return PTR_ERR(page);
+			return pool_error(PTR_ERR(page));
 		/* a fault may need the lock of any page, even of this one: it is not held */
 		dst = kmap_local_page(page);
 		n_left = copy_from_user(dst + start, u64_to_user_ptr(address), n);
@@ -134,7 +140,7 @@ int kdbusfs_pool_copy(void *pool, u64 offset, void *src_pool, u64 src_offset, si
 		n = min_t(size_t, size, PAGE_SIZE - start);
 		page = pool_page(src_pool, src_offset);
 		if (IS_ERR(page))
-			return PTR_ERR(page);
+			return pool_error(PTR_ERR(page));
 		address = kmap_local_page(page);
 		r = kdbusfs_pool_write(pool, offset, address + start, n);
 		kunmap_local(address);
