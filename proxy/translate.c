@@ -139,11 +139,12 @@ static int translate_checked(struct client *client, struct engine_send *send,
 	return r;
 }
 
-/* What is large counts against its sender, and is over when this is; and nobody is to overhear
- * what is not delivered. */
+/* What is large counts against its sender, and is over when this is; who passes descriptors has no
+ * copies left then, whose other ends would wait; and nobody is to overhear what is not delivered.
+ */
 static bool translate_must_wait(const struct daemon *daemon, const struct message *message)
 {
-	return message->payload.size > MAX_ON_ITS_WAY ||
+	return message->payload.size > MAX_ON_ITS_WAY || message->payload.n_fds ||
 	       match_registry_n_eavesdropping(daemon->matches);
 }
 

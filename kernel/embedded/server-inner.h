@@ -263,7 +263,9 @@ int server_stream_open(struct server_peer *peer);
 void server_stream_hello(struct server_peer *peer, struct kdbus_conn *conn);
 /* it may have something to be sent: takes note only */
 void server_stream_note(struct server_peer *peer);
-/* the same, and something will be sent */
+/* the peer asks by RECV for what it was told of, and does so once: it is told of the next again */
+void server_stream_asked(struct server_peer *peer);
+/* the same as server_stream_note(), and something will be sent */
 void server_stream_promise(struct server_peer *peer);
 /* sends it to all of them */
 void server_stream_flush(struct kdbus_server *server);

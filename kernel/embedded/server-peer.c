@@ -436,6 +436,8 @@ static int peer_command(struct server_peer *peer)
 	peer->n_install = 0;
 	if (nr == KDBUS_CMD_SEND)
 		return peer_send(peer);
+	if (nr == KDBUS_CMD_RECV)
+		server_stream_asked(peer);
 	r = embedded_command_at(peer->handle, nr, peer->call.head.address);
 	if (r < 0)
 		return r;

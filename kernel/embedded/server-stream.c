@@ -123,6 +123,11 @@ static void stream_push(struct server_peer *peer, int result, bool must)
 	peer->more = packet->more;
 }
 
+void server_stream_asked(struct server_peer *peer)
+{
+	peer->more = REMOTE_MORE_NONE;
+}
+
 void server_stream_promise(struct server_peer *peer)
 {
 	peer->is_promised = true;

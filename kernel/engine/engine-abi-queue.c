@@ -179,13 +179,24 @@ void abi_begin(struct engine_conn *base)
 	abi_conn(base)->has_answer = false;
 }
 
-/* what came since is for later: the answer knows nothing of it */
+/* a command that does nothing, and tells how far the queue has come */
+static void conn_ask_position(struct abi_conn *conn)
+{
+	struct kdbus_cmd cmd = {.size = sizeof(cmd), .flags = KDBUS_FLAG_NEGOTIATE};
+
+	abi_conn_command(conn, KDBUS_CMD_UPDATE, &cmd);
+}
+
+/* What came since is for later: the answer knows nothing of it.  What comes by itself may be under
+ * way: who answers without having asked the bus for anything has to ask for that. */
 uint64_t abi_answer_position(struct engine_conn *base)
 {
 	struct abi_conn *conn = abi_conn(base);
 
 	if (conn->has_answer)
 		return conn->answer_position;
+	if (conn->stream && !conn->has_commanded)
+		conn_ask_position(conn);
 	return conn_drain(conn, conn->has_commanded ? conn->n_commanded : UINT64_MAX);
 }
 

@@ -521,6 +521,124 @@ TEST(statistics_of_the_whole_bus)
 	bus_close(&f.bus);
 }
 
+/* order */
+
+/* DIFFERENCES per-client-concurrent */
+TEST(clients_do_not_wait_for_each_other)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	expect_eq(kill(f.a.pid, SIGSTOP), 0);
+	conn_send(f.a.conn, msg_call(f.c->unique, "/", "a.b", "First"));
+	conn_send(f.b.conn, msg_call(f.c->unique, "/", "a.b", "Second"));
+	expect_next(f.c, MSG_CALL, "Second");
+	expect_eq(kill(f.a.pid, SIGCONT), 0);
+	expect_next(f.c, MSG_CALL, "First");
+	fixture_close(&f);
+}
+
+/* who has an answer of the bus, or was told of something, finds done what was sent before */
+TEST(what_was_sent_before_an_answer_is_there)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	add_match(f.b.conn, "interface='a.b'");
+	for (int i = 0; i < 100; i++) {
+		conn_send(f.a.conn, msg_signal("/", "a.b", "S"));
+		conn_sync(f.a.conn);
+		conn_sync(f.b.conn);
+		expect(f.b.conn->inbox);
+		expect_next(f.b.conn, MSG_SIGNAL, "S");
+	}
+	fixture_close(&f);
+}
+
+TEST(one_message_with_descriptors_after_the_other)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	for (int i = 0; i < 20; i++) {
+		conn_send(f.a.conn,
+			  msg_attach(msg_call(f.b.conn->unique, "/x", "a.b", "Descriptor"), fd));
+		msg_free(conn_find_call(f.b.conn, "Descriptor"));
+	}
+	fixture_close(&f);
+	close(fd);
+}
+
+/* what clients see otherwise */
+
+/* DIFFERENCES per-client-eavesdrop */
+TEST(messages_of_others_are_not_heard)
+{
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	add_match(f.b.conn, "eavesdrop='true',member='Ask'");
+	expect_talk(f.a.conn, f.c, f.c->unique);
+	expect_quiet(f.b.conn);
+	fixture_close(&f);
+}
+
+/* DIFFERENCES per-client-failed-start */
+TEST(why_a_call_could_not_start_a_service)
+{
+	struct fixture f;
+
+	fixture_open(&f, SERVICEDIR);
+	expect_eq(mkdir(sandbox_path(&f.bus.sandbox, "services"), 0755), 0);
+	file_write(sandbox_path(&f.bus.sandbox, "services/t.Missing.service"),
+		   "[D-BUS Service]\nName=t.Missing\nExec=/t.Missing\n");
+	expect_return(conn_call(f.c, driver_msg("ReloadConfig")));
+	expect_error(conn_call(f.a.conn, msg_call("t.Missing", "/", "a.b", "C")), "NoReply");
+	expect_error(conn_call(f.c, msg_call("t.Missing", "/", "a.b", "C")), "Spawn.ExecFailed");
+	fixture_close(&f);
+}
+
+/* DIFFERENCES per-client-limits */
+TEST(number_of_clients_is_for_who_accepts_them)
+{
+	struct fixture f;
+
+	bus_open(&f.bus, "<limit name=\"max_completed_connections\">1</limit>");
+	f.a = proxied_new(&f.bus);
+	f.b = proxied_new(&f.bus);
+	f.c = conn_new(f.bus.address);
+	fixture_close(&f);
+}
+
+/* DIFFERENCES per-client-unique */
+TEST(names_count_from_one)
+{
+	struct bus bus;
+	struct conn *c;
+
+	bus_open(&bus, NULL);
+	/* the first one was bus_open()'s own */
+	c = conn_new(bus.address);
+	expect_str(c->unique, ":1.2");
+	conn_close(c);
+	bus_close(&bus);
+}
+
+/* DIFFERENCES per-client-waiting */
+TEST(names_that_are_waited_for)
+{
+	struct fixture f;
+
+	fixture_open(&f, "<policy context=\"mandatory\"><deny send_destination=\"" NAME
+			 "\"/></policy>");
+	expect_eq(request_name(f.c, NAME, 0), 1);
+	expect_eq(request_name(f.b.conn, NAME, 0), 2);
+	expect(is_refused(f.a.conn, f.c, "Ask"));
+	expect(!is_refused(f.a.conn, f.b.conn, "Ask"));
+	fixture_close(&f);
+}
+
 /* life */
 
 TEST(bus_goes_away)
