@@ -258,6 +258,11 @@ TEST(number_of_connections_is_limited_per_user)
 		expect_eq(peer_hello(&peers[i], &bus, PEER_DIRECT, &hello, NULL), 0);
 	}
 	expect_eq(peer_hello(&extra, &bus, PEER_DIRECT, &hello, NULL), -EMFILE);
+	/* who owns the bus may watch it nevertheless */
+	hello_init(&hello);
+	hello.hello.flags = KDBUS_HELLO_MONITOR;
+	expect_eq(peer_hello(&extra, &bus, 0, &hello, NULL), 0);
+	peer_deinit(&extra);
 	/* a uid that is not known is not counted: the real one is */
 	creds.uid = 0xffffffff;
 	hello_init(&hello);
