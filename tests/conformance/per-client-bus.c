@@ -28,7 +28,7 @@ static char engine[300];
 static const char *program;
 static const char *config_file;
 static char address[200];
-static int print_address_fd = -1;
+static int print_address_fd = -1, print_pid_fd = -1;
 static bool goes_to_background;
 
 static void die(const char *what)
@@ -96,6 +96,11 @@ static int take_arguments(char **argv, char **args)
 			print_address_fd = *value ? atoi(value) : STDOUT_FILENO;
 			continue;
 		}
+		value = option_value(argv, &i, "--print-pid");
+		if (value) {
+			print_pid_fd = *value ? atoi(value) : STDOUT_FILENO;
+			continue;
+		}
 		value = option_value(argv, &i, "--address");
 		if (value) {
 			choose_address(value);
@@ -134,6 +139,15 @@ static int listen_on(const char *path)
 	return fd;
 }
 
+/* who reads it waits for the end */
+static void null_output(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	dup2(fd, STDOUT_FILENO);
+	close(fd);
+}
+
 static pid_t start_owner(char **args, int n)
 {
 	static char own_address[128], own_engine[128], fd_option[32];
@@ -156,6 +170,8 @@ static pid_t start_owner(char **args, int n)
 		if (print_address_fd > 2)
 			close(print_address_fd);
 		close(fds[0]);
+		if (goes_to_background)
+			null_output();
 		/* whoever kills this one means both */
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		execv(program, args);
@@ -343,7 +359,13 @@ int main(int argc, char **argv)
 		ask_guid(guid);
 		print_address(guid);
 	}
+	if (print_pid_fd >= 0) {
+		dprintf(print_pid_fd, "%d\n", owner);
+		if (print_pid_fd > STDERR_FILENO)
+			close(print_pid_fd);
+	}
 	if (background_fd >= 0) {
+		null_output();
 		if (write(background_fd, "", 1) < 0)
 			die("whoever started this has gone");
 		close(background_fd);
