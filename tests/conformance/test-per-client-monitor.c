@@ -73,21 +73,6 @@ static const char *short_name(const struct fixture *f, const char *name)
 	return strcmp(name, f->c->unique) ? name : "c";
 }
 
-/* what a monitor is told about the loss of its own names */
-static bool is_about(const struct msg *msg, const struct conn *conn)
-{
-	const char *name, *old;
-
-	if (msg->type != MSG_SIGNAL || strcmp(msg->sender, DRIVER_NAME))
-		return false;
-	if (!strcmp(msg->member, "NameLost"))
-		return !strcmp(msg->destination, conn->unique);
-	if (strcmp(msg->member, "NameOwnerChanged"))
-		return false;
-	msg_read(msg, "ss", &name, &old);
-	return !strcmp(old, conn->unique);
-}
-
 /* a line for the next message: "call GetId a driver" */
 static void expect_seen(struct fixture *f, const char *want)
 {
@@ -98,7 +83,7 @@ static void expect_seen(struct fixture *f, const char *want)
 
 	do {
 		msg = conn_next(f->monitor);
-		if (is_about(msg, f->monitor))
+		if (tells_loss_of(msg, f->monitor))
 			msg = msg_free(msg);
 	} while (!msg);
 	what = msg->member ?: "";

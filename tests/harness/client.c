@@ -209,6 +209,20 @@ bool conn_is_refused(struct conn *conn, uint32_t serial)
 	return is_refused;
 }
 
+bool tells_loss_of(const struct msg *msg, const struct conn *conn)
+{
+	const char *name, *old;
+
+	if (msg->type != MSG_SIGNAL || strcmp(msg->sender, DRIVER_NAME))
+		return false;
+	if (!strcmp(msg->member, "NameLost"))
+		return !strcmp(msg->destination, conn->unique);
+	if (strcmp(msg->member, "NameOwnerChanged"))
+		return false;
+	msg_read(msg, "ss", &name, &old);
+	return !strcmp(old, conn->unique);
+}
+
 void conn_drop(struct conn *conn)
 {
 	struct msg *msg;

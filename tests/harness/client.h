@@ -111,6 +111,8 @@ void conn_sync_at(struct conn *conn, const char *file, int line);
 /* Whether the bus has answered serial with AccessDenied by now; syncs, and forgets what is in
  * the inbox. */
 bool conn_is_refused(struct conn *conn, uint32_t serial);
+/* is this what @conn is told about the loss of its names, when it becomes a monitor? */
+bool tells_loss_of(const struct msg *msg, const struct conn *conn);
 /* forgets what is in the inbox */
 void conn_drop(struct conn *conn);
 
