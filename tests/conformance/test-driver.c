@@ -749,7 +749,7 @@ TEST(policy_has_no_names)
 	struct subject *subject = subject_start(rules[0]);
 	struct conn *conn = conn_new(subject->address);
 
-	expect_str(conn->unique, ":1.0");
+	expect_str(conn->unique, subject_names(":1.0"));
 	add_match(conn, "member='NameOwnerChanged'");
 	for (size_t i = 1; i < N_OF(rules); i++) {
 		char *text = config_text(&subject->sandbox, NULL, rules[i]);
@@ -769,7 +769,7 @@ TEST(policy_has_no_names)
 	}
 	conn_close(conn);
 	conn = conn_new(subject->address);
-	expect_str(conn->unique, ":1.1");
+	expect_str(conn->unique, subject_names(":1.1"));
 	conn_close(conn);
 	subject_stop(subject);
 }
@@ -893,8 +893,8 @@ TEST(unprivileged_callers)
 		}
 		msg_read(reply, "s", &text);
 		sprintf(want,
-			"rejected attempt to call %s by connection :1.0 (uid=65534 pid=%d comm=",
-			calls[i].member, getpid());
+			"rejected attempt to call %s by connection %s (uid=65534 pid=%d comm=",
+			calls[i].member, subject_names(":1.0"), getpid());
 		if (strcmp(calls[i].member, "UpdateActivationEnvironment"))
 			expect(!strncmp(text, want, strlen(want)));
 		expect_error(reply, calls[i].error);

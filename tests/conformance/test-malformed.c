@@ -27,7 +27,7 @@ static struct fixture fixture_start(void)
 
 	f.a = conn_new(f.subject->address);
 	f.b = conn_new(f.subject->address);
-	expect_str(f.b->unique, ":1.1");
+	expect_str(f.b->unique, subject_names(":1.1"));
 	return f;
 }
 

@@ -45,6 +45,11 @@ bool subject_is_reference(void)
 	return !strcmp(subject_name(), "reference");
 }
 
+bool subject_is_per_client(void)
+{
+	return !strcmp(subject_name(), "per-client");
+}
+
 bool subject_is_pooled(void)
 {
 	static const char *const pooled[] = {"pool", "remote", "ioctl", "kernel"};
@@ -62,6 +67,28 @@ bool subject_is_sanitized(void)
 #else
 	return false;
 #endif
+}
+
+const char *subject_names(const char *text)
+{
+	static char buffers[4][1024];
+	static unsigned int next;
+	char *buffer = buffers[next++ % 4], *out = buffer, *end;
+
+	/* a bus with peers in other processes counts as its engine does: from 1 */
+	if (!subject_is_per_client())
+		return text;
+	while (*text) {
+		expect_lt(out - buffer, (ptrdiff_t)sizeof(buffers[0]) - 16);
+		if (strncmp(text, ":1.", 3)) {
+			*out++ = *text++;
+			continue;
+		}
+		out += sprintf(out, ":1.%lu", strtoul(text + 3, &end, 10) + 1);
+		text = end;
+	}
+	*out = '\0';
+	return buffer;
 }
 
 size_t subject_command(const char **argv)

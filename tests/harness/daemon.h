@@ -28,8 +28,13 @@ bool subject_is_reference(void);
 const char *subject_name(void);
 /* are its connections pooled?  Then the bus tells it no more than the ABI does */
 bool subject_is_pooled(void);
+/* whether each client has a proxy process; what they receive is pooled then, too */
+bool subject_is_per_client(void);
 /* whether this build has AddressSanitizer: memory figures mean nothing then */
 bool subject_is_sanitized(void);
+/* @text with the unique names that this subject gives, where it has those of a bus whose first
+ * client is ":1.0"; a static buffer, good for four calls */
+const char *subject_names(const char *text);
 /* The start of the subject's command line: writes up to 3 strings. */
 size_t subject_command(const char **argv);
 
