@@ -214,6 +214,7 @@ int kdbus_cmd_bus_make(struct kdbus_domain *domain, void *caller, struct kdbus_c
 	bus->flags = args.flags;
 	bus->bloom = *bloom;
 	bus->owner_uid = cred.euid;
+	bus->owner_gid = cred.egid;
 	bus->attach_flags = attach_flags;
 	bus->attach_required = attach_required;
 	r = kdbus_user_get(domain, cred.uid, &bus->creator);

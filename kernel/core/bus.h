@@ -25,6 +25,7 @@ struct kdbus_endpoint;
  * @flags: KDBUS_MAKE_*
  * @bloom: size of filters and number of hashes
  * @owner_uid: effective uid of the creator
+ * @owner_gid: effective gid of the creator
  * @creator: who it is accounted to
  * @meta: identity of the creator
  * @attach_flags: what BUS_CREATOR_INFO may reveal of it
@@ -62,6 +63,7 @@ struct kdbus_bus {
 	u64 flags;
 	struct kdbus_bloom_parameter bloom;
 	kuid_t owner_uid;
+	kgid_t owner_gid;
 	struct kdbus_user *creator;
 	struct kdbus_meta *meta;
 	u64 attach_flags;

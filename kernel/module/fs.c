@@ -117,7 +117,7 @@ static struct inode *bus_node_new(struct super_block *sb, struct kdbus_bus *bus)
 
 	/* who may read and write an endpoint may read and enter the directory */
 	inode = node_new(sb, bus->id << 32, S_IFDIR | (bits & 0444) | (bits & 0444) >> 2,
-			 bus->owner_uid, bus->default_ep->owner_gid);
+			 bus->owner_uid, bus->owner_gid);
 	if (!inode) {
 		kdbus_bus_unref(bus);
 		return NULL;

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,43 @@ ABI_TEST(file_system_says_what_it_is)
 
 	expect_eq(statfs(root(), &st), 0);
 	expect_eq(st.f_type, 0x44427573);
+}
+
+/* somebody is always looking while buses of one name come and go */
+
+static atomic_bool looks;
+
+static void *looking_thread(void *data)
+{
+	struct stat st;
+
+	while (looks)
+		stat(data, &st);
+	return NULL;
+}
+
+ABI_TEST(buses_are_looked_at_while_they_come_and_go)
+{
+	const char *name = bus_fresh_name();
+	char path[256];
+	pthread_t thread;
+	struct stat st;
+	struct cmd cmd;
+	void *owner;
+
+	snprintf(path, sizeof(path), "%s/%s", root(), name);
+	looks = true;
+	expect_eq(pthread_create(&thread, NULL, looking_thread, path), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		expect_eq(node_open("control", NULL, &owner), 0);
+		bus_cmd(&cmd, name, 64, 0);
+		expect_eq(node_ioctl(owner, KDBUS_CMD_BUS_MAKE, &cmd), 0);
+		expect_eq(stat(path, &st), 0);
+		expect_eq(st.st_gid, getegid());
+		node_close(owner);
+	}
+	looks = false;
+	expect_eq(pthread_join(thread, NULL), 0);
 }
 
 /* the pool */
