@@ -35,5 +35,6 @@ include tests/system/local.mk
 include tests/tour/local.mk
 include tests/install/local.mk
 include tests/suites/local.mk
+include tests/languages/local.mk
 include tests/lint/local.mk
 include tests/ci/local.mk

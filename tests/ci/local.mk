@@ -13,9 +13,10 @@ check-asan:
 check-fuzz:
 	$(AM_V_at)$(SHELL) '$(abs_top_srcdir)/%D%/check-fuzz.sh' $(FUZZ_SECONDS) || test $$? = 77
 
-# everything that tells right from wrong
-check-long: check check-asan check-abi-sample check-stress check-fuzz check-fault check-hostile check-per-client \
-	check-suites
+# what tells right from wrong on the machine itself
+check-long: check check-asan check-abi check-abi-sample check-stress check-fuzz check-fault \
+	check-hostile check-per-client check-policy-differential check-suites \
+	check-per-client-suite check-languages
 
 .PHONY: check-asan check-fuzz check-long
 
