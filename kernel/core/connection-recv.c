@@ -110,6 +110,7 @@ int kdbus_cmd_free(struct kdbus_conn *conn, struct kdbus_cmd_free *cmd)
 	mutex_lock(&conn->lock);
 	r = conn->is_connected ? conn_free(conn, cmd->offset) : -ECONNRESET;
 	mutex_unlock(&conn->lock);
+	kdbus_reply_tell_rest(conn);
 	return r;
 }
 
@@ -360,5 +361,6 @@ int kdbus_cmd_recv(struct kdbus_conn *conn, struct kdbus_cmd_recv *cmd)
 		mutex_unlock(&conn->lock);
 	}
 	kdbus_queue_entry_free(kdbus_conn_host(conn), entry);
+	kdbus_reply_tell_rest(conn);
 	return 0;
 }

@@ -215,6 +215,7 @@ static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kd
 	conn->requests = RB_ROOT;
 	INIT_LIST_HEAD(&conn->owed);
 	INIT_LIST_HEAD(&conn->unread);
+	INIT_LIST_HEAD(&conn->untold);
 	INIT_LIST_HEAD(&conn->calls);
 
 	if (description) {

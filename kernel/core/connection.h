@@ -60,6 +60,8 @@ struct kdbus_pool;
  * @requests: struct kdbus_reply it waits for; this one and the rest under bus.reply_lock
  * @owed: struct kdbus_reply it has to give, oldest first
  * @unread: those of its requests that are resolved but still count
+ * @untold: those that nobody will answer, of which it has not been told yet, oldest first
+ * @n_untold: number of them
  * @calls: struct kdbus_reply of its synchronous calls, resolved or not
  * @n_requests: replies that count against it
  */
@@ -101,8 +103,10 @@ struct kdbus_conn {
 	struct rb_root requests;
 	struct list_head owed;
 	struct list_head unread;
+	struct list_head untold;
 	struct list_head calls;
 	u32 n_requests;
+	u32 n_untold;
 };
 
 static inline bool kdbus_conn_is_ordinary(const struct kdbus_conn *conn)

@@ -141,13 +141,14 @@ void kdbus_deliver_broadcast(struct kdbus_bus *bus, struct kdbus_message *msg)
 		broadcast_to_indexed(bus, msg);
 }
 
-void kdbus_deliver_notification(struct kdbus_conn *dst, struct kdbus_message *msg)
+int kdbus_deliver_notification(struct kdbus_conn *dst, struct kdbus_message *msg, bool is_seen)
 {
 	lockdep_assert_held(&dst->bus->registry);
 
 	msg->seqnum = next_seqnum(dst->bus);
-	copy_to_monitors(dst->bus, msg, dst);
-	kdbus_queue_add(dst, msg, NULL, 0);
+	if (!is_seen)
+		copy_to_monitors(dst->bus, msg, dst);
+	return kdbus_queue_add(dst, msg, NULL, 0);
 }
 
 /* who gets a unicast; a name the host has not checked is checked when it is not found */
@@ -192,8 +193,10 @@ static int deliver_answer(struct kdbus_message *msg, struct kdbus_conn *dst,
 	if (kdbus_reply_answer(dst->bus, reply, answer, r == -ECOMM ? -EREMOTEIO : r))
 		return r;
 	/* the caller has given up just now */
-	if (answer)
+	if (answer) {
 		kdbus_queue_release(dst, answer);
+		kdbus_reply_tell(dst);
+	}
 	return -ECONNRESET;
 }
 
@@ -203,6 +206,7 @@ static int deliver_answer(struct kdbus_message *msg, struct kdbus_conn *dst,
 static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 {
 	struct kdbus_reply *reply;
+	bool is_lost = false;
 	int r;
 
 	if (msg->stage && kdbus_reply_is_expected(dst, msg->src, msg->cookie_reply) &&
@@ -213,14 +217,15 @@ static int deliver_reply(struct kdbus_message *msg, struct kdbus_conn *dst)
 	}
 	if (!kdbus_reply_take(dst, msg->src, msg->cookie_reply, &reply))
 		return kdbus_conn_is_p1(dst) ? -EPERM : -EBADSLT;
-	if (reply)
+	if (reply && reply->is_sync)
 		return deliver_answer(msg, dst, reply);
-	if (!host_may_deliver(msg, dst, true, &r))
-		return r;
-	copy_to_monitors(dst->bus, msg, dst);
-	r = kdbus_queue_add(dst, msg, NULL, 0);
-	if (r < 0 && !kdbus_conn_is_strict(dst))
-		kdbus_notify_reply(dst, KDBUS_ITEM_REPLY_DEAD, msg->cookie_reply);
+	if (host_may_deliver(msg, dst, true, &r)) {
+		copy_to_monitors(dst->bus, msg, dst);
+		r = kdbus_queue_add(dst, msg, NULL, 0);
+		is_lost = r < 0;
+	}
+	if (reply)
+		kdbus_reply_end(dst->bus, reply, is_lost);
 	return r;
 }
 

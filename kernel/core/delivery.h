@@ -36,7 +36,9 @@ void kdbus_candidates_add(struct kdbus_candidates *candidates, struct kdbus_conn
 int kdbus_deliver(struct kdbus_message *msg);
 /* a broadcast or a broadcast notification; with the registry held */
 void kdbus_deliver_broadcast(struct kdbus_bus *bus, struct kdbus_message *msg);
-/* a notification for one; with the registry held */
-void kdbus_deliver_notification(struct kdbus_conn *dst, struct kdbus_message *msg);
+/* a notification for one; @is_seen: monitors have it already; with the registry held.
+ * Return: as kdbus_queue_add()
+ */
+int kdbus_deliver_notification(struct kdbus_conn *dst, struct kdbus_message *msg, bool is_seen);
 
 #endif

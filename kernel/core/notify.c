@@ -54,7 +54,7 @@ void kdbus_notify_name(struct kdbus_bus *bus, u64 type, struct kdbus_conn *old_c
 	notify_broadcast(bus, &notification, entry);
 }
 
-void kdbus_notify_reply(struct kdbus_conn *requester, u64 type, u64 cookie)
+int kdbus_notify_reply(struct kdbus_conn *requester, u64 type, u64 cookie, bool is_seen)
 {
 	struct kdbus_message msg = {
 		.flags = kdbus_conn_is_p1(requester) ? KDBUS_MSG_SIGNAL : 0,
@@ -65,5 +65,5 @@ void kdbus_notify_reply(struct kdbus_conn *requester, u64 type, u64 cookie)
 		.notification = {.type = type},
 	};
 
-	kdbus_deliver_notification(requester, &msg);
+	return kdbus_deliver_notification(requester, &msg, is_seen);
 }

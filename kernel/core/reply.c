@@ -20,6 +20,11 @@
  * A request that passes from an activator to the owner of its name, or back, takes its
  * reply along: another connection has to answer then.
  *
+ * Who waits is told by a notification that nobody will answer.  If there is no room for that, or
+ * no memory, the reply waits in a list of the requester, and still counts against it, until
+ * something has left its queue or its pool; in a strict domain the notification is lost
+ * (reference 4.8).
+ *
  * Synchronous calls (call.c) have a fourth place, a list of the requester.  What becomes
  * of the reply is kept in it, and whoever waits is woken; it is freed when besides nobody
  * waits, nor may come back.
@@ -33,6 +38,9 @@
 #include "kernel/core/names.h"
 #include "kernel/core/notify.h"
 #include "kernel/core/reply.h"
+
+/* for memory is waited so long: nothing else tells when there is some */
+#define RETRY_NS 100000000ULL
 
 static struct kmem_cache *reply_cache;
 
@@ -149,7 +157,7 @@ static void reply_want_deadline(struct kdbus_bus *bus, struct kdbus_reply *reply
 static void reply_free_unused(struct kdbus_reply *reply)
 {
 	if (reply->is_pending || reply->is_queued || reply->call || reply->is_interrupted ||
-	    reply->is_answering)
+	    reply->is_answering || reply->untold)
 		return;
 	WARN_ON(reply->answer || reply->has_deadline);
 	list_del_init(&reply->call_link);
@@ -172,22 +180,106 @@ static void reply_resolve(struct kdbus_bus *bus, struct kdbus_reply *reply)
 	reply_free_unused(reply);
 }
 
-/* nobody will answer, as @error says in a call; who is to be told of that by a notification, with
- * which cookie, or NULL
+/* the requester is to be told */
+static void reply_want_told(struct kdbus_reply *reply, u64 type)
+{
+	struct kdbus_conn *requester = reply->requester;
+
+	reply->untold = type;
+	reply->is_seen = false;
+	list_move_tail(&reply->owed_link, &requester->untold);
+	WRITE_ONCE(requester->n_untold, requester->n_untold + 1);
+}
+
+/* nobody will answer, as @error says in a call, and a notification of @type otherwise; who is to
+ * be told by kdbus_reply_tell(), or NULL
  */
 static struct kdbus_conn *reply_fail(struct kdbus_bus *bus, struct kdbus_reply *reply, int error,
-				     u64 *cookie_out)
+				     u64 type)
 {
 	struct kdbus_conn *requester = reply->is_sync ? NULL : reply->requester;
 
-	*cookie_out = reply->cookie;
 	if (reply->is_sync) {
 		reply->error = error;
 		if (reply->call)
 			bus->domain->host->call_wake(reply->call->waiter);
+	} else {
+		reply->untold = type;
 	}
 	reply_resolve(bus, reply);
+	if (requester)
+		reply_want_told(reply, type);
 	return requester;
+}
+
+/* it is known, or nobody is there any more who wants to know; @reply may be gone afterwards */
+static void reply_forget_untold(struct kdbus_bus *bus, struct kdbus_reply *reply)
+{
+	struct kdbus_conn *requester = reply->requester;
+
+	reply->untold = 0;
+	reply_forget_deadline(bus, reply);
+	WRITE_ONCE(requester->n_untold, requester->n_untold - 1);
+	list_move_tail(&reply->owed_link, &requester->unread);
+	reply_free_unused(reply);
+}
+
+/* the first of those that @conn does not know; whether there may be more to do */
+static bool tell_first(struct kdbus_conn *conn, u64 now_ns)
+{
+	struct kdbus_bus *bus = conn->bus;
+	u64 monotonic_ns, realtime_ns;
+	struct kdbus_reply *reply;
+	int r;
+
+	mutex_lock(&bus->reply_lock);
+	reply = list_first_entry_or_null(&conn->untold, struct kdbus_reply, owed_link);
+	/* whoever comes meanwhile does not find it */
+	if (reply)
+		list_del_init(&reply->owed_link);
+	mutex_unlock(&bus->reply_lock);
+	if (!reply)
+		return false;
+
+	r = kdbus_notify_reply(conn, reply->untold, reply->cookie, reply->is_seen);
+
+	mutex_lock(&bus->reply_lock);
+	reply->is_seen = true;
+	if (r < 0 && !kdbus_conn_is_strict(conn)) {
+		list_add(&reply->owed_link, &conn->untold);
+		if (r == -ENOMEM) {
+			reply_forget_deadline(bus, reply);
+			bus->domain->host->clock(&monotonic_ns, &realtime_ns);
+			reply->deadline_ns = max_t(u64, monotonic_ns, now_ns) + RETRY_NS;
+			reply_want_deadline(bus, reply);
+		}
+	} else {
+		reply_forget_untold(bus, reply);
+		r = 0;
+	}
+	mutex_unlock(&bus->reply_lock);
+	return r >= 0;
+}
+
+/* @now_ns: it may be later than the clock says */
+static void tell_untold(struct kdbus_conn *conn, u64 now_ns)
+{
+	while (tell_first(conn, now_ns))
+		;
+}
+
+void kdbus_reply_tell(struct kdbus_conn *conn)
+{
+	tell_untold(conn, 0);
+}
+
+void kdbus_reply_tell_rest(struct kdbus_conn *conn)
+{
+	if (READ_ONCE(conn->n_untold) == 0)
+		return;
+	down_read(&conn->bus->registry);
+	kdbus_reply_tell(conn);
+	up_read(&conn->bus->registry);
 }
 
 int kdbus_reply_new(const struct kdbus_message *msg, struct kdbus_conn *replier,
@@ -267,7 +359,6 @@ bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply)
 {
 	struct kdbus_conn *requester = NULL;
 	bool is_told = false;
-	u64 cookie;
 
 	if (!reply)
 		return false;
@@ -275,14 +366,14 @@ bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply)
 	reply->is_queued = false;
 	if (reply->is_pending) {
 		is_told = true;
-		requester = reply_fail(bus, reply, -EPIPE, &cookie);
+		requester = reply_fail(bus, reply, -EPIPE, KDBUS_ITEM_REPLY_DEAD);
 	} else {
 		reply_free_unused(reply);
 	}
 	mutex_unlock(&bus->reply_lock);
 
 	if (requester)
-		kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_DEAD, cookie);
+		kdbus_reply_tell(requester);
 	return is_told;
 }
 
@@ -331,22 +422,37 @@ bool kdbus_reply_is_expected(struct kdbus_conn *requester, struct kdbus_conn *re
 }
 
 bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie,
-		      struct kdbus_reply **sync_out)
+		      struct kdbus_reply **reply_out)
 {
 	struct kdbus_bus *bus = requester->bus;
 	struct kdbus_reply *reply;
 
-	*sync_out = NULL;
+	*reply_out = NULL;
 	mutex_lock(&bus->reply_lock);
 	reply = reply_find(requester, replier, cookie);
-	if (reply && reply->is_sync) {
+	if (reply && (reply->is_sync || !bus->domain->strict)) {
 		reply->is_answering = true;
-		*sync_out = reply;
+		*reply_out = reply;
 	}
 	if (reply)
 		reply_resolve(bus, reply);
 	mutex_unlock(&bus->reply_lock);
 	return reply;
+}
+
+void kdbus_reply_end(struct kdbus_bus *bus, struct kdbus_reply *reply, bool is_lost)
+{
+	struct kdbus_conn *requester = reply->requester;
+
+	mutex_lock(&bus->reply_lock);
+	reply->is_answering = false;
+	if (is_lost)
+		reply_want_told(reply, KDBUS_ITEM_REPLY_DEAD);
+	else
+		reply_free_unused(reply);
+	mutex_unlock(&bus->reply_lock);
+	if (is_lost)
+		kdbus_reply_tell(requester);
 }
 
 bool kdbus_reply_answer(struct kdbus_bus *bus, struct kdbus_reply *reply,
@@ -476,6 +582,8 @@ void kdbus_reply_forget(struct kdbus_conn *conn)
 		reply = rb_entry(node, struct kdbus_reply, by_cookie);
 		reply_resolve(bus, reply);
 	}
+	list_for_each_entry_safe(reply, tmp, &conn->untold, owed_link)
+		reply_forget_untold(bus, reply);
 	list_for_each_entry_safe(reply, tmp, &conn->unread, owed_link) {
 		list_del_init(&reply->owed_link);
 		reply->requester = NULL;
@@ -490,7 +598,6 @@ void kdbus_reply_disconnect(struct kdbus_conn *conn)
 	struct kdbus_bus *bus = conn->bus;
 	struct kdbus_conn *requester;
 	struct kdbus_reply *reply;
-	u64 cookie;
 
 	for (;;) {
 		mutex_lock(&bus->reply_lock);
@@ -502,21 +609,20 @@ void kdbus_reply_disconnect(struct kdbus_conn *conn)
 			reply = list_first_entry(&conn->owed, struct kdbus_reply, owed_link);
 		else
 			reply = list_last_entry(&conn->owed, struct kdbus_reply, owed_link);
-		requester = reply_fail(bus, reply, -EPIPE, &cookie);
+		requester = reply_fail(bus, reply, -EPIPE, KDBUS_ITEM_REPLY_DEAD);
 		mutex_unlock(&bus->reply_lock);
 
 		if (requester)
-			kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_DEAD, cookie);
+			kdbus_reply_tell(requester);
 	}
 }
 
 void kdbus_reply_expire(struct kdbus_bus *bus, u64 now_ns)
 {
-	struct kdbus_conn *conn, *requester;
 	struct kdbus_reply *reply;
+	struct kdbus_conn *conn;
 	struct rb_node *node;
 	LIST_HEAD(answers);
-	u64 cookie = 0;
 
 	for (;;) {
 		mutex_lock(&bus->reply_lock);
@@ -527,15 +633,15 @@ void kdbus_reply_expire(struct kdbus_bus *bus, u64 now_ns)
 			return;
 		}
 		conn = reply->requester;
-		requester = NULL;
-		if (reply->is_interrupted)
+		if (reply->untold)
+			reply_forget_deadline(bus, reply);
+		else if (reply->is_interrupted)
 			reply_abandon(bus, reply, &answers);
 		else
-			requester = reply_fail(bus, reply, -ETIMEDOUT, &cookie);
+			reply_fail(bus, reply, -ETIMEDOUT, KDBUS_ITEM_REPLY_TIMEOUT);
 		mutex_unlock(&bus->reply_lock);
 
 		release_answers(conn, &answers);
-		if (requester)
-			kdbus_notify_reply(requester, KDBUS_ITEM_REPLY_TIMEOUT, cookie);
+		tell_untold(conn, now_ns);
 	}
 }

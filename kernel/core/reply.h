@@ -4,7 +4,8 @@
  *
  * A reply is made with a message that expects one, and tracks it until it is
  * resolved: answered, timed out, or the replier is gone.  It counts against the
- * requester until, besides, the request has left the queue of the replier.
+ * requester until, besides, the request has left the queue of the replier, and
+ * the requester has been told, if nobody answers.
  * Everything is under bus.reply_lock, which the functions take.
  */
 #ifndef KDBUS_REPLY_H
@@ -25,13 +26,14 @@ struct kdbus_queue_entry;
 /**
  * struct kdbus_reply - an expected reply
  * @by_cookie: in requester.requests while pending
- * @owed_link: in replier.owed while pending, then in requester.unread
- * @by_deadline: in bus.deadlines while @has_deadline: while pending, or interrupted
+ * @owed_link: in replier.owed while pending, then in requester.untold or in requester.unread
+ * @by_deadline: in bus.deadlines while @has_deadline: while pending, or interrupted, or untold
  * @requester: who waits; NULL when it has gone
  * @replier: who has to answer, while pending
  * @name: to which the request was addressed, or NULL; a reference
  * @cookie: of the request
- * @deadline_ns: when it is too late
+ * @deadline_ns: when it is too late, or to be tried again
+ * @untold: KDBUS_ITEM_REPLY_*: what the requester does not know yet; else 0
  * @call_link: in requester.calls, if the call is synchronous
  * @call: who waits for it there; or NULL
  * @answer: what has come for that; counted in the queue of the requester, but not in it
@@ -39,6 +41,7 @@ struct kdbus_queue_entry;
  * @is_sync: the call is synchronous
  * @is_interrupted: nobody waits just now, but may come back until the deadline
  * @is_answering: it is resolved, and the answer is on its way
+ * @is_seen: monitors know what is @untold
  * @is_pending: not resolved
  * @is_queued: the request was not received yet
  * @has_deadline: there is a moment that is waited for
@@ -52,6 +55,7 @@ struct kdbus_reply {
 	struct kdbus_name_entry *name;
 	u64 cookie;
 	u64 deadline_ns;
+	u64 untold;
 	struct list_head call_link;
 	struct kdbus_call *call;
 	struct kdbus_queue_entry *answer;
@@ -59,6 +63,7 @@ struct kdbus_reply {
 	bool is_sync;
 	bool is_interrupted;
 	bool is_answering;
+	bool is_seen;
 	bool is_pending;
 	bool is_queued;
 	bool has_deadline;
@@ -90,12 +95,15 @@ bool kdbus_reply_dropped(struct kdbus_bus *bus, struct kdbus_reply *reply);
 bool kdbus_reply_is_expected(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie);
 /**
  * kdbus_reply_take() - @replier answers
- * @sync_out: a reply that is waited for in a call, and wants kdbus_reply_answer(); or NULL
+ * @reply_out: if it is waited for in a call (is_sync) it wants kdbus_reply_answer(); if not, and the
+ *	domain is not strict, kdbus_reply_end(); or NULL
  *
  * Return: whether @requester waited for that; from now on it does not.
  */
 bool kdbus_reply_take(struct kdbus_conn *requester, struct kdbus_conn *replier, u64 cookie,
-		      struct kdbus_reply **sync_out);
+		      struct kdbus_reply **reply_out);
+/* the answer was queued, or could not be (@is_lost): then the requester gets REPLY_DEAD instead */
+void kdbus_reply_end(struct kdbus_bus *bus, struct kdbus_reply *reply, bool is_lost);
 
 /**
  * kdbus_reply_answer() - what a call was waiting for
@@ -133,6 +141,10 @@ void kdbus_reply_redirect_name(struct kdbus_conn *from, struct kdbus_conn *to,
 void kdbus_reply_forget(struct kdbus_conn *conn);
 /* REPLY_DEAD to all who wait for @conn: the latest first, unless the domain is strict */
 void kdbus_reply_disconnect(struct kdbus_conn *conn);
+/* @conn is told what it has had no room for, as far as there is some now; with the registry */
+void kdbus_reply_tell(struct kdbus_conn *conn);
+/* the same after something has left its queue or its pool; takes the registry if there is anything */
+void kdbus_reply_tell_rest(struct kdbus_conn *conn);
 /* REPLY_TIMEOUT to those whose deadline is not after @now_ns; with the registry held */
 void kdbus_reply_expire(struct kdbus_bus *bus, u64 now_ns);
 

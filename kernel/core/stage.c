@@ -29,6 +29,7 @@
 #include "kernel/core/message.h"
 #include "kernel/core/pool.h"
 #include "kernel/core/queue.h"
+#include "kernel/core/reply.h"
 #include "kernel/core/stage.h"
 
 int kdbus_stage_want(struct kdbus_message *msg, struct kdbus_conn *dst)
@@ -102,8 +103,10 @@ void kdbus_stage_end(struct kdbus_message *msg)
 
 	if (!stage)
 		return;
-	if (stage->entry)
+	if (stage->entry) {
 		kdbus_queue_release(stage->conn, stage->entry);
+		kdbus_reply_tell_rest(stage->conn);
+	}
 	stage->entry = NULL;
 	stage->conn = kdbus_conn_unref(stage->conn);
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel/core/bus.h"
+#include "kernel/embedded/shim/shim-alloc.h"
 #include "tests/unit/kernel/kdbus-util.h"
 
 #define NEVER (1ULL << 62)
@@ -407,6 +409,201 @@ TEST(direct_requester_always_learns)
 	expect_eq(peer_drain(&a), 10);
 	peer_deinit(&a);
 	bus_deinit(&bus);
+}
+
+static struct kdbus_conn *conn_of(const struct peer *peer)
+{
+	struct kdbus_bus *bus = peer->bus->core;
+	struct kdbus_conn *conn;
+
+	down_read(&bus->registry);
+	conn = kdbus_bus_find_conn(bus, peer->id);
+	up_read(&bus->registry);
+	return conn;
+}
+
+static void init_small_queues(struct bus *bus, unsigned flags, struct peer *a, struct peer *b)
+{
+	struct kdbus_limits limits = KDBUS_LIMITS_DEFAULT;
+
+	limits.n_msgs_user = 4;
+	limits.n_replies_conn = 10;
+	bus_init_limits(bus, flags, &limits);
+	peer_init(a, bus, 0);
+	peer_init(b, bus, 0);
+}
+
+/* and one with a pool once it has read what is there, in order; until then they count */
+TEST(pooled_requester_learns_when_there_is_room)
+{
+	struct peer a, b, c;
+	struct bus bus;
+
+	init_small_queues(&bus, 0, &a, &b);
+	peer_init(&c, &bus, 0);
+	for (uint64_t i = 0; i < 10; i++) {
+		expect_eq(peer_call(&a, b.id, i, NEVER), 0);
+		expect_message(&b, a.id, i);
+	}
+	peer_deinit(&b);
+	/* four are queued */
+	for (uint64_t i = 10; i < 14; i++) {
+		expect_eq(peer_call(&a, c.id, i, NEVER), 0);
+		expect_message(&c, a.id, i);
+	}
+	expect_eq(peer_call(&a, c.id, 14, NEVER), -EMLINK);
+	for (uint64_t i = 10; i > 0; i--)
+		expect_reply_note(&a, KDBUS_ITEM_REPLY_DEAD, i - 1);
+	expect_nothing(&a);
+	expect_eq(peer_call(&a, c.id, 14, NEVER), 0);
+	expect_eq(conn_of(&a)->n_requests, 5u);
+	peer_deinit(&c);
+	expect_eq(peer_drain(&a), 5);
+	expect_eq(conn_of(&a)->n_requests, 0u);
+	peer_deinit(&a);
+	bus_deinit(&bus);
+}
+
+/* 4.8: what the kdbus of the reference does not count, it loses */
+TEST(strict_requester_misses_what_has_no_room)
+{
+	struct peer a, b;
+	struct bus bus;
+
+	init_small_queues(&bus, BUS_STRICT, &a, &b);
+	for (uint64_t i = 0; i < 10; i++) {
+		expect_eq(peer_call(&a, b.id, i, NEVER), 0);
+		expect_message(&b, a.id, i);
+	}
+	peer_deinit(&b);
+	expect_eq(peer_drain(&a), 4);
+	expect_eq(conn_of(&a)->n_requests, 0u);
+	peer_deinit(&a);
+	bus_deinit(&bus);
+}
+
+/* timed out while the request is not read, while there is no room: it counts until both have changed */
+TEST(requester_learns_of_timeouts_when_there_is_room)
+{
+	struct peer a, b;
+	struct bus bus;
+
+	init_small_queues(&bus, 0, &a, &b);
+	for (uint64_t i = 0; i < 4; i++)
+		expect_eq(peer_send_to(&b, a.id, i, 0), 0);
+	for (uint64_t i = 0; i < 4; i++)
+		expect_eq(peer_call(&a, b.id, i, 1000 + i), 0);
+	kdbus_bus_expire(bus.core, 2000);
+	expect_eq(bus.deadline, UINT64_MAX);
+	/* those of the bus are counted apart */
+	expect_eq(conn_of(&a)->n_untold, 0u);
+	for (uint64_t i = 4; i < 6; i++) {
+		expect_eq(peer_drain(&b), i == 4 ? 4 : 1);
+		expect_eq(peer_call(&a, b.id, i, 1000), 0);
+		kdbus_bus_expire(bus.core, 2000);
+	}
+	expect_eq(conn_of(&a)->n_untold, 2u);
+	expect_eq(conn_of(&a)->n_requests, 2u);
+	expect_eq(peer_drain(&b), 1);
+	expect_eq(conn_of(&a)->n_requests, 2u);
+	for (uint64_t i = 0; i < 4; i++)
+		expect_message(&a, b.id, i);
+	for (uint64_t i = 0; i < 6; i++)
+		expect_reply_note(&a, KDBUS_ITEM_REPLY_TIMEOUT, i);
+	expect_nothing(&a);
+	expect_eq(conn_of(&a)->n_requests, 0u);
+	peer_deinit(&b);
+	peer_deinit(&a);
+	bus_deinit(&bus);
+}
+
+/* receives and keeps the slice: its offset */
+static uint64_t recv_and_keep(struct peer *peer)
+{
+	struct cmd cmd;
+
+	cmd_init(&cmd, sizeof(cmd.recv), 0);
+	expect_eq(peer_command(peer, KDBUS_CMD_RECV, &cmd), 0);
+	return cmd.recv.msg.offset;
+}
+
+/* who keeps all of its pool learns when it gives some of it back */
+TEST(requester_learns_when_its_pool_has_room)
+{
+	static const size_t sizes[] = {1 << 20, 65536, 4096, 512, 64, 8};
+	uint64_t offset = 0;
+	struct scene s;
+	int r;
+
+	scene_init(&s, 0, 0, 0);
+	expect_eq(peer_call(&s.a, s.b.id, 7, NEVER), 0);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		while (!(r = peer_send_to(&s.c, s.a.id, 1, sizes[i])))
+			offset = recv_and_keep(&s.a);
+		expect_eq(r, -EXFULL);
+	}
+	peer_deinit(&s.b);
+	expect_nothing(&s.a);
+	expect(!kdbus_conn_is_readable(conn_of(&s.a)));
+	expect_eq(peer_free(&s.a, offset), 0);
+	expect(kdbus_conn_is_readable(conn_of(&s.a)));
+	expect_reply_note(&s.a, KDBUS_ITEM_REPLY_DEAD, 7);
+	scene_deinit(&s);
+}
+
+/* who leaves does not want to know any more */
+TEST(requester_leaves_untold)
+{
+	struct peer a, b;
+	struct bus bus;
+
+	init_small_queues(&bus, 0, &a, &b);
+	for (uint64_t i = 0; i < 10; i++)
+		expect_eq(peer_call(&a, b.id, i, 1000), i < 4 ? 0 : -ENOBUFS);
+	kdbus_bus_expire(bus.core, 2000);
+	expect_eq(peer_drain(&b), 4);
+	expect_eq(peer_call(&a, b.id, 4, 1000), 0);
+	kdbus_bus_expire(bus.core, 2000);
+	expect_eq(conn_of(&a)->n_untold, 1u);
+	peer_deinit(&a);
+	expect_eq(peer_drain(&b), 1);
+	peer_deinit(&b);
+	bus_deinit(&bus);
+	expect_eq(shim_alloc_count(), 0);
+}
+
+/* without memory it is tried again, after a while */
+TEST(requester_learns_when_there_is_memory)
+{
+	bool has_failed = true;
+	unsigned n_late = 0;
+
+	for (unsigned n = 1; has_failed; n++) {
+		struct scene s;
+
+		scene_init(&s, 0, 0, 0);
+		expect_eq(peer_call(&s.a, s.b.id, 7, 1000), 0);
+		expect_eq(peer_call(&s.a, s.b.id, 8, 1001), 0);
+		shim_alloc_fail_at(n);
+		kdbus_bus_expire(s.bus.core, 2000);
+		has_failed = shim_alloc_fail_disarm();
+		if (s.bus.deadline != UINT64_MAX) {
+			uint64_t deadline = s.bus.deadline;
+
+			n_late++;
+			expect_ge(conn_of(&s.a)->n_untold, 1u);
+			kdbus_bus_expire(s.bus.core, deadline - 1);
+			expect_eq(s.bus.deadline, deadline);
+			kdbus_bus_expire(s.bus.core, deadline);
+		}
+		expect_eq(s.bus.deadline, UINT64_MAX);
+		expect_reply_note(&s.a, KDBUS_ITEM_REPLY_TIMEOUT, 7);
+		expect_reply_note(&s.a, KDBUS_ITEM_REPLY_TIMEOUT, 8);
+		expect_nothing(&s.a);
+		scene_deinit(&s);
+		expect_eq(shim_alloc_count(), 0);
+	}
+	expect_ge(n_late, 2u);
 }
 
 /* many pending at once, answered in another order */
