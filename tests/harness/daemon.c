@@ -454,7 +454,7 @@ struct subject *subject_start(const char *xml)
 	return subject_start_with(&(struct subject_options){.xml = xml});
 }
 
-static void check_stderr(const struct sandbox *sandbox)
+void sandbox_check(const struct sandbox *sandbox)
 {
 	static const char *const reports[] = {
 		"Sanitizer",	    "runtime error:",	      "Assertion",
@@ -479,7 +479,7 @@ void subject_stop(struct subject *subject)
 	if (WEXITSTATUS(status))
 		fail("the subject ended with status %d", WEXITSTATUS(status));
 	if (!subject_is_reference())
-		check_stderr(&subject->sandbox);
+		sandbox_check(&subject->sandbox);
 	subject_free(subject);
 }
 
@@ -538,7 +538,7 @@ unsigned int subject_settle_fds(const struct subject *subject, unsigned int n_fd
 	return n;
 }
 
-size_t subject_rss_kib(const struct subject *subject)
+static size_t status_kib(const struct subject *subject, const char *field)
 {
 	size_t kib = 0;
 	char path[64], *text, *line;
@@ -546,11 +546,35 @@ size_t subject_rss_kib(const struct subject *subject)
 	snprintf(path, sizeof(path), "/proc/%d/status", subject->pid);
 	text = file_read(path);
 	expect(text != NULL);
-	line = strstr(text, "VmRSS:");
+	line = strstr(text, field);
 	if (line)
-		sscanf(line, "VmRSS: %zu", &kib);
+		sscanf(line + strlen(field), ": %zu", &kib);
 	free(text);
 	return kib;
+}
+
+size_t subject_rss_kib(const struct subject *subject)
+{
+	return status_kib(subject, "VmRSS");
+}
+
+size_t subject_own_kib(const struct subject *subject)
+{
+	return status_kib(subject, "RssAnon");
+}
+
+unsigned int subject_n_mappings(const struct subject *subject)
+{
+	unsigned int n = 0;
+	char path[64], *text;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", subject->pid);
+	text = file_read(path);
+	expect(text != NULL);
+	for (const char *c = text; *c; c++)
+		n += *c == '\n';
+	free(text);
+	return n;
 }
 
 unsigned long subject_cpu_ms(const struct subject *subject)

@@ -62,6 +62,8 @@ pid_t sandbox_spawn(const struct sandbox *sandbox, const char *const *argv, cons
 		    size_t n_fds);
 /* waits for the end of a child: wait status; ends the test after WAIT_MS */
 int sandbox_wait(const struct sandbox *sandbox, pid_t pid);
+/* no process in it has written a sanitizer's report, nor of an assertion that failed */
+void sandbox_check(const struct sandbox *sandbox);
 
 /* Configuration: what a test says, in a frame that lets everybody do everything.
  * listen may be NULL: a socket in the sandbox.  xml comes in front of the
@@ -103,6 +105,9 @@ bool subject_reload(struct subject *subject, struct conn *conn, const char *xml)
 /* What /proc says of the daemon */
 
 size_t subject_rss_kib(const struct subject *subject);
+/* of it what is not shared with files and pools: the heap */
+size_t subject_own_kib(const struct subject *subject);
+unsigned int subject_n_mappings(const struct subject *subject);
 /* processor time that it has used */
 unsigned long subject_cpu_ms(const struct subject *subject);
 /* how many descriptors it has open, now */
