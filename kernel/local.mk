@@ -46,6 +46,8 @@ libkdbus_a_SOURCES += \
 	%D%/engine/engine-abi-queue.c \
 	%D%/engine/engine-abi-stream.c \
 	%D%/engine/engine-abi-stream.h \
+	%D%/engine/engine-abi-view.c \
+	%D%/engine/engine-abi-view.h \
 	%D%/engine/engine-abi.h \
 	%D%/engine/engine-abi-activator.c \
 	%D%/engine/engine-abi-listener.c \
@@ -72,6 +74,8 @@ libkdbus_a_SOURCES += \
 	%D%/engine/remote-client.h \
 	%D%/engine/remote-command.c \
 	%D%/engine/remote-inner.h \
+	%D%/engine/remote-stage.c \
+	%D%/engine/remote-stage.h \
 	%D%/engine/remote-stream.c \
 	%D%/engine/remote-stream.h
 

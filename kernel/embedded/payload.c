@@ -262,14 +262,21 @@ static int import_part(struct embedded_caller *caller, struct imported *imported
 static void read_bytes(struct embedded_caller *caller, struct imported *imported,
 		       const struct kdbus_part *parts, size_t n_parts)
 {
-	size_t pos = 0;
+	size_t pos = 0, size;
 
 	for (size_t i = 0; i < n_parts; i++) {
-		if (parts[i].type == KDBUS_PART_BYTES &&
-		    embedded_user_read(caller, imported->image + pos, parts[i].address,
-				       parts[i].size) < 0)
+		size = kdbus_part_image_size(&parts[i]);
+		if (size == 0)
+			continue;
+		if (parts[i].type != KDBUS_PART_BYTES) {
+			memset(imported->image + pos, 0, size);
+		} else if (embedded_user_read(caller, imported->image + pos, parts[i].address,
+					      size) < 0) {
+			/* who is asked about the message may look at it */
+			memset(imported->image + pos, 0, size);
 			imported->is_faulty = true;
-		pos += kdbus_part_image_size(&parts[i]);
+		}
+		pos += size;
 	}
 }
 
@@ -297,7 +304,7 @@ int embedded_payload_import(void *data, const struct kdbus_part *parts, size_t n
 		imported->share = embedded_share_get(caller->process->share);
 
 	imported->parts = kvcalloc(n_parts, sizeof(*imported->parts), GFP_KERNEL_ACCOUNT);
-	imported->image = size > 0 ? kvzalloc(size, GFP_KERNEL_ACCOUNT) : NULL;
+	imported->image = size > 0 ? kvmalloc(size, GFP_KERNEL_ACCOUNT) : NULL;
 	if (!imported->parts || (size > 0 && !imported->image)) {
 		r = -ENOMEM;
 		goto exit_imported;
@@ -311,6 +318,8 @@ int embedded_payload_import(void *data, const struct kdbus_part *parts, size_t n
 	}
 	if (!stays)
 		read_bytes(caller, imported, parts, n_parts);
+	else if (size > 0)
+		memset(imported->image, 0, size);
 	*payload_out = embedded_payload(&imported->payload);
 	return 0;
 

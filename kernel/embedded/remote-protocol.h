@@ -37,12 +37,17 @@
  * many are over, and an answer that all that came before its request are.  The owner of the bus
  * judges each message between a stream and anybody else by all of its rules, so neither end has to;
  * what is for one receiver carries no metadata to judge by.
+ *
+ * Stages.  A memory file costs more to make and to get rid of than most payload costs to copy.  So
+ * a stream may leave one with the server, its stage, and say in a request where in it the payload
+ * is; what is there has to stay until the request is over.  The server reads it as it reads any
+ * other file: once, and into memory of its own.
  */
 #pragma once
 
 #include <stdint.h>
 
-#define REMOTE_VERSION 1
+#define REMOTE_VERSION 2
 
 /* payload that travels in the request itself; all that is more goes in a file */
 #define REMOTE_INLINE_MAX (64u * 1024)
@@ -76,6 +81,8 @@
  * @REMOTE_SEND: of a stream: the command SEND, without an answer if it goes well
  * @REMOTE_FREE: of a stream: nothing else than what every request can do; no answer
  * @REMOTE_CONFIRM: of a stream: a packet of kind PUSHED is to come, there be messages or not
+ * @REMOTE_STAGE: of a stream: a memory file comes along that is to be its stage from now on; EMFILE
+ *	if there are too many, EALREADY if it has one
  */
 enum remote_op {
 	REMOTE_OPEN = 1,
@@ -90,6 +97,7 @@ enum remote_op {
 	REMOTE_SEND,
 	REMOTE_FREE,
 	REMOTE_CONFIRM,
+	REMOTE_STAGE,
 };
 
 /**
@@ -104,8 +112,8 @@ enum remote_op {
  * @has_file: COMMAND: behind those descriptors comes one more, of a memory file
  * @n_freed: then as many uint64_t: offsets of messages that were pushed, and are done with
  *
- * SEND is as COMMAND.  Then the bytes of the segments that are not in the file, each padded to 8
- *bytes.
+ * SEND is as COMMAND; STAGE has a file and nothing else.  Behind all that come the bytes of the
+ * segments that are in the packet.
  */
 struct remote_request {
 	uint32_t version;
@@ -119,16 +127,29 @@ struct remote_request {
 };
 
 /**
+ * enum remote_place - where the bytes of a segment are
+ * @REMOTE_IN_PACKET: behind the lists, each padded to 8 bytes
+ * @REMOTE_IN_FILE: in the file that comes along, one behind the other, without padding
+ * @REMOTE_IN_STAGE: in the stage
+ */
+enum remote_place {
+	REMOTE_IN_PACKET,
+	REMOTE_IN_FILE,
+	REMOTE_IN_STAGE,
+};
+
+/**
  * struct remote_segment - a piece of the caller's memory
  * @address: where it is
  * @size: its bytes
- * @is_in_file: whether they are in the file; one behind the other there, without padding
+ * @place: REMOTE_IN_*
+ * @offset: in the stage; else 0
  */
 struct remote_segment {
 	uint64_t address;
 	uint64_t size;
-	uint32_t is_in_file;
-	uint32_t pad;
+	uint32_t place;
+	uint32_t offset;
 };
 
 /**

@@ -8,7 +8,6 @@
 #include "kernel/embedded/remote-request.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 static uint64_t padded(uint64_t size)
@@ -40,6 +39,8 @@ static bool head_is_good(const struct remote_request *head, uint32_t n_fds)
 		return n_fds == head->n_numbers + head->has_file;
 	case REMOTE_INSTALLED:
 		return !n_fds && !head->n_segments && !head->has_file;
+	case REMOTE_STAGE:
+		return n_fds == 1 && head->has_file && !head->n_segments && !head->n_numbers;
 	case REMOTE_OPEN:
 	case REMOTE_POLL:
 	case REMOTE_POOL:
@@ -54,6 +55,24 @@ static bool head_is_good(const struct remote_request *head, uint32_t n_fds)
 	return false;
 }
 
+/* counts what the segment wants to have, and where */
+static bool segment_is_good(struct remote_call *call, const struct remote_segment *segment,
+			    uint64_t *in_packet)
+{
+	switch (segment->place) {
+	case REMOTE_IN_PACKET:
+		*in_packet += padded(segment->size);
+		return !segment->offset;
+	case REMOTE_IN_FILE:
+		call->file_size += segment->size;
+		return !segment->offset && call->head.has_file;
+	case REMOTE_IN_STAGE:
+		call->has_staged = true;
+		return true;
+	}
+	return false;
+}
+
 /* the packet has all the bytes that the segments say, and no others */
 static bool segments_are_good(struct remote_call *call, uint64_t n_bytes)
 {
@@ -62,15 +81,11 @@ static bool segments_are_good(struct remote_call *call, uint64_t n_bytes)
 	for (uint32_t i = 0; i < call->head.n_segments; i++) {
 		const struct remote_segment *segment = &call->segments[i];
 
-		if (segment->pad || segment->is_in_file > call->head.has_file ||
-		    segment->size > REMOTE_BYTES_MAX - total ||
-		    segment->size > UINT64_MAX - segment->address)
+		if (segment->size > REMOTE_BYTES_MAX - total ||
+		    segment->size > UINT64_MAX - segment->address ||
+		    !segment_is_good(call, segment, &in_packet))
 			return false;
 		total += segment->size;
-		if (segment->is_in_file)
-			call->file_size += segment->size;
-		else
-			in_packet += padded(segment->size);
 	}
 	return in_packet == n_bytes;
 }
@@ -105,9 +120,9 @@ static void cursor_advance(const struct remote_call *call, struct remote_cursor 
 {
 	const struct remote_segment *segment = &call->segments[cursor->index];
 
-	if (segment->is_in_file)
+	if (segment->place == REMOTE_IN_FILE)
 		cursor->file_offset += segment->size;
-	else
+	else if (segment->place == REMOTE_IN_PACKET)
 		cursor->packet_offset += padded(segment->size);
 	if (++cursor->index == call->head.n_segments)
 		*cursor = (struct remote_cursor){0};
@@ -130,11 +145,18 @@ int remote_call_find(const struct remote_call *call, uint64_t address, uint64_t 
 			cursor_advance(call, cursor);
 			continue;
 		}
-		*range_out = (struct remote_range){0};
-		if (segment->is_in_file)
-			range_out->file_offset = cursor->file_offset + skipped;
-		else
+		*range_out = (struct remote_range){.place = segment->place};
+		switch (segment->place) {
+		case REMOTE_IN_PACKET:
 			range_out->bytes = call->bytes + cursor->packet_offset + skipped;
+			break;
+		case REMOTE_IN_FILE:
+			range_out->offset = cursor->file_offset + skipped;
+			break;
+		default:
+			range_out->offset = segment->offset + skipped;
+			break;
+		}
 		return 0;
 	}
 	return -EFAULT;

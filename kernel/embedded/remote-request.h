@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "kernel/embedded/remote-protocol.h"
@@ -16,8 +17,9 @@
  * @segments: head.n_segments of them
  * @numbers: head.n_numbers of them
  * @freed: head.n_freed of them
- * @bytes: of the segments that are not in the file
+ * @bytes: of the segments that are in the packet
  * @file_size: bytes that the segments want to have in the file
+ * @has_staged: some are in the stage
  *
  * Pointers are into the request.
  */
@@ -28,6 +30,7 @@ struct remote_call {
 	const uint64_t *freed;
 	const uint8_t *bytes;
 	uint64_t file_size;
+	bool has_staged;
 };
 
 /**
@@ -43,12 +46,14 @@ int remote_call_parse(const void *packet, size_t size, uint32_t n_fds,
 
 /**
  * struct remote_range - where memory of the caller is
- * @bytes: in the request, or NULL: in the file
- * @file_offset: there
+ * @place: REMOTE_IN_*
+ * @bytes: in the packet
+ * @offset: in the file or the stage
  */
 struct remote_range {
+	enum remote_place place;
 	const uint8_t *bytes;
-	uint64_t file_offset;
+	uint64_t offset;
 };
 
 /**

@@ -57,6 +57,8 @@ struct server_source {
  * @shares: struct embedded_share, for each user that has peers or messages
  * @n_calls: synchronous calls under way
  * @max_calls: how many there may be
+ * @n_stages: stages of peers
+ * @max_stages: how many there may be
  * @last_call_id: of the newest
  * @closed_nodes, @closed_peers, @closed_calls: to be freed when the batch is done
  * @streaming: struct server_peer that may have something to be sent
@@ -86,6 +88,8 @@ struct kdbus_server {
 	struct list_head shares;
 	uint32_t n_calls;
 	uint32_t max_calls;
+	uint32_t n_stages;
+	uint32_t max_stages;
 	uint64_t last_call_id;
 	struct list_head closed_nodes;
 	struct list_head closed_peers;
@@ -177,6 +181,7 @@ void server_node_free_closed(struct kdbus_server *server);
  * @more: what it was told last that there is: REMOTE_MORE_*
  * @n_pushed: messages of its stream that are out
  * @n_sends: SENDs of its stream that are over
+ * @stage_fd: its stage, owned; or -1
  */
 struct server_peer {
 	struct server_source source;
@@ -217,6 +222,7 @@ struct server_peer {
 	uint32_t more;
 	uint32_t n_pushed;
 	uint64_t n_sends;
+	int stage_fd;
 };
 
 /* takes @fd if it succeeds: 0, -EACCES (its peer may not open @node), -EMFILE (has too many), or
@@ -259,6 +265,9 @@ static inline bool server_peer_has_stream(const struct server_peer *peer)
 
 /* REMOTE_STREAM: 0 or a negative errno */
 int server_stream_open(struct server_peer *peer);
+/* REMOTE_STAGE: 0 or a negative errno */
+int server_stream_stage(struct server_peer *peer);
+void server_stream_drop_stage(struct server_peer *peer);
 /* HELLO has been said */
 void server_stream_hello(struct server_peer *peer, struct kdbus_conn *conn);
 /* it may have something to be sent: takes note only */

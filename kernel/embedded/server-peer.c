@@ -9,7 +9,7 @@
  * protocol ends that peer.
  *
  * The core sees the peer as a process (struct embedded_process) whose memory is what
- * the request brought along.  Payload in a file is copied with pread() while the
+ * the request brought along.  Payload in a file, or in the stage, is copied with pread() while the
  * message is taken in, before anybody looks at it: that it shrinks is a short
  * read, and that it changes later is of no interest.  No mapping of a file of a
  * peer exists.  A peer's pool is sealed, the descriptor that it gets can be read only.
@@ -42,16 +42,17 @@ static int peer_read(struct embedded_process *process, void *dst, u64 address, s
 	struct remote_range range;
 	size_t done = 0;
 	ssize_t n;
+	int fd;
 
 	if (remote_call_find(&peer->call, address, size, &peer->cursor, &range) < 0)
 		return -EFAULT;
-	if (range.bytes) {
+	if (range.place == REMOTE_IN_PACKET) {
 		memcpy(dst, range.bytes, size);
 		return 0;
 	}
+	fd = range.place == REMOTE_IN_STAGE ? peer->stage_fd : peer->fds[peer->n_fds - 1];
 	while (done < size) {
-		n = pread(peer->fds[peer->n_fds - 1], (u8 *)dst + done, size - done,
-			  range.file_offset + done);
+		n = pread(fd, (u8 *)dst + done, size - done, range.offset + done);
 		if (n <= 0)
 			return -EFAULT;
 		done += n;
@@ -548,12 +549,14 @@ static bool stream_is_meant(const struct server_peer *peer)
 	const struct remote_request *head = &peer->call.head;
 
 	return head->n_freed > 0 || head->op == REMOTE_SEND || head->op == REMOTE_FREE ||
-	       head->op == REMOTE_CONFIRM;
+	       head->op == REMOTE_CONFIRM || head->op == REMOTE_STAGE;
 }
 
 static bool request_is_good(const struct server_peer *peer)
 {
 	if (!file_is_good(peer) || peer->call.head.op == REMOTE_CLOSE)
+		return false;
+	if (peer->call.has_staged && peer->stage_fd < 0)
 		return false;
 	if (!peer->handle)
 		return peer->call.head.op == REMOTE_OPEN && !peer->call.head.n_freed;
@@ -585,6 +588,9 @@ static void peer_run(struct server_peer *peer, size_t size)
 		return;
 	case REMOTE_STREAM:
 		r = server_stream_open(peer);
+		break;
+	case REMOTE_STAGE:
+		r = server_stream_stage(peer);
 		break;
 	case REMOTE_OPEN:
 		r = peer_open(peer);
@@ -703,6 +709,7 @@ void server_peer_init(struct server_peer *peer, struct kdbus_server *server, int
 	INIT_LIST_HEAD(&peer->calls);
 	INIT_LIST_HEAD(&peer->stream_link);
 	peer->source = (struct server_source){.fd = fd, .ready = peer_ready};
+	peer->stage_fd = -1;
 	peer->process.ops = &peer_process_ops;
 	peer->process.max_fds = server->max_fds;
 }
@@ -720,6 +727,7 @@ void server_peer_close(struct server_peer *peer)
 	peer->handle = kdbus_embedded_close(peer->handle);
 	server_unwatch(server, &peer->source);
 	peer_drop_given(peer);
+	server_stream_drop_stage(peer);
 	list_del_init(&peer->stream_link);
 	list_move_tail(&peer->link, &server->closed_peers);
 	server->n_peers--;

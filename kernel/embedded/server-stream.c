@@ -12,6 +12,9 @@
  *
  * A message with descriptors is left for RECV, and what comes behind it waits: only who receives
  * them knows their numbers.
+ *
+ * A stage costs a descriptor of this process; of these only so many are spent, as there is another
+ * way for those that get none.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -159,6 +162,28 @@ int server_stream_open(struct server_peer *peer)
 		return -EBADFD;
 	peer->process.is_judged = true;
 	return 0;
+}
+
+int server_stream_stage(struct server_peer *peer)
+{
+	struct kdbus_server *server = peer->server;
+
+	if (peer->stage_fd >= 0)
+		return -EALREADY;
+	if (server->n_stages >= server->max_stages)
+		return -EMFILE;
+	server->n_stages++;
+	peer->stage_fd = peer->fds[--peer->n_fds];
+	return 0;
+}
+
+void server_stream_drop_stage(struct server_peer *peer)
+{
+	if (peer->stage_fd < 0)
+		return;
+	close(peer->stage_fd);
+	peer->stage_fd = -1;
+	peer->server->n_stages--;
 }
 
 void server_stream_hello(struct server_peer *peer, struct kdbus_conn *conn)

@@ -191,6 +191,7 @@ static int server_open(struct kdbus_server *server)
 	/* up to three each */
 	server->max_calls = server->max_peers / 4;
 	server->max_fds = server->max_peers / 4;
+	server->max_stages = server->max_peers / 2;
 	if (!server->is_guest)
 		server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (server->epoll_fd < 0)

@@ -188,7 +188,7 @@ int abi_activator_drop(struct engine_activator *base, struct engine_received *re
 		r = activator_recv(activator, KDBUS_RECV_PEEK, &msg);
 		if (r < 0)
 			return r;
-		parsed = engine_message_parse(activator->pool + msg.offset, msg.msg_size,
+		parsed = engine_message_parse(activator->pool + msg.offset, msg.msg_size, NULL,
 					      received_out);
 		activator_free_slice(activator, msg.offset);
 		r = activator_recv(activator, KDBUS_RECV_DROP, &dropped);

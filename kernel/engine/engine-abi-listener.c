@@ -151,7 +151,7 @@ void abi_listener_drain(struct abi_engine *engine)
 		if (cmd.msg.offset > listener->pool_size ||
 		    cmd.msg.msg_size > listener->pool_size - cmd.msg.offset)
 			continue;
-		r = engine_message_parse(listener->pool + cmd.msg.offset, cmd.msg.msg_size,
+		r = engine_message_parse(listener->pool + cmd.msg.offset, cmd.msg.msg_size, NULL,
 					 &received);
 		listener_free_slice(engine, cmd.msg.offset);
 		if (r < 0)

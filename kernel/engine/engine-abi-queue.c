@@ -20,6 +20,7 @@
 
 #include "kernel/engine/engine-abi.h"
 #include "kernel/engine/engine-abi-stream.h"
+#include "kernel/engine/engine-abi-view.h"
 
 void abi_queue_deinit(struct abi_conn *conn)
 {
@@ -50,14 +51,14 @@ static bool conn_accepts(struct abi_conn *conn, struct engine_received *received
 	return host->accepts(host->userdata, &conn->base, received, &received->tag);
 }
 
-/* what is in the pool, which is done with then */
+/* what is in the pool, which is done with then unless it becomes @view */
 static int conn_parse(struct abi_conn *conn, uint64_t offset, uint64_t size,
-		      struct engine_received *received_out)
+		      struct engine_payload *view, struct engine_received *received_out)
 {
 	conn->n_taken++;
 	if (offset > conn->pool_size || size > conn->pool_size - offset)
 		return -EBADMSG;
-	return engine_message_parse(conn->pool + offset, size, received_out);
+	return engine_message_parse(conn->pool + offset, size, view, received_out);
 }
 
 /* one message asked for by RECV */
@@ -71,14 +72,16 @@ static int conn_ask(struct abi_conn *conn, struct engine_received *received_out)
 		engine_lost(&conn->base, 0, cmd.dropped_msgs);
 	if (r < 0)
 		return r;
-	r = conn_parse(conn, cmd.msg.offset, cmd.msg.msg_size, received_out);
+	r = conn_parse(conn, cmd.msg.offset, cmd.msg.msg_size, NULL, received_out);
 	abi_conn_free_slice(conn, cmd.msg.offset);
 	return r;
 }
 
-/* one message that has come */
-static int conn_take_pushed(struct abi_conn *conn, bool waits, struct engine_received *received_out)
+/* one message that has come; @is_kept: it may be long before it is looked at */
+static int conn_take_pushed(struct abi_conn *conn, bool waits, bool is_kept,
+			    struct engine_received *received_out)
 {
+	struct abi_view *view = NULL;
 	struct engine_slice_at slice;
 	int r, freed;
 
@@ -87,7 +90,12 @@ static int conn_take_pushed(struct abi_conn *conn, bool waits, struct engine_rec
 		return conn_ask(conn, received_out);
 	if (r < 0)
 		return r;
-	r = conn_parse(conn, slice.offset, slice.size, received_out);
+	if (!is_kept)
+		view = abi_view_new(conn, &slice);
+	r = conn_parse(conn, slice.offset, slice.size, view ? &view->payload : NULL, received_out);
+	if (view && r >= 0 && received_out->payload == &view->payload)
+		return r;
+	abi_view_free(view);
 	freed = abi_stream_free(conn, &slice);
 	if (freed < 0 && !r)
 		engine_message_release(received_out);
@@ -95,11 +103,12 @@ static int conn_take_pushed(struct abi_conn *conn, bool waits, struct engine_rec
 }
 
 /* one message out of the bus, accepted or not; -EAGAIN when it has none */
-static int conn_take(struct abi_conn *conn, bool waits, struct engine_received *received_out)
+static int conn_take(struct abi_conn *conn, bool waits, bool is_kept,
+		     struct engine_received *received_out)
 {
 	int r;
 
-	r = conn->stream ? conn_take_pushed(conn, waits, received_out)
+	r = conn->stream ? conn_take_pushed(conn, waits, is_kept, received_out)
 			 : conn_ask(conn, received_out);
 	if (r >= 0)
 		received_out->is_judged = conn->stream && !received_is_broadcast(received_out);
@@ -107,7 +116,8 @@ static int conn_take(struct abi_conn *conn, bool waits, struct engine_received *
 }
 
 /* the next message that counts, numbered; what is no message is passed over */
-static int conn_pull(struct abi_conn *conn, uint64_t n_max, struct engine_received *received_out)
+static int conn_pull(struct abi_conn *conn, uint64_t n_max, bool is_kept,
+		     struct engine_received *received_out)
 {
 	int r;
 
@@ -116,7 +126,7 @@ static int conn_pull(struct abi_conn *conn, uint64_t n_max, struct engine_receiv
 			break;
 		if (conn->n_taken >= n_max)
 			return -EAGAIN;
-		r = conn_take(conn, n_max != UINT64_MAX, received_out);
+		r = conn_take(conn, n_max != UINT64_MAX, is_kept, received_out);
 		if (r == -EAGAIN && conn->stream && abi_stream_next_refused(conn, received_out))
 			break;
 		if (r == -EBADMSG)
@@ -140,7 +150,7 @@ static uint64_t conn_drain(struct abi_conn *conn, uint64_t n_max)
 
 	while (!conn->error) {
 		queued = malloc(sizeof(*queued));
-		r = queued ? conn_pull(conn, n_max, &queued->received) : -ENOMEM;
+		r = queued ? conn_pull(conn, n_max, true, &queued->received) : -ENOMEM;
 		if (r < 0) {
 			free(queued);
 			if (r == -EAGAIN)
@@ -214,7 +224,7 @@ int abi_recv(struct engine_conn *base, struct engine_received *received_out)
 		free(queued);
 		return 0;
 	}
-	r = conn->error ?: conn_pull(conn, UINT64_MAX, &received);
+	r = conn->error ?: conn_pull(conn, UINT64_MAX, false, &received);
 	if (r < 0) {
 		conn->is_woken = false;
 		return r;

@@ -24,6 +24,7 @@
 
 #include "kernel/engine/engine-abi.h"
 #include "kernel/engine/engine-abi-stream.h"
+#include "kernel/engine/engine-abi-view.h"
 #include "kernel/engine/engine-carrier.h"
 #include "kernel/engine/engine-items.h"
 #include "kernel/engine/engine-message.h"
@@ -227,6 +228,7 @@ static int abi_connect(struct engine *base, const struct engine_hello *hello,
 	conn->base.engine = base;
 	conn->base.userdata = hello->userdata;
 	INIT_LIST_HEAD(&conn->queue);
+	INIT_LIST_HEAD(&conn->views);
 	r = conn_open(engine, conn, hello);
 	if (r < 0) {
 		if (conn->handle)
@@ -250,6 +252,7 @@ static void abi_conn_close(struct engine_conn *base)
 	abi_listener_update(engine);
 	abi_listener_drain(engine);
 	abi_queue_deinit(conn);
+	abi_view_leave_all(conn);
 	rb_erase(&conn->by_id, &engine->conns);
 	epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, engine->transport->ops->poll_fd(conn->handle),
 		  NULL);

@@ -85,6 +85,7 @@ struct abi_stream;
  * @names: what the bus last said of its names, for abi_next_name()
  * @is_woken: the host was told and has not found it empty since
  * @stream: its messages come by themselves; or NULL
+ * @views: list of struct abi_view: payloads in the pool that somebody looks at
  */
 struct abi_conn {
 	struct engine_conn base;
@@ -105,6 +106,7 @@ struct abi_conn {
 	char *names;
 	bool is_woken;
 	struct abi_stream *stream;
+	struct list_head views;
 };
 
 /**

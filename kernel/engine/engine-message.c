@@ -8,8 +8,9 @@
  * A received one lies in the pool as header, items, metadata, and payload behind
  * (layout: linux/kdbus.h, struct kdbus_msg).  Its descriptors are ours whatever
  * else is wrong with it.  Bytes and descriptors move into one allocation with
- * the payload object, so that the slice can be freed at once.  Nothing in the
- * slice is trusted to lie within it.
+ * the payload object, so that the slice can be freed at once, unless the caller gives a payload
+ * object that can do with the bytes where they are.  Nothing in the slice is trusted to lie within
+ * it.
  */
 #include "kernel/engine/engine-message.h"
 
@@ -268,12 +269,48 @@ static void payload_release(struct engine_payload *base)
 	free(container_of(base, struct payload, base));
 }
 
+/* where the payload is, in one piece and without descriptors; NULL: it is not so */
+static const void *slice_find_piece(const struct slice *slice, size_t *size_out)
+{
+	const struct kdbus_vec *vec;
+	size_t at, size, start = 0, total = 0;
+	struct engine_item item;
+
+	slice_for_each_item(slice, at, item) {
+		if (item.type == KDBUS_ITEM_PAYLOAD_MEMFD || item.type == KDBUS_ITEM_FDS)
+			return NULL;
+		if (item.type != KDBUS_ITEM_PAYLOAD_OFF)
+			continue;
+		vec = item.data;
+		if (!slice_payload_item(slice, &item, &size) || vec_is_zeros(vec) ||
+		    (total && vec->offset != start + total))
+			return NULL;
+		if (!total)
+			start = vec->offset;
+		total += size;
+	}
+	if (!total || total > ENGINE_PAYLOAD_MAX)
+		return NULL;
+	*size_out = total;
+	return (const char *)slice->msg + start;
+}
+
 /* takes the descriptors of the slice, on failure too */
-static int slice_take_payload(const struct slice *slice, struct engine_payload **payload_out)
+static int slice_take_payload(const struct slice *slice, struct engine_payload *view,
+			      struct engine_payload **payload_out)
 {
 	size_t n_bytes = slice_payload_size(slice), n_fds = slice_n_fds(slice);
-	size_t fds_at = ALIGN8(n_bytes);
+	size_t fds_at = ALIGN8(n_bytes), size;
 	struct payload *payload;
+	const void *piece;
+
+	piece = view ? slice_find_piece(slice, &size) : NULL;
+	if (piece) {
+		view->data = piece;
+		view->size = size;
+		*payload_out = view;
+		return 0;
+	}
 
 	payload = malloc(sizeof(*payload) + fds_at + n_fds * sizeof(int));
 	if (!payload) {
@@ -430,8 +467,7 @@ static int notification_set_name(struct engine_notification *notification,
 	notification->old_flags = change->old_id.flags;
 	notification->new_id = change->new_id.id;
 	notification->new_flags = change->new_id.flags;
-	notification->name =
-		message_set_name(message, change->name, item->size - sizeof(*change));
+	notification->name = message_set_name(message, change->name, item->size - sizeof(*change));
 	return notification->name ? 0 : -EBADMSG;
 }
 
@@ -471,9 +507,10 @@ static int slice_notification(const struct slice *slice, struct message *message
 	return 0;
 }
 
-int engine_message_parse(const void *address, size_t size, struct engine_received *received_out)
+int engine_message_parse(const void *address, size_t size, struct engine_payload *view,
+			 struct engine_received *received_out)
 {
-	struct slice slice = { .msg = address, .size = size };
+	struct slice slice = {.msg = address, .size = size};
 	const struct kdbus_msg *msg = address;
 	struct engine_received received;
 	struct message *message;
@@ -513,7 +550,7 @@ int engine_message_parse(const void *address, size_t size, struct engine_receive
 		if (!(msg->flags & KDBUS_MSG_EXPECT_REPLY))
 			received.cookie_reply = msg->cookie_reply;
 		received.payload_type = msg->payload_type;
-		r = slice_take_payload(&slice, &received.payload);
+		r = slice_take_payload(&slice, view, &received.payload);
 	}
 	if (r < 0) {
 		creds_deinit(&message->src_creds);

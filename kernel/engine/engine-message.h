@@ -30,6 +30,9 @@ struct kdbus_msg *engine_message_build(const struct engine_send *send, size_t bl
  * engine_message_parse() - what a slice with a message says
  * @address: the slice, aligned to 8; does not change
  * @size: its bytes
+ * @view: NULL, or a payload with a @release: if all bytes lie in one piece in the slice, and there
+ *	are no descriptors, this becomes the payload, with its reference; else there is a copy, and
+ *	@view is as it was
  * @received_out: all but @position, @tag, @ops; to be released by
  *	engine_message_release()
  *
@@ -42,7 +45,8 @@ struct kdbus_msg *engine_message_build(const struct engine_send *send, size_t bl
  *
  * Return: 0, -EBADMSG if this is no message, -ENOMEM.
  */
-int engine_message_parse(const void *address, size_t size, struct engine_received *received_out);
+int engine_message_parse(const void *address, size_t size, struct engine_payload *view,
+			 struct engine_received *received_out);
 
 /* frees what engine_message_parse() allocated; the payload may live on */
 void engine_message_release(struct engine_received *received);

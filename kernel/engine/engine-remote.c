@@ -26,15 +26,27 @@ struct remote_transport {
 };
 
 /**
+ * struct remote_pool - mapping of a pool
+ * @base: a reference of those who keep it
+ * @refcount: of them, and of the handle
+ * @address: where it is
+ * @size: its bytes
+ */
+struct remote_pool {
+	struct engine_kept_pool base;
+	unsigned refcount;
+	void *address;
+	size_t size;
+};
+
+/**
  * struct remote_handle - an open node
  * @client: it
- * @pool: mapping of its pool, or NULL
- * @pool_size: bytes of that
+ * @pool: mapping of its pool, a reference; or NULL
  */
 struct remote_handle {
 	struct remote_client client;
-	void *pool;
-	size_t pool_size;
+	struct remote_pool *pool;
 };
 
 static struct remote_transport *remote_transport(struct engine_transport *base)
@@ -79,12 +91,22 @@ static int remote_open(struct engine_transport *base, const char *node,
 	return 0;
 }
 
+static void pool_release(struct engine_kept_pool *base)
+{
+	struct remote_pool *pool = container_of(base, struct remote_pool, base);
+
+	if (--pool->refcount)
+		return;
+	munmap(pool->address, pool->size);
+	free(pool);
+}
+
 static void remote_close(struct engine_handle *base)
 {
 	struct remote_handle *handle = remote_handle(base);
 
 	if (handle->pool)
-		munmap(handle->pool, handle->pool_size);
+		pool_release(&handle->pool->base);
 	remote_client_close_last(&handle->client);
 	free(handle);
 }
@@ -102,13 +124,20 @@ static int remote_command(struct engine_handle *handle, unsigned long nr, void *
 static int remote_map(struct engine_handle *base, size_t size, const void **address_out)
 {
 	struct remote_handle *handle = remote_handle(base);
+	struct remote_pool *pool;
 	int r;
 
-	r = remote_client_map(&handle->client, size, PROT_READ, MAP_SHARED, 0, &handle->pool);
-	if (r < 0)
+	pool = malloc(sizeof(*pool));
+	if (!pool)
+		return -ENOMEM;
+	*pool = (struct remote_pool){.base.release = pool_release, .refcount = 1, .size = size};
+	r = remote_client_map(&handle->client, size, PROT_READ, MAP_SHARED, 0, &pool->address);
+	if (r < 0) {
+		free(pool);
 		return r;
-	handle->pool_size = size;
-	*address_out = handle->pool;
+	}
+	handle->pool = pool;
+	*address_out = pool->address;
 	return 0;
 }
 
@@ -196,6 +225,14 @@ static uint64_t stream_n_dropped(struct engine_handle *handle)
 	return n;
 }
 
+static struct engine_kept_pool *stream_keep_pool(struct engine_handle *handle)
+{
+	struct remote_pool *pool = remote_handle(handle)->pool;
+
+	pool->refcount++;
+	return &pool->base;
+}
+
 static const struct engine_stream_ops remote_stream_ops = {
 	.open = stream_open,
 	.post = stream_post,
@@ -205,6 +242,7 @@ static const struct engine_stream_ops remote_stream_ops = {
 	.take = stream_take,
 	.free = stream_free,
 	.n_dropped = stream_n_dropped,
+	.keep_pool = stream_keep_pool,
 };
 
 static const struct engine_transport_ops remote_transport_ops = {

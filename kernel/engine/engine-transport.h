@@ -43,6 +43,14 @@ struct engine_stream_news {
 	bool is_all;
 };
 
+/**
+ * struct engine_kept_pool - a pool that can be read although its handle may be closed
+ * @release: not any more
+ */
+struct engine_kept_pool {
+	void (*release)(struct engine_kept_pool *pool);
+};
+
 #define ENGINE_STREAM_ASK 1
 
 /**
@@ -61,6 +69,7 @@ struct engine_stream_news {
  *	asked for by RECV, and is when this returns
  * @free: a message that was taken is done with
  * @n_dropped: broadcasts that went missing since this was asked last
+ * @keep_pool: what was mapped stays until it is released
  *
  * 0 or a negative errno.
  */
@@ -75,6 +84,7 @@ struct engine_stream_ops {
 	int (*take)(struct engine_handle *handle, struct engine_slice_at *slice_out);
 	int (*free)(struct engine_handle *handle, const struct engine_slice_at *slice);
 	uint64_t (*n_dropped)(struct engine_handle *handle);
+	struct engine_kept_pool *(*keep_pool)(struct engine_handle *handle);
 };
 
 /**

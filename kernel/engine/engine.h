@@ -153,7 +153,8 @@ struct engine_notification {
  * @src_creds: on a bus with strangers, and wherever the ABI carrier can ask for it: who the
  *	sender is; else NULL
  * @payload: direct carrier: the very object the sender gave, a reference is held;
- *	other carriers: an object of the engine's own, with the received bytes
+ *	other carriers: an object of the engine's own, with the received bytes; while it lives
+ *	it may take room in the pool, so who wants them for long copies them
  * @is_shared: @payload is the sender's object
  * @is_cut: only its beginning is there, which has the header of a message if that is no longer
  *	than others are

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "kernel/engine/remote-inner.h"
+#include "kernel/engine/remote-stage.h"
 #include "kernel/engine/remote-stream.h"
 #include "kernel/include/uapi/linux/kdbus.h"
 
@@ -208,16 +209,23 @@ bool remote_client_is_empty(struct remote_client *client)
 	return false;
 }
 
-/* a request without anything, and its answer */
-static int exchange(struct remote_client *client, enum remote_op op, uint64_t nr,
-		    struct remote_packet *answer)
+int remote_client_exchange(struct remote_client *client, enum remote_op op, uint64_t nr, int fd,
+			   struct remote_packet *answer)
 {
 	struct remote_request *head = (void *)client->buffer;
 	int r;
 
-	*head = (struct remote_request){.version = REMOTE_VERSION, .op = op, .nr = nr};
-	r = remote_packet_send(client, sizeof(*head), NULL, 0);
+	*head = (struct remote_request){
+		.version = REMOTE_VERSION, .op = op, .nr = nr, .has_file = fd >= 0};
+	r = remote_packet_send(client, sizeof(*head), &fd, fd >= 0);
 	return r < 0 ? r : receive_answer(client, answer);
+}
+
+/* a request without anything, and its answer */
+static int exchange(struct remote_client *client, enum remote_op op, uint64_t nr,
+		    struct remote_packet *answer)
+{
+	return remote_client_exchange(client, op, nr, -1, answer);
 }
 
 /* answers of commands */
@@ -352,7 +360,8 @@ static int run(struct remote_command *command, unsigned long nr, uint64_t addres
 	struct remote_client *client = command->client;
 	int r;
 
-	r = remote_command_send(command, REMOTE_COMMAND, nr, address);
+	r = remote_command_place(command, false);
+	r = r < 0 ? r : remote_command_send(command, REMOTE_COMMAND, nr, address);
 	r = r < 0 ? r : receive_answer(client, answer);
 	if (r < 0)
 		return r;
@@ -491,6 +500,8 @@ void remote_client_close(struct remote_client *client)
 	if (client->pool_fd >= 0)
 		close(client->pool_fd);
 	free(client->buffer);
+	if (client->stream)
+		remote_stage_free(client->stream->stage);
 	free(client->stream);
 	*client = (struct remote_client){.fd = -1, .pool_fd = -1};
 }

@@ -3,6 +3,9 @@
  * found out by reading it as far as it can be read, then those pieces and the descriptors that it
  * names are packed.  Whether any of it makes sense is for the server to say, in its order: a piece
  * that cannot be read is left out, a number that is no descriptor too.
+ *
+ * Payload goes in the packet if there is little of it; else in the stage, if the client has a
+ * stream, or in a file that is made for it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +14,12 @@
 #include <unistd.h>
 
 #include "kernel/engine/remote-inner.h"
+#include "kernel/engine/remote-stage.h"
 #include "kernel/engine/remote-stream.h"
 #include "kernel/include/uapi/linux/kdbus.h"
+
+/* payload of so many bytes is copied through the stage, and not through the socket */
+#define STAGED_MIN (8u * 1024)
 
 /* memory of the caller */
 
@@ -214,11 +221,49 @@ static int command_write_file(struct remote_command *command)
 			command_remove_segment(command, i);
 			continue;
 		}
-		segment->is_in_file = 1;
+		segment->place = REMOTE_IN_FILE;
 		end += segment->size;
 		i++;
 	}
 	return 0;
+}
+
+/* the payload into the stage, at @offset; what cannot be read is left out */
+static void command_fill_stage(struct remote_command *command, uint32_t offset)
+{
+	uint8_t *stage = command->client->stream->stage->bytes;
+	uint32_t i = command_first_payload(command);
+
+	while (i < command->n_segments) {
+		struct remote_segment *segment = &command->segments[i];
+
+		if (!remote_memory_read(command->client, stage + offset, segment->address,
+					segment->size)) {
+			command_remove_segment(command, i);
+			continue;
+		}
+		segment->place = REMOTE_IN_STAGE;
+		segment->offset = offset;
+		offset += segment->size;
+		i++;
+	}
+}
+
+int remote_command_place(struct remote_command *command, bool waits)
+{
+	struct remote_stream *stream = command->client->stream;
+	uint32_t offset;
+	int r = -EAGAIN;
+
+	if (stream && command->payload_size >= STAGED_MIN)
+		r = remote_stream_stage(stream, command->payload_size, waits, &offset);
+	if (r >= 0)
+		command_fill_stage(command, offset);
+	if (r >= 0 || r == -ECONNRESET || command->payload_size <= REMOTE_INLINE_MAX)
+		return r == -ECONNRESET ? r : 0;
+	if (command->n_numbers == REMOTE_FDS_MAX)
+		return -EMFILE;
+	return command_write_file(command);
 }
 
 /* the packet of a command, in the client's buffer; its size */
@@ -244,9 +289,13 @@ static size_t command_pack(struct remote_command *command, enum remote_op op, un
 		remote_padded(command->n_numbers * sizeof(int32_t)) +
 		head.n_freed * sizeof(uint64_t);
 	at = remote_put(bytes, command->structs, command->structs_size);
-	while (command->file < 0 && i < command->n_segments) {
+	while (i < command->n_segments) {
 		struct remote_segment *segment = &command->segments[i];
 
+		if (segment->place != REMOTE_IN_PACKET) {
+			i++;
+			continue;
+		}
 		if (!remote_memory_read(client, at, segment->address, segment->size)) {
 			command_remove_segment(command, i);
 			continue;
@@ -269,16 +318,9 @@ static size_t command_pack(struct remote_command *command, enum remote_op op, un
 int remote_command_send(struct remote_command *command, enum remote_op op, unsigned long nr,
 			uint64_t address)
 {
-	int fds[1 + REMOTE_FDS_MAX], r;
+	int fds[1 + REMOTE_FDS_MAX];
 	size_t size;
 
-	if (command->payload_size > REMOTE_INLINE_MAX) {
-		if (command->n_numbers == REMOTE_FDS_MAX)
-			return -EMFILE;
-		r = command_write_file(command);
-		if (r < 0)
-			return r;
-	}
 	size = command_pack(command, op, nr, address);
 	memcpy(fds, command->numbers, command->n_numbers * sizeof(int));
 	fds[command->n_numbers] = command->file;

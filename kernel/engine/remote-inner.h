@@ -38,7 +38,7 @@ static inline uint8_t *remote_put(uint8_t *at, const void *src, size_t size)
  *	first segments
  * @structs_size: bytes there
  * @payload_size: bytes of the other segments
- * @file: the payload, if it does not go in the packet, owned; or -1
+ * @file: the payload, if it goes in a file, owned; or -1
  */
 struct remote_command {
 	struct remote_client *client;
@@ -55,7 +55,9 @@ struct remote_command {
 /* reads the command as far as it can be read */
 void remote_command_init(struct remote_command *command, struct remote_client *client,
 			 unsigned long nr, const void *cmd);
-/* sends it: 0 or a negative errno */
+/* puts the payload where it goes; @waits: also for room in the stage.  0 or a negative errno */
+int remote_command_place(struct remote_command *command, bool waits);
+/* then sends it: 0 or a negative errno */
 int remote_command_send(struct remote_command *command, enum remote_op op, unsigned long nr,
 			uint64_t address);
 void remote_command_deinit(struct remote_command *command);
@@ -67,6 +69,12 @@ bool remote_memory_write(const struct remote_client *client, uint64_t address, c
 			 size_t size);
 
 /* remote-client.c: packets */
+
+struct remote_packet;
+
+/* a request without anything but perhaps a descriptor, borrowed, or -1; and its answer */
+int remote_client_exchange(struct remote_client *client, enum remote_op op, uint64_t nr, int fd,
+			   struct remote_packet *answer);
 
 /* what is in the client's buffer, with descriptors; 0 or a negative errno: -ECONNRESET when the
  * server has gone away */

@@ -6,7 +6,8 @@
  * that others' messages may need.
  *
  * How many are under way of what was sent is limited here: each may be refused, and what that
- * takes has to fit into the socket.
+ * takes has to fit into the socket.  What of their payload is in the stage stays there until they
+ * are over.
  */
 #include "kernel/engine/remote-stream.h"
 
@@ -15,11 +16,12 @@
 #include <unistd.h>
 
 #include "kernel/engine/remote-inner.h"
+#include "kernel/engine/remote-stage.h"
 #include "kernel/include/uapi/linux/kdbus.h"
 
 /* so many are not confirmed, and no more */
 #define UNDER_WAY_MAX  64
-#define FREED_SIZE_MAX (64u * 1024)
+#define FREED_SIZE_MAX (256u * 1024)
 
 uint8_t *remote_stream_put_freed(struct remote_stream *stream, uint8_t *at)
 {
@@ -36,6 +38,8 @@ static void stream_tell(struct remote_stream *stream, const struct remote_pushed
 	};
 
 	stream->n_over = pushed->n_sends;
+	if (stream->stage)
+		remote_stage_release(stream->stage, stream->n_over);
 	if (stream->n_confirmed < stream->n_over)
 		stream->n_confirmed = stream->n_over;
 	if (stream->told)
@@ -50,6 +54,9 @@ void remote_stream_answered(struct remote_stream *stream, bool is_readable)
 	};
 
 	stream->n_promised += is_readable;
+	/* that of the command that was answered, too */
+	if (stream->stage)
+		remote_stage_release(stream->stage, UINT64_MAX);
 	if (stream->n_over != stream->n_sent)
 		stream_tell(stream, &none);
 }
@@ -164,12 +171,32 @@ int remote_stream_post(struct remote_stream *stream, void *cmd)
 	if (r < 0)
 		return r;
 	remote_command_init(command, stream->client, KDBUS_CMD_SEND, cmd);
-	/* what comes while it is being sent may be about it */
-	stream->n_sent++;
-	r = remote_command_send(command, REMOTE_SEND, KDBUS_CMD_SEND, (uintptr_t)cmd);
-	if (r < 0)
-		stream->n_sent--;
+	r = remote_command_place(command, true);
+	if (r >= 0) {
+		/* what comes while it is being sent may be about it */
+		stream->n_sent++;
+		r = remote_command_send(command, REMOTE_SEND, KDBUS_CMD_SEND, (uintptr_t)cmd);
+		if (r < 0)
+			stream->n_sent--;
+	}
 	remote_command_deinit(command);
+	return r;
+}
+
+int remote_stream_stage(struct remote_stream *stream, size_t size, bool waits, uint32_t *offset_out)
+{
+	int r;
+
+	if (size > REMOTE_STAGE_SIZE)
+		return -EMSGSIZE;
+	r = remote_stage_open(stream->client);
+	while (r >= 0) {
+		r = remote_stage_take(stream->stage, size, stream->n_sent + 1, offset_out);
+		if (r != -EAGAIN || !waits || stream->n_over == stream->n_sent)
+			break;
+		r = remote_stream_confirm(stream);
+		r = r < 0 ? r : stream_receive(stream, 0);
+	}
 	return r;
 }
 

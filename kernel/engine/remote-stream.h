@@ -27,6 +27,7 @@
  * @n_sent: how many were sent
  * @n_over: how many are known to be over
  * @n_confirmed: how many will be known to be over without further asking
+ * @stage: remote-stage.h, owned; NULL: there was no need for one yet
  */
 struct remote_stream {
 	struct remote_client *client;
@@ -44,6 +45,7 @@ struct remote_stream {
 	uint64_t n_sent;
 	uint64_t n_over;
 	uint64_t n_confirmed;
+	struct remote_stage *stage;
 };
 
 /**
@@ -55,6 +57,17 @@ struct remote_stream {
  * Return: 0, then @told will be; or a negative errno: it was not sent.
  */
 int remote_stream_post(struct remote_stream *stream, void *cmd);
+
+/**
+ * remote_stream_stage() - room in the stage, for the next SEND
+ * @size: bytes
+ * @waits: until those that were sent before leave room
+ * @offset_out: where it is
+ *
+ * Return: 0; a negative errno: there is none, but for -ECONNRESET.
+ */
+int remote_stream_stage(struct remote_stream *stream, size_t size, bool waits,
+			uint32_t *offset_out);
 
 /* sees to it that @told is called before long, of all that was posted; 0 or a negative errno */
 int remote_stream_confirm(struct remote_stream *stream);

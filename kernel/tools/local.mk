@@ -4,6 +4,7 @@
 REMOTE_CLIENT = \
 	kernel/engine/remote-client.c \
 	kernel/engine/remote-command.c \
+	kernel/engine/remote-stage.c \
 	kernel/engine/remote-stream.c
 
 bin_PROGRAMS += kdbus-monitor kdbus-run kdbus-tree

@@ -290,7 +290,7 @@ static void expect_message(struct node *node, const struct kdbus_msg_info *info)
 	if (!msg)
 		return;
 	expect_items(msg, sizeof(*msg), msg->size);
-	fuzz_expect(engine_message_parse(msg, info->msg_size, &received) == 0);
+	fuzz_expect(engine_message_parse(msg, info->msg_size, NULL, &received) == 0);
 	engine_message_release(&received);
 }
 
@@ -474,7 +474,7 @@ static void run_slice(void)
 	for (size_t i = 0; i < size / 8; i++)
 		if (slice[i] == KDBUS_ITEM_FDS || slice[i] == KDBUS_ITEM_PAYLOAD_MEMFD)
 			slice[i] = KDBUS_ITEM_PAYLOAD_OFF;
-	if (engine_message_parse(slice, size, &received) == 0) {
+	if (engine_message_parse(slice, size, NULL, &received) == 0) {
 		fuzz_expect(received.src_id || !received.payload);
 		if (received.payload)
 			send_again(&received);

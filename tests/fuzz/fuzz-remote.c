@@ -2,16 +2,18 @@
 /* Requests to the server: the parser, and then the whole of it.
  *
  * The bytes are packets, each behind a head of two bytes: its size and how many
- * descriptors come along.  The parser gets each one alone: what it lets through is
- * walked, every segment must be found where it is said to be.  Then a server gets all of
- * them, from a peer that has opened an endpoint and is connected, or from one with a stream; each
- * is answered or ends the peer, and at the end no object and no descriptor is left.
+ * descriptors come along: a memory file, the socket, a memory file again.  The parser gets each one
+ * alone: what it lets through is walked, every segment must be found where it is said to be.  Then
+ * a server gets all of them, from a peer that has opened an endpoint and is connected, or from one
+ * with a stream; each is answered or ends the peer, and at the end no object and no descriptor is
+ * left.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -41,12 +43,15 @@ static void check_call(const struct remote_call *call, size_t size)
 		fuzz_expect((const uint8_t *)(segment + 1) <= end);
 		fuzz_expect(
 			!remote_call_find(call, segment->address, segment->size, &cursor, &range));
-		if (range.bytes)
+		fuzz_expect(range.place == segment->place);
+		if (range.place == REMOTE_IN_PACKET)
 			fuzz_expect(range.bytes >= call->bytes &&
 				    segment->size <= (size_t)(end - range.bytes));
+		else if (range.place == REMOTE_IN_FILE)
+			fuzz_expect(call->head.has_file && range.offset <= call->file_size &&
+				    segment->size <= call->file_size - range.offset);
 		else
-			fuzz_expect(call->head.has_file && range.file_offset <= call->file_size &&
-				    segment->size <= call->file_size - range.file_offset);
+			fuzz_expect(range.place == REMOTE_IN_STAGE && call->has_staged);
 	}
 	fuzz_expect((const uint8_t *)(call->numbers + call->head.n_numbers) <= end);
 	fuzz_expect((const uint8_t *)(call->freed + call->head.n_freed) <= end);
@@ -67,6 +72,18 @@ static int connect_to(const char *node)
 	return fd;
 }
 
+/* one for all packets */
+static int memory_file(void)
+{
+	static int file = -1;
+
+	if (file < 0) {
+		file = memfd_create("fuzz", MFD_CLOEXEC);
+		fuzz_expect(file >= 0 && ftruncate(file, 4096) == 0);
+	}
+	return file;
+}
+
 static void send_packet(int fd, const void *bytes, size_t size, unsigned n_fds)
 {
 	union {
@@ -78,7 +95,7 @@ static void send_packet(int fd, const void *bytes, size_t size, unsigned n_fds)
 	int fds[8];
 
 	for (unsigned i = 0; i < n_fds; i++)
-		fds[i] = i % 2 ? fd : 0;
+		fds[i] = i % 2 ? fd : memory_file();
 	if (n_fds) {
 		msg.msg_control = &control;
 		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
@@ -242,8 +259,10 @@ static void run_server(const uint8_t *bytes, size_t size)
 	struct kdbus_embedded_handle *owner;
 	struct kdbus_server *server;
 	char node[64];
-	int fds[4], free_fd = dup(0);
+	int fds[4], free_fd;
 
+	memory_file();
+	free_fd = dup(0);
 	close(free_fd);
 	fuzz_expect(kdbus_embedded_new(&options, &embedded) == 0);
 	fuzz_expect(kdbus_server_new(embedded, dir, -1, &server) == 0);

@@ -11,7 +11,7 @@ import struct
 import sys
 
 (OPEN, COMMAND, INSTALLED, POLL, POOL, PUBLISHED, CLOSE, COLLECT, STREAM, POST, FREE,
- CONFIRM) = range(1, 13)
+ CONFIRM, STAGE) = range(1, 14)
 HELLO, BYEBYE, LIST, SEND, RECV, INFO = (0xc0609580, 0x40189582, 0x80289586, 0x40389590,
                                          0x80409591, 0x80389584)
 OWNER, CONN, ENDPOINT, STREAMED = range(4)
@@ -27,17 +27,24 @@ def padded(data):
     return data + bytes(-len(data) % 8)
 
 
-def request(op, nr=0, address=0, segments=(), numbers=(), has_file=0, version=1,
+def request(op, nr=0, address=0, segments=(), numbers=(), has_file=0, version=2,
             freed=()):
-    """Segments are (address, bytes), or (address, size) in the file."""
+    """Segments are (address, bytes), (address, size) in the file, or (address, (offset, size)) in
+    the stage."""
     out = struct.pack('=IIQQIIII', version, op, nr, address, len(segments), len(numbers),
                       has_file, len(freed))
     for where, what in segments:
-        in_file = isinstance(what, int)
-        out += struct.pack('=QQII', where, what if in_file else len(what), in_file, 0)
+        place, offset = 0, 0
+        if isinstance(what, tuple):
+            place, (offset, size) = 2, what
+        elif isinstance(what, int):
+            place, size = 1, what
+        else:
+            size = len(what)
+        out += struct.pack('=QQII', where, size, place, offset)
     out += padded(struct.pack(f'={len(numbers)}i', *numbers))
     out += struct.pack(f'={len(freed)}Q', *freed)
-    return out + b''.join(padded(what) for _, what in segments if not isinstance(what, int))
+    return out + b''.join(padded(what) for _, what in segments if isinstance(what, bytes))
 
 
 def command(nr, *words, size=None):
@@ -94,6 +101,7 @@ PARSER = {
     'message': send(TWO_VECS, payload=PIECES),
     'old-version': request(OPEN, version=0),
     'freed': request(FREE, freed=[0, 64]),
+    'staged': send(TWO_VECS, payload=[(0x3000, (64, 5)), (0x4000, b'you')]),
 }
 SERVER = {
     'message': [(CONN, send(TWO_VECS, payload=PIECES)), (CONN, RECEIVE), (CONN, RECEIVE)],
@@ -130,6 +138,13 @@ SERVER = {
     'stream-gone': [(STREAMED, post()), (STREAMED, command(BYEBYE, 0, 0)), (STREAMED, post()),
                     (STREAMED, request(CONFIRM, freed=[0]))],
     'stream-refused': [(CONN, request(STREAM)), (ENDPOINT, request(STREAM)), (CONN, post())],
+    'stage': [(STREAMED, request(STAGE, has_file=1), 1),
+              (STREAMED, post(TWO_VECS, payload=[(0x3000, (64, 5)), (0x4000, b'you')])),
+              (STREAMED, post(item(VEC, 4096, 0x3000), payload=[(0x3000, (0, 4096))])),
+              (STREAMED, send(item(VEC, 5, 0x3000), STREAMED_ID, payload=[(0x3000, (4092, 5))])),
+              (STREAMED, request(STAGE, has_file=1), 1)],
+    'stage-refused': [(CONN, request(STAGE, has_file=1), 1),
+                      (STREAMED, post(item(VEC, 5, 0x3000), payload=[(0x3000, (0, 5))]))],
     'close': [(OWNER, request(CLOSE)), (CONN, request(POLL)), (CONN, RECEIVE)],
 }
 

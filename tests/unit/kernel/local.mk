@@ -79,6 +79,11 @@ test_remote_stream_SOURCES = %D%/test-remote-stream.c %D%/remote-util.c %D%/remo
 test_remote_stream_LDADD = $(kernel_test_ldadd)
 TESTS += test-remote-stream
 
+check_PROGRAMS += test-remote-stage
+test_remote_stage_SOURCES = %D%/test-remote-stage.c %D%/remote-util.c %D%/remote-util.h
+test_remote_stage_LDADD = $(kernel_test_ldadd)
+TESTS += test-remote-stage
+
 check_PROGRAMS += test-remote-call
 test_remote_call_SOURCES = %D%/test-remote-call.c %D%/remote-util.c %D%/remote-util.h
 test_remote_call_LDADD = $(kernel_test_ldadd)
