@@ -62,6 +62,7 @@ struct kdbus_pool;
  * @unread: those of its requests that are resolved but still count
  * @untold: those that nobody will answer, of which it has not been told yet, oldest first
  * @n_untold: number of them
+ * @tell_again: somebody wanted to tell while another did
  * @calls: struct kdbus_reply of its synchronous calls, resolved or not
  * @n_requests: replies that count against it
  */
@@ -81,6 +82,7 @@ struct kdbus_conn {
 	bool is_owner;
 	bool is_fake;
 	bool is_connected;
+	bool tell_again;
 
 	struct kdbus_table_node by_id;
 	struct list_head bus_link;

@@ -230,11 +230,13 @@ static bool tell_first(struct kdbus_conn *conn, u64 now_ns)
 	struct kdbus_bus *bus = conn->bus;
 	u64 monotonic_ns, realtime_ns;
 	struct kdbus_reply *reply;
+	bool again;
 	int r;
 
 	mutex_lock(&bus->reply_lock);
 	reply = list_first_entry_or_null(&conn->untold, struct kdbus_reply, owed_link);
-	/* whoever comes meanwhile does not find it */
+	/* whoever comes meanwhile does not find it, and may have made the room that is missing */
+	conn->tell_again = !reply && conn->n_untold > 0;
 	if (reply)
 		list_del_init(&reply->owed_link);
 	mutex_unlock(&bus->reply_lock);
@@ -257,8 +259,9 @@ static bool tell_first(struct kdbus_conn *conn, u64 now_ns)
 		reply_forget_untold(bus, reply);
 		r = 0;
 	}
+	again = r >= 0 || conn->tell_again;
 	mutex_unlock(&bus->reply_lock);
-	return r >= 0;
+	return again;
 }
 
 /* @now_ns: it may be later than the clock says */
