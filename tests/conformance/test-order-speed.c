@@ -72,8 +72,9 @@ static void changer_take(struct changer *changer, struct msg *msg)
 	msg_free(msg);
 }
 
-/* requests and releases in changing order, until the pipe stop_fd ends */
-static void changer_run(const char *address, int stop_fd, unsigned int seed)
+/* Requests and releases in changing order, until the pipe stop_fd ends; started_fd gets a byte when
+ * the first of them have been answered. */
+static void changer_run(const char *address, int stop_fd, int started_fd, unsigned int seed)
 {
 	static const uint32_t flags[] = {ALLOW | REPLACE | NO_QUEUE, ALLOW | REPLACE, ALLOW};
 	struct changer changer = {conn_new(address)};
@@ -98,6 +99,11 @@ static void changer_run(const char *address, int stop_fd, unsigned int seed)
 			is_answered = msg->type == MSG_RETURN && msg->reply_serial == serial;
 			changer_take(&changer, msg);
 		}
+		if (started_fd >= 0) {
+			expect_eq(write(started_fd, "", 1), 1);
+			close(started_fd);
+			started_fd = -1;
+		}
 	}
 	conn_send(conn, msg_append(driver_msg("ReleaseName"), "s", NAME));
 	conn_sync(conn);
@@ -112,23 +118,31 @@ struct changers {
 	int stop_fd;
 };
 
+/* until each of them has had the name, or heard that it has to wait for it */
 static void changers_start(struct changers *changers, const struct subject *subject)
 {
-	int fds[2];
+	int fds[2], started[2];
+	char byte;
 
 	expect_eq(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	expect_eq(pipe2(started, O_CLOEXEC), 0);
 	for (int i = 0; i < N_CHANGERS; i++) {
 		changers->pids[i] = fork();
 		expect_ge(changers->pids[i], 0);
 		if (!changers->pids[i]) {
 			close(fds[1]);
+			close(started[0]);
 			alarm(60);
-			changer_run(subject->address, fds[0], i + 1);
+			changer_run(subject->address, fds[0], started[1], i + 1);
 			_exit(0);
 		}
 		sandbox_watch(&subject->sandbox, changers->pids[i]);
 	}
 	close(fds[0]);
+	close(started[1]);
+	for (int i = 0; i < N_CHANGERS; i++)
+		expect_eq(read(started[0], &byte, 1), 1);
+	close(started[0]);
 	changers->stop_fd = fds[1];
 }
 
