@@ -32,8 +32,11 @@
 #include "kernel/module/compat.h"
 #include "kernel/module/module.h"
 
-#define INO_ROOT    1
-#define INO_CONTROL 2
+/* numbers of inodes: all of 32 bits, as there are programs that know no others */
+#define INO_ROOT     1
+#define INO_CONTROL  2
+#define INO_ENDPOINT (1U << 30)
+#define INO_BUS	     (1U << 31)
 
 /* positions in a directory, behind "." and ".." */
 #define POS_CONTROL 2
@@ -65,7 +68,7 @@ static umode_t access_bits(u64 flags)
 	return 0600;
 }
 
-static struct inode *node_new(struct super_block *sb, u64 number, umode_t mode, kuid_t uid,
+static struct inode *node_new(struct super_block *sb, u32 number, umode_t mode, kuid_t uid,
 			      kgid_t gid)
 {
 	struct inode *inode;
@@ -81,9 +84,16 @@ static struct inode *node_new(struct super_block *sb, u64 number, umode_t mode, 
 	return inode;
 }
 
-static u64 endpoint_ino(const struct kdbus_endpoint *ep)
+static u32 bus_ino(const struct kdbus_bus *bus)
 {
-	return ep->bus->id << 32 | full_name_hash(NULL, ep->name, strlen(ep->name));
+	return INO_BUS | (bus->id & (INO_BUS - 1));
+}
+
+static u32 endpoint_ino(const struct kdbus_endpoint *ep)
+{
+	u32 hash = full_name_hash((void *)(unsigned long)ep->bus->id, ep->name, strlen(ep->name));
+
+	return INO_ENDPOINT | (hash & (INO_ENDPOINT - 1));
 }
 
 /* takes over the reference to @ep, which is NULL for the control node */
@@ -116,7 +126,7 @@ static struct inode *bus_node_new(struct super_block *sb, struct kdbus_bus *bus)
 	struct inode *inode;
 
 	/* who may read and write an endpoint may read and enter the directory */
-	inode = node_new(sb, bus->id << 32, S_IFDIR | (bits & 0444) | (bits & 0444) >> 2,
+	inode = node_new(sb, bus_ino(bus), S_IFDIR | (bits & 0444) | (bits & 0444) >> 2,
 			 bus->owner_uid, bus->owner_gid);
 	if (!inode) {
 		kdbus_bus_unref(bus);
@@ -266,7 +276,7 @@ static int root_iterate(struct file *file, struct dir_context *ctx)
 	}
 	while ((bus = bus_from(fs->domain, ctx->pos - POS_FIRST))) {
 		ctx->pos = POS_FIRST + bus->id;
-		is_taken = dir_emit(ctx, bus->name, strlen(bus->name), bus->id << 32, DT_DIR);
+		is_taken = dir_emit(ctx, bus->name, strlen(bus->name), bus_ino(bus), DT_DIR);
 		kdbus_bus_unref(bus);
 		if (!is_taken)
 			break;

@@ -7,11 +7,12 @@
  */
 #include <linux/kdbus.h>
 
-#define SYS_exit  1
-#define SYS_open  5
-#define SYS_close 6
-#define SYS_ioctl 54
-#define SYS_mmap  90
+#define SYS_exit     1
+#define SYS_open     5
+#define SYS_ioctl    54
+#define SYS_mmap     90
+#define SYS_stat     106
+#define SYS_getdents 141
 
 #define O_RDWR	   2
 #define PROT_READ  1
@@ -41,6 +42,19 @@ static void command(long fd, unsigned long nr, void *cmd, int step)
 {
 	if (call(SYS_ioctl, fd, (long)nr, (long)cmd) != 0)
 		done(step);
+}
+
+/* all numbers there are of 32 bits, too */
+static void look(const char *path, int step)
+{
+	static char buffer[4096];
+	long fd;
+
+	if (call(SYS_stat, (long)path, (long)buffer, 0) != 0)
+		done(step);
+	fd = call(SYS_open, (long)path, 0, 0);
+	if (call(SYS_getdents, fd, (long)buffer, sizeof(buffer)) <= 0)
+		done(step + 1);
 }
 
 static struct {
@@ -84,6 +98,8 @@ void _start(void)
 	if (owner < 0)
 		done(2);
 	command(owner, KDBUS_CMD_BUS_MAKE, &make, 3);
+	look("/tmp/p2", 20);
+	look("/tmp/p2/0-compat", 22);
 	peer = call(SYS_open, (long)"/tmp/p2/0-compat/bus", O_RDWR, 0);
 	if (peer < 0)
 		done(4);
