@@ -15,7 +15,8 @@ guest_exit_SOURCES = %D%/guest-exit.c
 test_hostile_SOURCES = %D%/test-hostile.c
 test_hostile_CPPFLAGS = $(abi_cppflags)
 test_hostile_LDADD = $(abi_ldadd)
-test_module_SOURCES = %D%/test-module.c %D%/hammer.c %D%/hammer.h
+test_module_SOURCES = %D%/test-module.c %D%/hammer.c %D%/hammer.h %D%/stuck-file.c \
+	%D%/stuck-file.h
 test_module_CPPFLAGS = $(abi_cppflags)
 test_module_LDADD = $(abi_ldadd)
 test_payload_SOURCES = %D%/test-payload.c

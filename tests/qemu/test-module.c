@@ -30,6 +30,7 @@
 
 #include "tests/abi/client.h"
 #include "tests/qemu/hammer.h"
+#include "tests/qemu/stuck-file.h"
 
 #define INSIDE_UID 4712
 
@@ -336,13 +337,30 @@ static void expect_stuck(pid_t pid)
 	expect_eq(waitpid(pid, &status, WNOHANG), 0);
 }
 
-static void expect_killed(pid_t pid)
+static void expect_end(pid_t pid)
 {
 	int status;
 
-	kill(pid, SIGKILL);
 	expect_eq(waitpid(pid, &status, 0), pid);
 	expect(WIFSIGNALED(status));
+}
+
+static void expect_killed(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	expect_end(pid);
+}
+
+/* neither the receiver @b nor the bus, nor who has the same connection @a */
+static void expect_nobody_is_held_up(struct peer *a, struct peer *b, struct peer *c)
+{
+	expect_eq(peer_send_to(c, b->id, 2, 10), 0);
+	expect_message(b, c->id, 2);
+	expect_eq(peer_send_to(a, b->id, 3, 10), 0);
+	expect_message(b, a->id, 3);
+	expect_eq(peer_acquire(c, "a.b", 0), 0);
+	expect_eq(peer_release(c, "a.b"), 0);
+	peer_close(peer());
 }
 
 ABI_TEST(stuck_sender_holds_up_nobody)
@@ -362,17 +380,52 @@ ABI_TEST(stuck_sender_holds_up_nobody)
 						  .size = STUCK_SIZE}) != 0);
 	}
 	expect_stuck(pid);
-	/* neither the receiver nor the bus, nor who has the same connection */
-	expect_eq(peer_send_to(c, b->id, 2, 10), 0);
-	expect_message(b, c->id, 2);
-	expect_eq(peer_send_to(a, b->id, 3, 10), 0);
-	expect_message(b, a->id, 3);
-	expect_eq(peer_acquire(c, "a.b", 0), 0);
-	expect_eq(peer_release(c, "a.b"), 0);
-	peer_close(peer());
+	expect_nobody_is_held_up(a, b, c);
 	expect_killed(pid);
 	peer_drain(b);
 	expect_nothing(b);
+}
+
+/* a payload that is mapped from a file, the server of which does not answer.  Where the kernel
+ * itself waits for the answer to a read that has been seen, not even SIGKILL ends that, whoever
+ * reads: it has to be aborted.
+ */
+ABI_TEST(stuck_file_holds_up_nobody)
+{
+	struct peer *a = peer(), *b = peer(), *c = peer();
+
+	for (unsigned i = 0; i < 4; i++) {
+		bool is_broadcast = i & 2;
+		struct stuck_file file = {.place = "/tmp/stuck", .is_async = i & 1};
+		void *memory;
+		pid_t pid;
+		int fd;
+
+		if (!stuck_file_begin(&file))
+			skip("no FUSE");
+		pid = fork();
+		if (pid == 0) {
+			close(file.fd);
+			fd = open(file.path, O_RDONLY | O_CLOEXEC);
+			memory = mmap(NULL, STUCK_FILE_SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
+			_exit(peer_send(a,
+					&(struct send){.flags = is_broadcast ? KDBUS_MSG_SIGNAL : 0,
+						       .dst_id = is_broadcast ? BROADCAST : b->id,
+						       .cookie = 1,
+						       .data = memory,
+						       .size = STUCK_FILE_SIZE}) != 0);
+		}
+		while (!file.is_read)
+			expect_stuck(pid);
+		expect_nobody_is_held_up(a, b, c);
+		expect_stuck(pid);
+		kill(pid, SIGKILL);
+		if (!file.is_async)
+			stuck_file_abort(&file);
+		expect_end(pid);
+		stuck_file_end(&file);
+		expect_nothing(b);
+	}
 }
 
 ABI_TEST(stuck_receiver_holds_up_nobody)
