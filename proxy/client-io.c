@@ -11,7 +11,8 @@
  * what it sent is kept.  Alone it goes on, in the larger batches that this makes.
  *
  * Long messages are read on at the end of the turn, by turns, so much of all of them
- * together: their senders can be many, and nobody else waits for their sum.
+ * together: their senders can be many, and nobody else waits for their sum.  Where nobody
+ * needs to look at what they hold, it is moved and not copied (tail.h).
  *
  * Writing: what the engine queued and what the bus answered are put in order
  * here (client_next()) and go out in batches.  While the socket is full nothing
@@ -20,6 +21,7 @@
 #include "proxy/client-io.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,7 +39,9 @@ enum {
 	SLICE_WORK = 32,   /* what a client gets before it is the turn of others */
 	SLICE_BYTES = 64 * 1024,
 	GREEDY_BYTES = 16 * 1024,
-	LONG_BYTES = 64 * 1024, /* of long messages, per turn, where others are ready */
+	LONG_BYTES = 64 * 1024,	 /* of long messages, per turn, where others are ready */
+	HEAD_BYTES = 4096,	 /* of who sends long messages: the rest is not to be copied */
+	ROOM_BYTES = 512 * 1024, /* for who is sent such; the kernel takes twice that */
 };
 
 /* descriptors of a recvmsg(); false: some did not fit or there is no memory */
@@ -107,6 +111,36 @@ static bool client_is_awaited(const struct client *client)
 	       has_others(&client->daemon->flushing, client);
 }
 
+/* does a message that is for one client get nowhere else? */
+static bool daemon_may_tail(const struct daemon *daemon)
+{
+	return !daemon->is_joined && !daemon->is_served &&
+	       engine_asks_may_deliver(daemon->engine) &&
+	       !match_registry_n_nodes(daemon->monitor_matches) &&
+	       !match_registry_n_eavesdropping(daemon->matches);
+}
+
+static bool client_may_tail(const struct client *client, const struct message *message)
+{
+	const char *destination = message_destination(message);
+
+	return client->state == CLIENT_ACTIVE && destination && strcmp(destination, DRIVER_NAME) &&
+	       daemon_may_tail(client->daemon);
+}
+
+/* of a message that is complete */
+static void client_look_at_length(struct client *client, struct message *message)
+{
+	/* there may be monitors now */
+	if (message->tail && !daemon_may_tail(client->daemon))
+		message_gather(message);
+	if (!message->tail && message->payload.size >= HEAD_BYTES + TAIL_MIN &&
+	    client_may_tail(client, message) &&
+	    wire_body_is_proven(&message->header, message->bytes, message_body(message),
+				message->header.body_size))
+		client->is_lengthy = true;
+}
+
 /* Stops where the answers are more than the client may have, and where it is the turn of others;
  * what is left is kept. */
 static void client_read_messages(struct client *client, struct inbound_chunk *chunk)
@@ -133,6 +167,7 @@ static void client_read_messages(struct client *client, struct inbound_chunk *ch
 		/* what waits now came later */
 		if (message->payload.n_fds)
 			loop_timer_disarm(&client->fds_timer);
+		client_look_at_length(client, message);
 		message_charge(message, client->account);
 		dispatch_message(client, message);
 		message_unref(message);
@@ -181,7 +216,9 @@ static void client_limit_read(const struct client *client, struct msghdr *header
 {
 	size_t left = limit;
 
-	if (client->is_greedy)
+	if (client->is_lengthy && !client->in.message && left > HEAD_BYTES)
+		left = HEAD_BYTES;
+	else if (client->is_greedy)
 		left = GREEDY_BYTES;
 	else if (client->daemon->loop.n_batch > 1 || client_is_awaited(client))
 		left = SLICE_BYTES;
@@ -193,7 +230,7 @@ static void client_limit_read(const struct client *client, struct msghdr *header
 }
 
 /* @limit: bytes; how many were read */
-static size_t client_read(struct client *client, size_t limit)
+static size_t client_read_bytes(struct client *client, size_t limit)
 {
 	struct inbound_chunk *chunk = &client->daemon->chunk;
 	union {
@@ -235,6 +272,52 @@ static size_t client_read(struct client *client, size_t limit)
 static bool client_may_read(const struct client *client)
 {
 	return client->state != CLIENT_CLOSED && !client->is_read_paused && !client->in.kept;
+}
+
+/* the same of a message that is moved */
+static size_t client_read_tail(struct client *client, size_t limit)
+{
+	struct tail *tail = client->in.message->tail;
+	size_t rest = client->in.message->payload.size - client->in.n_filled;
+	ssize_t size = tail_fill(tail, client->source.fd, limit < rest ? limit : rest);
+
+	/* the pipe is full, or the kernel knows nothing of this: the rest is copied */
+	if ((size == -EAGAIN && tail->size) || size == -EINVAL) {
+		tail_gather(tail);
+		return 0;
+	}
+	if (size == -EAGAIN || size == -EINTR)
+		return 0;
+	if (size <= 0) {
+		client_close(client, NULL);
+		return 0;
+	}
+	if (inbound_commit_tail(&client->in, &client->daemon->chunk, size))
+		client_read_messages(client, &client->daemon->chunk);
+	return size;
+}
+
+/* @limit: bytes; how many were read */
+static size_t client_read(struct client *client, size_t limit)
+{
+	struct inbound *in = &client->in;
+	size_t size;
+
+	if (in->message && in->message->tail)
+		return client_read_tail(client, limit);
+	size = client_read_bytes(client, limit);
+	if (inbound_may_tail(in, &client->daemon->limits.inbound) &&
+	    client_may_tail(client, in->message) &&
+	    !tail_begin(&client->daemon->tails, in->message, in->n_filled)) {
+		client->is_lengthy = true;
+		/* its head alone was read, and nobody else waits */
+		if (size == HEAD_BYTES && size < limit && client_may_read(client) &&
+		    client->daemon->loop.n_batch <= 1)
+			size += client_read_tail(client, limit - size);
+	} else if (size == HEAD_BYTES) {
+		client->is_lengthy = false;
+	}
+	return size;
 }
 
 /* its socket stays ready meanwhile, and says so again each turn */
@@ -423,6 +506,19 @@ static uint32_t client_fill_batch(struct client *client, struct message **batch,
 	return n;
 }
 
+/* Who is sent what is moved gets a larger socket: fewer turns for as many bytes, which are not the
+ * daemon's. */
+static void client_make_room(struct client *client)
+{
+	int size = ROOM_BYTES;
+
+	if (client->is_roomy || !client->out.unsent[0]->tail)
+		return;
+	client->is_roomy = true;
+	/* as large as the system allows */
+	setsockopt(client->source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
 /* true: there may be more to write at once */
 static bool client_write_batch(struct client *client)
 {
@@ -447,6 +543,7 @@ static bool client_write_batch(struct client *client)
 			       &client->daemon->reserve)) {
 	case OUTBOUND_FULL:
 		client->is_blocked = true;
+		client_make_room(client);
 		return false;
 	case OUTBOUND_FDS:
 		/* they land when their receivers read; nothing tells when */

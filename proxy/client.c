@@ -284,6 +284,7 @@ void client_signal(struct client *client, struct message *message)
 
 void client_copy(struct client *client, struct message *message)
 {
+	message_gather(message);
 	if (client_is_overfull(client) ||
 	    outbound_answer(&client->out, message, client_queued(client)) < 0) {
 		client->n_dropped++;

@@ -69,6 +69,8 @@ enum client_state {
  *	receivers read: so it is not read from, and what has been read already waits in in.kept;
  *	so it does while others have their turn
  * @is_greedy: others had to wait for it lately: so it is read from in small pieces
+ * @is_lengthy: it sends long messages that are moved (tail.h): so heads are read alone
+ * @is_roomy: its socket has been made larger
  * @is_told: what the bus says is about what has just come to be received: due at once
  * @is_doomed: to be closed as soon as the engine has returned
  * @is_elsewhere: on the bus that is ours a client that another process serves: no socket, and
@@ -115,6 +117,8 @@ struct client {
 	bool is_told : 1;
 	bool is_doomed : 1;
 	bool is_greedy : 1;
+	bool is_lengthy : 1;
+	bool is_roomy : 1;
 	bool is_elsewhere : 1;
 	bool is_reported : 1;
 	bool is_held : 1;

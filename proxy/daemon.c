@@ -21,6 +21,7 @@
 
 enum {
 	CHUNK_SIZE = 256 * 1024,
+	TAILS_MAX = 16,		 /* long messages that are moved at a time */
 	MAX_MESSAGE_FDS = 253,	 /* what one sendmsg() can carry */
 	MAX_OUTGOING_FDS = 1024, /* in answers, which nobody but the client is charged for */
 	UNSENT_BYTES = 1 << 20,	 /* more than a batch that a socket has not taken yet */
@@ -154,6 +155,7 @@ void daemon_set_limits(struct daemon *daemon, const struct config *config)
 		limits->max_incoming_bytes += limits->inbound.max_message_size + UNSENT_BYTES;
 	if (limits->max_incoming_fds >= limits->max_outgoing_fds)
 		limits->max_incoming_fds += limits->inbound.max_message_fds + MAX_MESSAGE_FDS;
+	limits->inbound.min_tail = TAIL_MIN;
 	limits->max_incomplete =
 		limit_value(config, CONFIG_LIMIT_MAX_INCOMPLETE_CONNECTIONS, UINT32_MAX);
 	limits->max_completed =
@@ -315,6 +317,7 @@ int daemon_new(struct config *config, const struct daemon_options *options,
 	INIT_LIST_HEAD(&daemon->flushing);
 	INIT_LIST_HEAD(&daemon->waiting);
 	INIT_LIST_HEAD(&daemon->dead);
+	tail_pool_init(&daemon->tails, TAILS_MAX);
 	admission_init(daemon);
 	loop_timer_init(&daemon->retry_timer, daemon_retry_expired);
 	loop_timer_init(&daemon->reply_timer, daemon_reply_expired);
@@ -424,6 +427,7 @@ struct daemon *daemon_free(struct daemon *daemon)
 	environment_deinit(&daemon->environment);
 	access_deinit(&daemon->access);
 	reserve_deinit(&daemon->reserve);
+	tail_pool_deinit(&daemon->tails);
 	free(daemon->chunk.bytes);
 	config_free(daemon->config);
 	free(daemon);

@@ -115,6 +115,7 @@ struct daemon {
 	uint64_t work;		    /* done so far: to deliver a small message is 1 */
 	struct inbound_chunk chunk; /* what sockets are read into */
 	struct reserve reserve;	    /* for what they do not take */
+	struct tail_pool tails;	    /* of long messages under way */
 
 	struct log_limit log_refused; /* of clients that broke the protocol */
 	struct log_limit log_lost;

@@ -121,6 +121,26 @@ void inbound_commit(struct inbound *in, struct inbound_chunk *chunk, size_t size
 	chunk->end = size - direct;
 }
 
+/* of the message under way */
+static size_t inbound_rest(const struct inbound *in)
+{
+	return in->message->payload.size - in->n_filled;
+}
+
+bool inbound_may_tail(const struct inbound *in, const struct inbound_limits *limits)
+{
+	return in->message && in->is_proven && inbound_rest(in) >= limits->min_tail &&
+	       inbound_rest(in) <= TAIL_MAX && !in->n_fds && !in->message->header.n_fds;
+}
+
+bool inbound_commit_tail(struct inbound *in, struct inbound_chunk *chunk, size_t size)
+{
+	chunk->at = 0;
+	chunk->end = 0;
+	in->n_filled += size;
+	return in->n_filled == in->message->payload.size;
+}
+
 int inbound_add_fds(struct inbound *in, const int *fds, uint32_t n_fds)
 {
 	int *more;
@@ -196,9 +216,12 @@ static int inbound_finish(struct inbound *in, struct message **message_out)
 	uint32_t n_fds = message->header.n_fds;
 	int r;
 
-	r = wire_body_check(&message->header, message->bytes, message_body(message));
-	if (r != WIRE_OK)
-		return r;
+	/* with a tail it has been proven to be good */
+	if (!message->tail) {
+		r = wire_body_check(&message->header, message->bytes, message_body(message));
+		if (r != WIRE_OK)
+			return r;
+	}
 	if (n_fds > in->n_fds)
 		return INBOUND_FDS_MISSING;
 	if (n_fds) {
@@ -212,6 +235,7 @@ static int inbound_finish(struct inbound *in, struct message **message_out)
 	}
 	in->message = NULL;
 	in->n_filled = 0;
+	in->is_proven = false;
 	*message_out = message;
 	return 0;
 }
@@ -269,18 +293,23 @@ int inbound_next(struct inbound *in, struct inbound_chunk *chunk,
 		 const struct inbound_limits *limits, const char *sender, size_t sender_len,
 		 struct message **message_out)
 {
+	bool is_new = !in->message;
 	struct message *message;
 	int r;
 
-	if (!in->message) {
+	if (is_new) {
 		r = inbound_header(in, chunk, limits, sender, sender_len);
 		if (r)
 			return r;
 	}
 	message = in->message;
-	in->n_filled += chunk_take(chunk, message->bytes + in->n_filled,
-				   message->payload.size - in->n_filled);
-	if (in->n_filled < message->payload.size)
-		return INBOUND_MORE;
-	return inbound_finish(in, message_out);
+	in->n_filled += chunk_take(chunk, message->bytes + in->n_filled, inbound_rest(in));
+	if (!inbound_rest(in))
+		return inbound_finish(in, message_out);
+	/* asked once: what it looks at may be long */
+	if (is_new && limits->min_tail && inbound_rest(in) >= limits->min_tail)
+		in->is_proven =
+			wire_body_is_proven(&message->header, message->bytes, message_body(message),
+					    in->n_filled - message->header.header_size);
+	return INBOUND_MORE;
 }

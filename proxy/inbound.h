@@ -27,7 +27,8 @@ struct inbound {
 	uint32_t n_raw;		 /* bytes of it there are */
 	uint32_t raw_need;	 /* bytes to read before it is worth another look */
 	struct message *message; /* header complete, body coming */
-	size_t n_filled;	 /* bytes of message->bytes that are valid */
+	size_t n_filled;	 /* bytes of it that have come */
+	bool is_proven;		 /* it is valid, whatever follows */
 	int *fds;		 /* received, not yet claimed by a message */
 	uint32_t n_fds;
 	struct inbound_chunk *kept; /* to be consumed before anything is read, or NULL */
@@ -42,6 +43,7 @@ struct inbound_chunk {
 struct inbound_limits {
 	uint32_t max_message_size; /* header and body */
 	uint32_t max_message_fds;
+	uint32_t min_tail; /* bytes that are worth one (inbound_may_tail()); 0: nothing is */
 };
 
 /* outcomes beside WIRE_*: all but INBOUND_MORE mean that the client is to be disconnected */
@@ -71,6 +73,17 @@ size_t inbound_n_bytes(const struct inbound *in);
 int inbound_prepare(struct inbound *in, struct inbound_chunk *chunk, struct iovec iov[2]);
 /* @size bytes were read as prepared */
 void inbound_commit(struct inbound *in, struct inbound_chunk *chunk, size_t size);
+
+/**
+ * inbound_may_tail() - may the rest of the message under way go elsewhere, unseen (tail.h)?
+ *
+ * It is long and needs no check, and no descriptors are about.  Once it has a tail what is moved
+ * there is told by inbound_commit_tail(), and nothing is prepared.
+ */
+bool inbound_may_tail(const struct inbound *in, const struct inbound_limits *limits);
+
+/* @size more bytes are in the tail; true: it is complete */
+bool inbound_commit_tail(struct inbound *in, struct inbound_chunk *chunk, size_t size);
 
 /* takes the descriptors, also on failure: then they are closed; 0 or -ENOMEM */
 int inbound_add_fds(struct inbound *in, const int *fds, uint32_t n_fds);

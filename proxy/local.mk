@@ -15,6 +15,7 @@ libwire_a_SOURCES = \
 	%D%/match-tree.c %D%/match-tree.h \
 	%D%/match.h \
 	%D%/message.c %D%/message.h \
+	%D%/tail.c %D%/tail.h \
 	%D%/unique-name.c %D%/unique-name.h \
 	%D%/wire-body.c \
 	%D%/wire-header.c \

@@ -87,7 +87,7 @@ static void message_release(struct engine_payload *payload)
 
 	if (message->account)
 		message_discharge(message);
-
+	tail_free(message->tail);
 	for (uint32_t i = 0; i < payload->n_fds; i++)
 		if (payload->fds[i] >= 0)
 			close(payload->fds[i]);

@@ -4,12 +4,15 @@
  * Reference-counted through the payload, which is what the engine passes on; a
  * message that was sent to a hundred receivers is this one object.  Immutable
  * once it has been sent.  One allocation holds the object and its bytes.
+ *
+ * Of a long one for a single receiver the last bytes may be in a pipe (tail.h).
  */
 #pragma once
 
 #include "kernel/engine/engine.h"
 #include "proxy/base/cleanup.h"
 #include "proxy/base/list.h"
+#include "proxy/tail.h"
 #include "proxy/wire-writer.h"
 #include "proxy/wire.h"
 
@@ -47,6 +50,7 @@ struct message {
 	struct wire_header header;	 /* valid for payload.data */
 	uint8_t *bytes;			 /* == payload.data */
 	bool is_bytes_owned;		 /* in an allocation of their own */
+	struct tail *tail;		 /* of whose bytes the last are elsewhere; or NULL */
 	struct message_account *account; /* or NULL */
 };
 
@@ -98,6 +102,13 @@ static inline struct message *message_unref(struct message *message)
 	return NULL;
 }
 DEFINE_CLEANUP(struct message *, message_unref);
+
+/* all of its bytes are in its memory afterwards */
+static inline void message_gather(struct message *message)
+{
+	if (message->tail)
+		tail_gather(message->tail);
+}
 
 static inline struct message *message_from_payload(struct engine_payload *payload)
 {

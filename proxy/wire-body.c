@@ -433,3 +433,51 @@ int wire_body_check(const struct wire_header *header, const uint8_t *bytes, cons
 		return r;
 	return values.at == values.size ? WIRE_OK : WIRE_TRAILING;
 }
+
+/* of a number of which every bit pattern is valid; 0: it is none */
+static uint32_t number_size(char type)
+{
+	switch (type) {
+	case 'y':
+		return 1;
+	case 'n':
+	case 'q':
+		return 2;
+	case 'i':
+	case 'u':
+		return 4;
+	case 'x':
+	case 't':
+	case 'd':
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+bool wire_body_is_proven(const struct wire_header *header, const uint8_t *bytes,
+			 const uint8_t *body, uint32_t there)
+{
+	const char *signature = (const char *)bytes + header->signature.at;
+	uint32_t n = header->signature.len, size, len;
+	char front[WIRE_MAX_SIGNATURE + 1];
+	struct wire_values values = {
+		.base = body,
+		.limit = there,
+		.size = there,
+		.n_fds = header->n_fds,
+		.is_big_endian = header->is_big_endian,
+	};
+
+	/* an array of numbers which is not the element of another array */
+	if (n < 2 || signature[n - 2] != 'a' || (n > 2 && signature[n - 3] == 'a'))
+		return false;
+	size = number_size(signature[n - 1]);
+	if (!size)
+		return false;
+	memcpy(front, signature, n - 2);
+	front[n - 2] = '\0';
+	if (wire_values_check(&values, front, 0) || take_u32(&values, &len) || align(&values, size))
+		return false;
+	return len <= WIRE_MAX_ARRAY && len % size == 0 && len == header->body_size - values.at;
+}

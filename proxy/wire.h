@@ -169,6 +169,15 @@ int wire_header_parse(const uint8_t *bytes, struct wire_header *header_out);
  */
 int wire_body_check(const struct wire_header *header, const uint8_t *bytes, const uint8_t *body);
 
+/**
+ * wire_body_is_proven() - is a body valid whatever the rest of it is?
+ * @there: so many of its first bytes are there
+ *
+ * True if it ends with an array of numbers, and @there reaches into that.  False says nothing.
+ */
+bool wire_body_is_proven(const struct wire_header *header, const uint8_t *bytes,
+			 const uint8_t *body, uint32_t there);
+
 /* Is it one valid signature: any number of complete types? */
 bool wire_signature_is_valid(const char *signature, size_t len);
 

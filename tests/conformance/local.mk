@@ -25,6 +25,7 @@ conformance_programs = \
 	%D%/test-malformed \
 	%D%/test-match \
 	%D%/test-monitor \
+	%D%/test-moved \
 	%D%/test-names \
 	%D%/test-order \
 	%D%/test-order-speed \
@@ -68,6 +69,7 @@ conformance_ldadd = libharness.a libtap.a
 %C%_test_malformed_LDADD = $(conformance_ldadd)
 %C%_test_match_LDADD = $(conformance_ldadd)
 %C%_test_monitor_LDADD = $(conformance_ldadd)
+%C%_test_moved_LDADD = $(conformance_ldadd)
 %C%_test_names_LDADD = $(conformance_ldadd)
 %C%_test_order_LDADD = $(conformance_ldadd)
 %C%_test_order_speed_LDADD = $(conformance_ldadd)

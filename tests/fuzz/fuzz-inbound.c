@@ -5,10 +5,13 @@
  *	1	how many descriptors come with the first byte
  *	2, 3	how the rest is cut, and where a message is the last for a while
  *
- * The messages that come out and how it ends must be those of the bytes in one piece.
+ * The messages that come out and how it ends must be those of the bytes in one piece; and those of
+ * which ends go through pipes, where they may.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy/inbound.h"
@@ -32,10 +35,12 @@ static uint32_t next_random(uint32_t *state)
 	return *state >> 16;
 }
 
-static void check_message(const struct message *message, struct outcome *outcome)
+static void check_message(struct message *message, struct outcome *outcome)
 {
 	const struct wire_header *header = &message->header;
 
+	message_gather(message);
+	fuzz_expect(!message->tail);
 	fuzz_expect(message->payload.size == (size_t)header->header_size + header->body_size);
 	fuzz_expect(message->payload.n_fds == header->n_fds);
 	fuzz_expect(!strcmp(message_sender(message), SENDER));
@@ -89,9 +94,40 @@ static void receive(struct inbound *in, struct inbound_chunk *chunk, const uint8
 	*size = done;
 }
 
+/* what one splice() of @size bytes does, if the message under way has a tail or may have one; @pair
+ * is a pair of sockets */
+static bool receive_tail(struct inbound *in, struct inbound_chunk *chunk,
+			 const struct inbound_limits *limits, struct tail_pool *tails,
+			 const int pair[2], const uint8_t *bytes, size_t *size)
+{
+	size_t rest;
+	ssize_t n;
+
+	if (inbound_may_tail(in, limits) && !in->message->tail)
+		tail_begin(tails, in->message, in->n_filled);
+	if (!in->message || !in->message->tail)
+		return false;
+	rest = in->message->payload.size - in->n_filled;
+	*size = *size < rest ? *size : rest;
+	fuzz_expect(write(pair[0], bytes, *size) == (ssize_t)*size);
+	n = tail_fill(in->message->tail, pair[1], *size);
+	fuzz_expect(n > 0 || n == -EAGAIN);
+	n = n < 0 ? 0 : n;
+	if (n < (ssize_t)*size) {
+		/* no more places: the rest is read as of any other message */
+		message_gather(in->message);
+		fuzz_expect(read(pair[1], in->message->bytes + in->n_filled + n, *size - n) ==
+			    (ssize_t)*size - n);
+	}
+	fuzz_expect(inbound_commit_tail(in, chunk, *size) == (*size == rest));
+	return true;
+}
+
 static void feed(const uint8_t *bytes, size_t size, const struct inbound_limits *limits,
 		 unsigned n_fds, uint32_t cut, struct outcome *outcome)
 {
+	struct tail_pool tails;
+	int pair[2] = {-1, -1};
 	struct inbound_chunk chunk = {.bytes = malloc(CHUNK_SIZE), .capacity = CHUNK_SIZE};
 	struct inbound in = {0};
 	int fds[MAX_FDS];
@@ -100,6 +136,9 @@ static void feed(const uint8_t *bytes, size_t size, const struct inbound_limits 
 	fuzz_expect(chunk.bytes);
 	memset(outcome, 0, offsetof(struct outcome, r));
 	outcome->r = INBOUND_MORE;
+	tail_pool_init(&tails, 1);
+	if (limits->min_tail)
+		fuzz_expect(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
 	for (unsigned i = 0; i < n_fds; i++)
 		fuzz_expect((fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
 	fuzz_expect(!inbound_add_fds(&in, fds, n_fds));
@@ -108,7 +147,9 @@ static void feed(const uint8_t *bytes, size_t size, const struct inbound_limits 
 
 		if (cut)
 			n = 1 + next_random(&cut) % (n < 40 ? n : 40);
-		receive(&in, &chunk, bytes + at, &n);
+		if (!limits->min_tail ||
+		    !receive_tail(&in, &chunk, limits, &tails, pair, bytes + at, &n))
+			receive(&in, &chunk, bytes + at, &n);
 		at += n;
 		take_messages(&in, &chunk, limits, &cut, outcome);
 	}
@@ -117,6 +158,11 @@ static void feed(const uint8_t *bytes, size_t size, const struct inbound_limits 
 	if (!outcome->r)
 		outcome->r = INBOUND_MORE;
 	inbound_deinit(&in);
+	tail_pool_deinit(&tails);
+	if (limits->min_tail) {
+		close(pair[0]);
+		close(pair[1]);
+	}
 	free(chunk.bytes);
 }
 
@@ -130,30 +176,42 @@ static int next_fd(void)
 	return fd;
 }
 
+static void expect_same(const struct outcome *a, const struct outcome *b)
+{
+	fuzz_expect(a->r == b->r);
+	fuzz_expect(a->n_messages == b->n_messages && a->n_fds == b->n_fds);
+	fuzz_expect(a->size == b->size);
+	/* unless the last did not fit */
+	if (a->size < sizeof(a->bytes))
+		fuzz_expect(!memcmp(a->bytes, b->bytes, a->size));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static const uint32_t max_sizes[] = {64, 1024, 1 << 17, WIRE_MAX_SIZE};
 	static const uint32_t max_fds[] = {0, 1, 4, 253};
 	static struct outcome whole, cut;
 	struct inbound_limits limits;
+	uint32_t cuts;
 	unsigned n_fds;
 	int before;
 
 	if (size < 4)
 		return 0;
-	limits = (struct inbound_limits){max_sizes[bytes[0] & 3], max_fds[bytes[0] >> 2 & 3]};
+	limits = (struct inbound_limits){
+		.max_message_size = max_sizes[bytes[0] & 3],
+		.max_message_fds = max_fds[bytes[0] >> 2 & 3],
+	};
 	n_fds = bytes[1] % (MAX_FDS + 1);
+	cuts = 1 + bytes[2] + bytes[3] * 256;
 	size = size - 4 < MAX_BYTES ? size - 4 : MAX_BYTES;
 	before = next_fd();
 	feed(bytes + 4, size, &limits, n_fds, 0, &whole);
-	feed(bytes + 4, size, &limits, n_fds, 1 + bytes[2] + bytes[3] * 256, &cut);
+	feed(bytes + 4, size, &limits, n_fds, cuts, &cut);
+	expect_same(&whole, &cut);
+	limits.min_tail = 1;
+	feed(bytes + 4, size, &limits, n_fds, cuts, &cut);
 	fuzz_expect(next_fd() == before);
-	fuzz_expect(whole.r == cut.r);
-	fuzz_expect(whole.n_messages == cut.n_messages && whole.n_fds == cut.n_fds);
-	fuzz_expect(whole.size == cut.size);
-	size = whole.size < sizeof(whole.bytes) ? whole.size : sizeof(whole.bytes);
-	/* unless the last did not fit */
-	if (size == whole.size)
-		fuzz_expect(!memcmp(whole.bytes, cut.bytes, size));
+	expect_same(&whole, &cut);
 	return 0;
 }

@@ -19,6 +19,11 @@ test_outbound_SOURCES = %D%/test-outbound.c
 test_outbound_LDADD = libproxy.a libwire.a libbase.a libtap.a
 TESTS += test-outbound
 
+check_PROGRAMS += test-tail
+test_tail_SOURCES = %D%/test-tail.c
+test_tail_LDADD = libproxy.a libwire.a libbase.a libtap.a
+TESTS += test-tail
+
 check_PROGRAMS += test-unique-name
 test_unique_name_SOURCES = %D%/test-unique-name.c
 test_unique_name_LDADD = libwire.a libtap.a
