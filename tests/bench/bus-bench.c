@@ -41,9 +41,11 @@ struct options {
 	bool json;
 	unsigned int rounds; /* 0: as the mode says */
 	unsigned int repeats;
-	int cpu;	     /* -1: the last one we may use */
-	const char *measure; /* NULL: all */
-	const char *output;  /* NULL: none */
+	int cpu;	      /* -1: the last one we may use */
+	const char *measure;  /* NULL: all */
+	const char *output;   /* NULL: none */
+	const char *results;  /* likewise */
+	unsigned int seconds; /* of a measure; 0: as many as it takes */
 };
 
 static const char usage[] =
@@ -58,6 +60,8 @@ static const char usage[] =
 	"  --cpu=N            the CPU to run everything on\n"
 	"  --json             results as JSON\n"
 	"  --output=DIR       write RESULTS.md, results.json and a chart of each measure as well\n"
+	"  --results=FILE     write that RESULTS.md there\n"
+	"  --seconds=N        no measure is played on after so long, once it has had 5 rounds\n"
 	"  --list             names of the measures\n";
 
 static void raise_nofile(void)
@@ -91,14 +95,11 @@ static bool is_wanted(const struct measure *measure, const char *wanted)
 	return !strncmp(measure->id, wanted, strlen(wanted));
 }
 
-static int write_file(const struct report *report, const char *dir, const char *name,
+static int write_path(const struct report *report, const char *path,
 		      void (*print)(const struct report *report, FILE *f))
 {
-	char path[PATH_MAX];
-	FILE *f;
+	FILE *f = fopen(path, "we");
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "we");
 	if (f)
 		print(report, f);
 	if (!f || fclose(f)) {
@@ -106,6 +107,15 @@ static int write_file(const struct report *report, const char *dir, const char *
 		return 1;
 	}
 	return 0;
+}
+
+static int write_file(const struct report *report, const char *dir, const char *name,
+		      void (*print)(const struct report *report, FILE *f))
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return write_path(report, path, print);
 }
 
 static int write_output(const struct report *report, const char *dir)
@@ -129,7 +139,8 @@ static int show(const struct report *report, const struct options *options)
 		report_print_json(report, stdout);
 	else
 		report_print_table(report, stdout);
-	return options->output ? write_output(report, options->output) : 0;
+	return (options->output ? write_output(report, options->output) : 0) |
+	       (options->results ? write_path(report, options->results, report_print_markdown) : 0);
 }
 
 static double load_average(void)
@@ -160,12 +171,14 @@ static int run(struct contender *contenders, unsigned int n_contenders,
 		.n_judged = count_judged(contenders, n_contenders),
 		.cpu = options->cpu,
 		.load_before = load_average(),
+		.seconds = options->seconds,
 	};
 	struct run_options run_options = {
 		.n_rounds = options->rounds ?: (options->quick ? ROUNDS_QUICK : ROUNDS_FULL),
 		.n_judged = report.n_judged,
 		.n_repeats = options->repeats,
 		.cpu = options->cpu,
+		.measure_us = 1e6 * options->seconds,
 		.repeat_until_us = now_us() + 1e6 * (options->quick ? QUICK_S : FULL_S),
 	};
 	bool ok = true;
@@ -201,7 +214,21 @@ static int run(struct contender *contenders, unsigned int n_contenders,
 static int parse_options(int argc, char **argv, struct options *o, const char **ours_out,
 			 const char **also_out)
 {
-	enum { OURS, ONLY, ALSO, QUICK, ROUNDS, REPEATS, MEASURE, CPU, JSON, OUTPUT, LIST };
+	enum {
+		OURS,
+		ONLY,
+		ALSO,
+		QUICK,
+		ROUNDS,
+		REPEATS,
+		MEASURE,
+		CPU,
+		JSON,
+		OUTPUT,
+		RESULTS,
+		SECONDS,
+		LIST
+	};
 	static const struct option table[] = {
 		{"bus-proxyd", required_argument, NULL, OURS},
 		{"only", no_argument, NULL, ONLY},
@@ -213,6 +240,8 @@ static int parse_options(int argc, char **argv, struct options *o, const char **
 		{"cpu", required_argument, NULL, CPU},
 		{"json", no_argument, NULL, JSON},
 		{"output", required_argument, NULL, OUTPUT},
+		{"results", required_argument, NULL, RESULTS},
+		{"seconds", required_argument, NULL, SECONDS},
 		{"list", no_argument, NULL, LIST},
 		{0},
 	};
@@ -251,6 +280,12 @@ static int parse_options(int argc, char **argv, struct options *o, const char **
 			break;
 		case OUTPUT:
 			o->output = optarg;
+			break;
+		case RESULTS:
+			o->results = optarg;
+			break;
+		case SECONDS:
+			o->seconds = strtoul(optarg, NULL, 10);
 			break;
 		case LIST:
 			print_list();

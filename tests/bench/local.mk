@@ -57,11 +57,15 @@ test_bench_result_SOURCES = %D%/test-bench-result.c %D%/goals.c %D%/result.c %D%
 test_bench_result_LDADD = libtap.a -lm
 TESTS += test-bench-result
 
+# BENCH_OUT=FILE: write the table there as well; BENCH_SECONDS=N: bound each measure
+bench_flags = --output=bench-results $(if $(BENCH_OUT),--results=$(BENCH_OUT)) \
+	$(if $(BENCH_SECONDS),--seconds=$(BENCH_SECONDS)) $(BENCH_FLAGS)
+
 bench: bus-bench$(EXEEXT) $(bin_PROGRAMS) tests/conformance/per-client-bus$(EXEEXT)
-	$(AM_V_at)./bus-bench$(EXEEXT) --output=bench-results $(BENCH_FLAGS)
+	$(AM_V_at)./bus-bench$(EXEEXT) $(bench_flags)
 
 bench-quick: bus-bench$(EXEEXT) $(bin_PROGRAMS) tests/conformance/per-client-bus$(EXEEXT)
-	$(AM_V_at)./bus-bench$(EXEEXT) --quick --output=bench-results $(BENCH_FLAGS)
+	$(AM_V_at)./bus-bench$(EXEEXT) --quick $(bench_flags)
 
 # the same daemon once more, with 1000 rules of policy: the contender "also"
 bench-rules: bus-bench$(EXEEXT) $(bin_PROGRAMS)

@@ -99,7 +99,9 @@ void report_print_markdown(const struct report *report, FILE *f)
 		report->machine.model, report->machine.n_cpus, report->machine.memory_mib,
 		report->machine.kernel, report->cpu);
 	report_format_use(report, text, sizeof(text));
-	fprintf(f, "%s\n\n", text);
+	fprintf(f, "%s\n", text);
+	report_format_time(report, text, sizeof(text));
+	fprintf(f, "%s.\n\n", text);
 	for (unsigned int c = 0; c <= last; c++)
 		fprintf(f, "* %s: %s\n", report->contenders[c].name, report->contenders[c].version);
 	fprintf(f,

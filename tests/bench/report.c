@@ -26,6 +26,26 @@ void report_format_use(const struct report *report, char *text_out, size_t size)
 		 stolen);
 }
 
+void report_format_time(const struct report *report, char *text_out, size_t size)
+{
+	unsigned int fewest = MAX_ROUNDS, most = 0;
+	int n;
+
+	for (unsigned int i = 0; i < report->n_results; i++) {
+		const struct result *result = &report->results[i];
+
+		if (result->measure->flags & MEASURE_ONCE)
+			continue;
+		fewest = result->n_rounds < fewest ? result->n_rounds : fewest;
+		most = result->n_rounds > most ? result->n_rounds : most;
+	}
+	fewest = fewest < most ? fewest : most;
+	n = snprintf(text_out, size, "%u to %u rounds of each measure", fewest, most);
+	if (report->seconds && n > 0 && (size_t)n < size)
+		snprintf(text_out + n, size - n, ", none played on or repeated after %u seconds",
+			 report->seconds);
+}
+
 static void print_ratio(const struct report *report, const struct result *result,
 			unsigned int against, unsigned int metric, FILE *f)
 {
@@ -107,6 +127,8 @@ void report_print_table(const struct report *report, FILE *f)
 		report->cpu);
 	report_format_use(report, text, sizeof(text));
 	fprintf(f, "%s\n", text);
+	report_format_time(report, text, sizeof(text));
+	fprintf(f, "%s.\n", text);
 	for (unsigned int c = 0; c < report->n_contenders; c++)
 		fprintf(f, "  %-12s %s\n", report->contenders[c].name,
 			report->contenders[c].version);

@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TRACED_SHARE = 10 }; /* of a round's steps: each takes that much longer */
+enum {
+	TRACED_SHARE = 10, /* of a round's steps: each takes that much longer */
+	FEWEST_ROUNDS = 5, /* from which something can be said */
+};
 
 static cpu_set_t all_cpus;
 
@@ -75,7 +78,7 @@ static int count_calls(struct stage *stage, double *calls_out)
 }
 
 static bool play(struct contender *contenders, unsigned int n_contenders,
-		 const struct measure *measure, const struct run_options *options,
+		 const struct measure *measure, const struct run_options *options, double until_us,
 		 struct result *result)
 {
 	struct stage stages[MAX_CONTENDERS] = {0};
@@ -93,8 +96,11 @@ static bool play(struct contender *contenders, unsigned int n_contenders,
 		}
 	}
 	for (unsigned int round = 0; round <= result->n_rounds; round++) {
-		bool is_last = round == result->n_rounds;
+		bool is_last;
 
+		if (round >= FEWEST_ROUNDS && round < result->n_rounds && now_us() > until_us)
+			result->n_rounds = round;
+		is_last = round == result->n_rounds;
 		if (is_last && !measure->metrics[METRIC_CALLS])
 			break;
 		for (unsigned int c = 0; c < n_contenders; c++) {
@@ -126,7 +132,7 @@ static bool play(struct contender *contenders, unsigned int n_contenders,
 
 static bool play_sampled(struct contender *contenders, unsigned int n_contenders,
 			 const struct measure *measure, const struct run_options *options,
-			 struct result *result)
+			 double until_us, struct result *result)
 {
 	int cpu = measure->flags & MEASURE_FREE ? -1 : options->cpu;
 	struct machine_sample before, after;
@@ -138,7 +144,7 @@ static bool play_sampled(struct contender *contenders, unsigned int n_contenders
 		.n_rounds = measure->flags & MEASURE_ONCE ? 1 : options->n_rounds,
 	};
 	machine_sample(cpu, &before);
-	ok = play(contenders, n_contenders, measure, options, result);
+	ok = play(contenders, n_contenders, measure, options, until_us, result);
 	machine_sample(cpu, &after);
 	result->use = machine_used(&before, &after);
 	return ok;
@@ -149,18 +155,20 @@ bool run_measure(struct contender *contenders, unsigned int n_contenders,
 		 struct result *result_out)
 {
 	static struct result again;
+	double until_us = options->measure_us ? now_us() + options->measure_us : INFINITY;
 	int cpu = options->cpu;
 	bool ok;
 
 	if (measure->flags & MEASURE_FREE)
 		sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
-	ok = play_sampled(contenders, n_contenders, measure, options, result_out);
+	ok = play_sampled(contenders, n_contenders, measure, options, until_us, result_out);
 	while (ok && result_out->n_repeats < options->n_repeats &&
-	       now_us() < options->repeat_until_us &&
+	       now_us() < options->repeat_until_us && now_us() < until_us &&
 	       result_is_spread(result_out, options->n_judged)) {
 		result_out->n_repeats++;
-		ok = play_sampled(contenders, n_contenders, measure, options, &again);
-		if (ok)
+		ok = play_sampled(contenders, n_contenders, measure, options, until_us, &again);
+		/* metrics of both must pair up */
+		if (ok && again.n_rounds == result_out->n_rounds)
 			result_improve(result_out, &again, options->n_judged);
 	}
 	if (measure->flags & MEASURE_FREE)

@@ -10,6 +10,7 @@ struct run_options {
 	unsigned int n_judged;	/* the first so many contenders: their ratios must not be spread */
 	unsigned int n_repeats; /* at most */
 	int cpu;		/* where all processes are, but for measures on all CPUs */
+	double measure_us;	/* no round begins and no repeat after so long; 0: no matter */
 	double repeat_until_us; /* no repeat begins later than that, on the clock of now_us() */
 };
 
