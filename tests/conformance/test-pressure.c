@@ -184,7 +184,7 @@ TEST(broadcasts_to_a_client_that_does_not_read)
 	fixture_stop(&f);
 }
 
-TEST(driver_signals_to_a_client_that_does_not_read)
+TEST_TIMEOUT(driver_signals_to_a_client_that_does_not_read, 120)
 {
 	struct fixture f = fixture_start();
 
