@@ -32,8 +32,8 @@
 /* a name may change hands between look-up and SEND so often, and no more */
 enum { NAME_RETRIES = 8 };
 
-/* bytes of a message that is not waited for */
-enum { MAX_ON_ITS_WAY = 64 * 1024 };
+/* bytes of a message that is not waited for: what a stage has room for */
+enum { MAX_ON_ITS_WAY = 2 * 1024 * 1024 };
 
 /* byte 3 of a header */
 enum { GVARIANT_VERSION = 2 };

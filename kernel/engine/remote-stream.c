@@ -21,7 +21,8 @@
 
 /* so many are not confirmed, and no more */
 #define UNDER_WAY_MAX  64
-#define FREED_SIZE_MAX (256u * 1024)
+/* what part of the pool may be done with and not told: half of it is for messages that wait */
+#define FREED_SHARE 8
 
 uint8_t *remote_stream_put_freed(struct remote_stream *stream, uint8_t *at)
 {
@@ -241,7 +242,8 @@ int remote_stream_free(struct remote_stream *stream, const struct remote_message
 	}
 	stream->freed[stream->n_freed++] = message->offset;
 	stream->freed_size += message->size;
-	if (stream->n_freed < REMOTE_WINDOW / 2 && stream->freed_size < FREED_SIZE_MAX)
+	if (stream->n_freed < REMOTE_WINDOW / 2 &&
+	    stream->freed_size < stream->client->pool_size / FREED_SHARE)
 		return 0;
 	return remote_stream_flush(stream);
 }

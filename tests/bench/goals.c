@@ -67,6 +67,11 @@ static const struct {
 	double bound;
 } proxy_goals[] = {
 	{"round-trip-0", METRIC_TIME, broker, 2.0},
+	{"round-trip-1k", METRIC_TIME, broker, 2.0},
+	{"round-trip-8k", METRIC_TIME, broker, 2.0},
+	{"round-trip-64k", METRIC_TIME, broker, 2.0},
+	{"round-trip-256k", METRIC_TIME, broker, 3.0},
+	{"round-trip-1m", METRIC_TIME, broker, 3.0},
 };
 
 static int find_contender(const struct report *report, const char *name)
