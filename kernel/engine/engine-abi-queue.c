@@ -56,7 +56,7 @@ static int conn_parse(struct abi_conn *conn, uint64_t offset, uint64_t size,
 		      struct engine_payload *view, struct engine_received *received_out)
 {
 	conn->n_taken++;
-	if (offset > conn->pool_size || size > conn->pool_size - offset)
+	if (offset % 8 || offset > conn->pool_size || size > conn->pool_size - offset)
 		return -EBADMSG;
 	return engine_message_parse(conn->pool + offset, size, view, received_out);
 }

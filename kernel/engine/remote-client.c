@@ -178,11 +178,15 @@ static int receive_answer(struct remote_client *client, struct remote_packet *an
 	struct pollfd pollfd = {.fd = client->fd, .events = POLLIN};
 	int r;
 
-	do {
+	for (;;) {
 		r = remote_packet_receive(client, 0, answer);
 		if (r < 0)
 			return r;
-	} while (answer->kind != REMOTE_ANSWER);
+		if (answer->kind == REMOTE_ANSWER)
+			break;
+		/* there should be none */
+		close_fds(answer);
+	}
 	/* the server does one thing after the other */
 	if (client->stream)
 		remote_stream_answered(client->stream, answer->answer.is_readable);

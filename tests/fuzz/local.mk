@@ -70,11 +70,12 @@ fuzz_inbound_LDADD = $(FUZZ_MAIN) libproxy.a libwire.a libbase.a
 EXTRA_PROGRAMS += make-seeds
 make_seeds_SOURCES = %D%/make-seeds.c
 make_seeds_LDADD = libnaive.a
-EXTRA_DIST += %D%/make-items-seeds.py %D%/make-remote-seeds.py
+EXTRA_DIST += %D%/make-items-seeds.py %D%/make-remote-seeds.py %D%/make-stream-seeds.py
 .PHONY: seeds
 seeds: make-seeds
 	$(AM_V_at)$(PYTHON3) $(top_srcdir)/%D%/make-items-seeds.py $(top_srcdir)/%D%/corpus/items
 	$(AM_V_at)$(PYTHON3) $(top_srcdir)/%D%/make-remote-seeds.py $(top_srcdir)/%D%/corpus/remote
+	$(AM_V_at)$(PYTHON3) $(top_srcdir)/%D%/make-stream-seeds.py $(top_srcdir)/%D%/corpus/stream
 	$(AM_V_at)./make-seeds $(top_srcdir)/%D%/corpus/wire $(top_srcdir)/tests/data/messages/valid/*
 fuzz_programs += fuzz-match
 fuzz_match_SOURCES = %D%/fuzz-match.c %D%/fuzz.h \
@@ -92,6 +93,11 @@ fuzz_programs += fuzz-remote
 fuzz_remote_SOURCES = %D%/fuzz-remote.c %D%/fuzz.h
 fuzz_remote_LDFLAGS = $(fuzz_ldflags)
 fuzz_remote_LDADD = $(FUZZ_MAIN) libkdbus.a libbase.a
+
+fuzz_programs += fuzz-stream
+fuzz_stream_SOURCES = %D%/fuzz-stream.c %D%/fuzz.h
+fuzz_stream_LDFLAGS = $(fuzz_ldflags)
+fuzz_stream_LDADD = $(FUZZ_MAIN) libkdbus.a libbase.a
 
 fuzz_programs += fuzz-sequence
 fuzz_sequence_SOURCES = %D%/fuzz-sequence.c %D%/fill.c %D%/fill.h %D%/fuzz.h
