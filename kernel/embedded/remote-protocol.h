@@ -32,11 +32,11 @@
  * Streams.  Who is as good as the owner of the bus, and asks for it before HELLO, gets its
  * messages without asking: in packets of kind PUSHED, which say where in the pool they are, as
  * RECV would.  At most REMOTE_WINDOW of them are out; the offsets of those that are done with
- * travel with the next request.  What has descriptors has to be asked for all the same.  And what
- * it sends by REMOTE_SEND is answered only if it is refused; any packet of kind PUSHED says how
- * many are over, and an answer that all that came before its request are.  The owner of the bus
- * judges each message between a stream and anybody else by all of its rules, so neither end has to;
- * what is for one receiver carries no metadata to judge by.
+ * travel with the next request.  What has descriptors has to be asked for all the same, and counts
+ * as the others do.  And what it sends by REMOTE_SEND is answered only if it is refused; any packet
+ * of kind PUSHED says how many are over, and an answer that all that came before its request are.
+ * The owner of the bus judges each message between a stream and anybody else by all of its rules,
+ * so neither end has to; what is for one receiver carries no metadata to judge by.
  *
  * Stages.  A memory file costs more to make and to get rid of than most payload costs to copy.  So
  * a stream may leave one with the server, its stage, and say in a request where in it the payload

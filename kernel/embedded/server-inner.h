@@ -274,6 +274,8 @@ void server_stream_hello(struct server_peer *peer, struct kdbus_conn *conn);
 void server_stream_note(struct server_peer *peer);
 /* the peer asks by RECV for what it was told of, and does so once: it is told of the next again */
 void server_stream_asked(struct server_peer *peer);
+/* and has it: one more that it will say is done with */
+void server_stream_received(struct server_peer *peer);
 /* the same as server_stream_note(), and something will be sent */
 void server_stream_promise(struct server_peer *peer);
 /* sends it to all of them */

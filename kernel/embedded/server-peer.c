@@ -444,6 +444,8 @@ static int peer_command(struct server_peer *peer)
 		return r;
 	if (nr == KDBUS_CMD_BUS_MAKE || nr == KDBUS_CMD_ENDPOINT_MAKE)
 		return peer_make_node(peer, nr);
+	if (nr == KDBUS_CMD_RECV)
+		server_stream_received(peer);
 	if (nr == KDBUS_CMD_HELLO && embedded_handle_conn(peer->handle)) {
 		server_stream_hello(peer, embedded_handle_conn(peer->handle));
 		answer->has_pool = 1;

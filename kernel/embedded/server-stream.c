@@ -131,6 +131,11 @@ void server_stream_asked(struct server_peer *peer)
 	peer->more = REMOTE_MORE_NONE;
 }
 
+void server_stream_received(struct server_peer *peer)
+{
+	peer->n_pushed++;
+}
+
 void server_stream_promise(struct server_peer *peer)
 {
 	peer->is_promised = true;

@@ -65,7 +65,8 @@ static int conn_parse(struct abi_conn *conn, uint64_t offset, uint64_t size,
 static int conn_ask(struct abi_conn *conn, struct engine_received *received_out)
 {
 	struct kdbus_cmd_recv cmd = {.size = sizeof(cmd)};
-	int r;
+	struct engine_slice_at slice;
+	int r, freed = 0;
 
 	r = abi_conn_command(conn, KDBUS_CMD_RECV, &cmd);
 	if (cmd.return_flags & KDBUS_RECV_RETURN_DROPPED_MSGS)
@@ -73,8 +74,14 @@ static int conn_ask(struct abi_conn *conn, struct engine_received *received_out)
 	if (r < 0)
 		return r;
 	r = conn_parse(conn, cmd.msg.offset, cmd.msg.msg_size, NULL, received_out);
-	abi_conn_free_slice(conn, cmd.msg.offset);
-	return r;
+	slice = (struct engine_slice_at){.offset = cmd.msg.offset, .size = cmd.msg.msg_size};
+	if (conn->stream)
+		freed = abi_stream_free(conn, &slice);
+	else
+		abi_conn_free_slice(conn, cmd.msg.offset);
+	if (freed < 0 && !r)
+		engine_message_release(received_out);
+	return freed < 0 ? freed : r;
 }
 
 /* one message that has come; @is_kept: it may be long before it is looked at */

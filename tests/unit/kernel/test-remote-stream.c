@@ -333,37 +333,71 @@ TEST(synchronous_calls_are_not_posted)
 	scene_close(&scene);
 }
 
-TEST(descriptors_have_to_be_asked_for)
+/* one that has a descriptor */
+static void ask_for(struct scene *scene, uint64_t number, struct remote_message *message_out)
 {
 	struct kdbus_cmd_recv recv = {.size = sizeof(recv)};
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct remote_stream *stream;
-	struct remote_message got;
+	struct remote_stream *stream = scene->client.stream;
 	struct engine_item item = {0};
 	const struct kdbus_msg *msg;
-	struct remote_client peer;
-	struct scene scene;
 	size_t at = sizeof(*msg);
 
+	while (stream->more != REMOTE_MORE_ASK) {
+		expect(has_come(scene, 20000));
+		expect_eq(remote_stream_read(stream, false), 0);
+	}
+	expect_eq(remote_stream_take(stream, message_out), REMOTE_STREAM_ASK);
+	expect_eq(remote_client_command(&scene->client, KDBUS_CMD_RECV, &recv), 0);
+	*message_out = (struct remote_message){recv.msg.offset, recv.msg.msg_size};
+	msg = (const void *)(scene->pool + recv.msg.offset);
+	expect_eq(msg->cookie, number);
+	while (item.type != KDBUS_ITEM_FDS)
+		expect(engine_items_next(msg, msg->size, &at, &item));
+	expect_eq(close(*(const int *)item.data), 0);
+}
+
+TEST(descriptors_have_to_be_asked_for)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct remote_message got;
+	struct remote_client peer;
+	struct scene scene;
+
 	scene_open(&scene);
-	stream = scene.client.stream;
 	peer_open(&scene, &peer);
 	expect_eq(send_to(&peer, scene.id, 1), 0);
 	expect_eq(remote_client_command(&peer, KDBUS_CMD_SEND, message(scene.id, 2, fd)), 0);
 	expect_eq(send_to(&peer, scene.id, 3), 0);
 	expect_next(&scene, 1);
-	while (stream->more != REMOTE_MORE_ASK) {
-		expect(has_come(&scene, 20000));
-		expect_eq(remote_stream_read(stream, false), 0);
-	}
-	expect_eq(remote_stream_take(stream, &got), REMOTE_STREAM_ASK);
-	expect_eq(remote_client_command(&scene.client, KDBUS_CMD_RECV, &recv), 0);
-	msg = (const void *)(scene.pool + recv.msg.offset);
-	expect_eq(msg->cookie, 2);
-	while (item.type != KDBUS_ITEM_FDS)
-		expect(engine_items_next(msg, msg->size, &at, &item));
-	expect_eq(close(*(const int *)item.data), 0);
+	ask_for(&scene, 2, &got);
 	expect_next(&scene, 3);
+	remote_client_close_last(&peer);
+	close(fd);
+	scene_close(&scene);
+}
+
+TEST(what_was_asked_for_is_out_as_well)
+{
+	struct remote_message messages[REMOTE_WINDOW];
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct remote_client peer;
+	struct scene scene;
+
+	scene_open(&scene);
+	peer_open(&scene, &peer);
+	for (uint64_t i = 0; i < REMOTE_WINDOW; i++) {
+		expect_eq(remote_client_command(&peer, KDBUS_CMD_SEND, message(scene.id, i, fd)),
+			  0);
+		ask_for(&scene, i, &messages[i]);
+	}
+	expect_eq(send_to(&peer, scene.id, REMOTE_WINDOW), 0);
+	while (has_come(&scene, 50))
+		expect_eq(remote_stream_read(scene.client.stream, false), 0);
+	expect_eq(scene.client.stream->n_messages, 0);
+	expect_eq(scene.client.stream->more, REMOTE_MORE_WAIT);
+	for (int i = 0; i < REMOTE_WINDOW; i++)
+		expect_eq(remote_stream_free(scene.client.stream, &messages[i]), 0);
+	expect_next(&scene, REMOTE_WINDOW);
 	remote_client_close_last(&peer);
 	close(fd);
 	scene_close(&scene);
