@@ -16,7 +16,7 @@
 #include "tests/harness/tap.h"
 
 /* far above anything a loaded machine with sanitizers needs */
-#define WAIT_MS 10000
+#define WAIT_MS (10000 * (int)tap_patience())
 
 struct conn {
 	int fd;

@@ -109,8 +109,7 @@ int count_fds(void)
 	return n;
 }
 
-/* how many times slower than usual it is here */
-static unsigned patience(void)
+unsigned tap_patience(void)
 {
 	const char *factor = getenv("TAP_PATIENCE");
 
@@ -121,7 +120,7 @@ static void run_child(const struct tap_test *test)
 {
 	int before, after;
 
-	alarm(test->timeout_s * patience());
+	alarm(test->timeout_s * tap_patience());
 	before = count_fds();
 	test->run();
 	after = count_fds();

@@ -46,6 +46,8 @@ void skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)
 /* ends the running test as failed */
 void fail_at(const char *file, int line, const char *format, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
+/* how many times slower than usual it is here: TAP_PATIENCE, or 1 */
+unsigned tap_patience(void);
 /* prints a diagnostic line */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* when it is set: called when the test has failed, to note() the circumstances */

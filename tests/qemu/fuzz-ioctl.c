@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fuzzer of kdbusfs
  *
- *	fuzz-ioctl SECONDS [SEED]	new programs
- *	fuzz-ioctl --replay FILE	those of a trace, one after the other
+ *	fuzz-ioctl SECONDS [SEED]		new programs
+ *	fuzz-ioctl --replay FILE SECONDS	those of a trace, again and again
  *
  * Runs as root in a guest whose kernel does the judging: what it says of its memory and locks
  * is looked at by who started the guest.  Here only a kernel that says nonsense is noticed, and
@@ -13,7 +13,9 @@
  * process of its own.  Without KCOV nothing is kept, and the programs follow from the seed alone.
  *
  * Every program is written to the debug port before it runs, as one line of hexadecimal digits:
- * the end of that trace is what a guest that fell over had been doing.
+ * the end of that trace is what a guest that fell over had been doing.  It is two programs at
+ * least, and there may be a few more behind the one that was slow.  What the threads of a program
+ * do to each other depends on chance, so that it may take more than one attempt.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -338,13 +340,32 @@ static void worker_run(unsigned worker, uint64_t seed, uint64_t end_ms)
 	exit(EXIT_SUCCESS);
 }
 
-static int replay(const char *path)
+/* Return: how many programs there are */
+static unsigned replay_file(struct program_stage *stage, FILE *file)
+{
+	char line[2 * PROGRAM_MAX + 2];
+	struct program program;
+	unsigned byte, n = 0;
+
+	rewind(file);
+	while (fgets(line, sizeof(line), file)) {
+		program.size = 0;
+		while (program.size < PROGRAM_MAX &&
+		       sscanf(line + 2 * program.size, "%2x", &byte) == 1)
+			program.bytes[program.size++] = byte;
+		if (program.size == 0)
+			continue;
+		program_do(stage, &program);
+		n++;
+	}
+	return n;
+}
+
+static int replay(const char *path, uint64_t end_ms)
 {
 	struct program_stage stage = {};
-	char line[2 * PROGRAM_MAX + 2];
 	FILE *file = fopen(path, "re");
-	struct program program;
-	unsigned byte;
+	unsigned n;
 
 	if (!file) {
 		perror(path);
@@ -352,22 +373,20 @@ static int replay(const char *path)
 	}
 	if (stage_init(&stage, 0) < 0)
 		return EXIT_FAILURE;
-	while (fgets(line, sizeof(line), file)) {
-		program.size = 0;
-		while (program.size < PROGRAM_MAX &&
-		       sscanf(line + 2 * program.size, "%2x", &byte) == 1)
-			program.bytes[program.size++] = byte;
-		if (program.size > 0)
-			program_do(&stage, &program);
-	}
+	do
+		n = replay_file(&stage, file);
+	while (n > 0 && now_ms() < end_ms && !corpus->is_bad);
 	fclose(file);
 	stage_deinit(&stage);
-	return corpus->is_bad ? EXIT_FAILURE : EXIT_SUCCESS;
+	printf("fuzz-ioctl: %u programs of %s, run %u times\n", n, path,
+	       n > 0 ? corpus->n_run / n : 0);
+	return n == 0 || corpus->is_bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
-	unsigned long seconds = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+	bool is_replay = argc == 4 && strcmp(argv[1], "--replay") == 0;
+	unsigned long seconds = argc > 1 ? strtoul(argv[is_replay ? 3 : 1], NULL, 10) : 0;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 	int status, result = EXIT_SUCCESS;
 	uint64_t end_ms;
@@ -378,14 +397,14 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	is_traced = ioperm(PORT, 1, 1) == 0;
-	if (argc == 3 && strcmp(argv[1], "--replay") == 0)
-		return replay(argv[2]);
 	if (seconds == 0) {
-		fprintf(stderr, "usage: fuzz-ioctl SECONDS [SEED] | --replay FILE\n");
+		fprintf(stderr, "usage: fuzz-ioctl SECONDS [SEED] | --replay FILE SECONDS\n");
 		return EXIT_FAILURE;
 	}
-
 	end_ms = now_ms() + seconds * 1000;
+	if (is_replay)
+		return replay(argv[2], end_ms);
+
 	for (unsigned i = 0; i < N_WORKERS; i++) {
 		pid_t pid = fork();
 

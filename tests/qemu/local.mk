@@ -90,12 +90,28 @@ DEBUG_CYCLES = 20
 DEBUG_SEED = 1
 # a trace of the fuzzer, to be run instead
 DEBUG_REPLAY =
-DEBUG_TESTS = $(KERNEL_TESTS) $(debug_programs)
-check-kernel-debug: guest-exit $(DEBUG_TESTS)
-	+$(AM_V_at)MAKE='$(MAKE)' KERNEL_REPLAY='$(DEBUG_REPLAY)' \
-		KERNEL_APPEND='$(debug_options)' \
-		$(SHELL) $(top_srcdir)/%D%/check-kernel-debug $(abs_top_srcdir) \
-		'$(DEBUG_KERNEL)' guest-exit $(DEBUG_TESTS)
+# its parts, each of which can be run alone, and with make -j beside the others
+debug_parts = suite bus faults fuzz cycles
+check-kernel-debug: $(debug_parts:%=check-kernel-debug-%)
+debug_files_suite = $(KERNEL_TESTS)
+debug_files_bus = $(guest_bus_programs)
+debug_files_faults = test-fail-nth
+debug_files_fuzz = fuzz-ioctl
+debug_files_cycles = test-load
 debug_options = kdbus.fuzz=$(DEBUG_FUZZ) kdbus.cycles=$(DEBUG_CYCLES) kdbus.seed=$(DEBUG_SEED)
+debug_part = $(AM_V_at)MAKE='$(MAKE)' KERNEL_APPEND='$(debug_options)' \
+	$(1) $(SHELL) $(top_srcdir)/%D%/check-kernel-debug $(abs_top_srcdir) '$(DEBUG_KERNEL)' \
+	$(2) guest-exit $(debug_files_$(2))
+check-kernel-debug-suite: guest-exit $(debug_files_suite)
+	+$(call debug_part,,suite)
+check-kernel-debug-bus: guest-exit $(debug_files_bus)
+	+$(call debug_part,,bus) $(guest_bus_files) $(guest_bus_tools)
+check-kernel-debug-faults: guest-exit $(debug_files_faults)
+	+$(call debug_part,,faults)
+check-kernel-debug-fuzz: guest-exit $(debug_files_fuzz)
+	+$(call debug_part,KERNEL_REPLAY='$(DEBUG_REPLAY)',fuzz)
+check-kernel-debug-cycles: guest-exit $(debug_files_cycles)
+	+$(call debug_part,,cycles)
 
-.PHONY: check-kernel fetch-kernels check-kernel-suite bench-kernel check-kernel-debug
+.PHONY: check-kernel fetch-kernels check-kernel-suite bench-kernel check-kernel-debug \
+	$(debug_parts:%=check-kernel-debug-%)

@@ -27,6 +27,9 @@ enum fault {
 	FAULT_ACCESS,
 };
 
+/* descriptors that a scene looks at */
+#define N_FDS 64
+
 static struct scene {
 	struct peer *a, *b, *c;
 	struct peer *other;
@@ -34,6 +37,7 @@ static struct scene {
 	struct cmd cmd, msg;
 	uint64_t id;
 	int fd, memfd, r;
+	bool is_open[N_FDS];
 	char bytes[5000];
 } S;
 
@@ -596,31 +600,32 @@ static int run_send_sync(void)
 
 ACT(send_sync, .set = set_send_sync, .run = run_send_sync, .result = -ETIMEDOUT)
 
+static bool fd_is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
 static void set_recv(void)
 {
 	set_send_unicast();
 	expect_eq(run_send(), 0);
+	for (int fd = 0; fd < N_FDS; fd++)
+		S.is_open[fd] = fd_is_open(fd);
+}
+
+/* who cannot be told where the message is has its descriptors all the same */
+static void undo_recv(void)
+{
+	for (int fd = 0; fd < N_FDS; fd++)
+		if (fd_is_open(fd) && !S.is_open[fd])
+			close(fd);
 }
 
 static int run_recv_flags(uint64_t flags)
 {
 	struct kdbus_cmd_recv recv = {.size = sizeof(recv), .flags = flags};
-	const struct kdbus_msg *msg;
-	int r;
 
-	r = node_ioctl(S.b->h, KDBUS_CMD_RECV, &recv);
-	if (r < 0 || flags)
-		return r;
-	msg = (const void *)(S.b->pool + recv.msg.offset);
-	FOR_EACH_ITEM(item, msg->items, MSG_END(msg))
-	{
-		if (item->type == KDBUS_ITEM_PAYLOAD_MEMFD && item->memfd.fd >= 0)
-			close(item->memfd.fd);
-		for (unsigned i = 0; item->type == KDBUS_ITEM_FDS && i < 2; i++)
-			if (item->fds[i] >= 0)
-				close(item->fds[i]);
-	}
-	return 0;
+	return node_ioctl(S.b->h, KDBUS_CMD_RECV, &recv);
 }
 
 static int run_recv(void)
@@ -638,7 +643,7 @@ static int run_recv_drop(void)
 	return run_recv_flags(KDBUS_RECV_DROP);
 }
 
-ACT(recv_message, .set = set_recv, .run = run_recv)
+ACT(recv_message, .set = set_recv, .run = run_recv, .undo = undo_recv)
 ACT(recv_peek, .set = set_recv, .run = run_recv_peek)
 ACT(recv_drop, .set = set_recv, .run = run_recv_drop)
 
