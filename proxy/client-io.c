@@ -60,11 +60,18 @@ static bool client_take_fds(struct client *client, struct msghdr *header)
 	return is_good;
 }
 
+/* why a socket failed; that its peer has gone, or does not read, is no news */
+static const char *socket_reason(int error)
+{
+	return error == EPIPE || error == ECONNRESET || error == EAGAIN ? NULL : strerror(error);
+}
+
 /* Bytes of the authentication; what follows BEGIN stays in the chunk. */
 static void client_read_auth(struct client *client, struct inbound_chunk *chunk)
 {
 	const char *output;
 	size_t consumed, size;
+	ssize_t sent;
 	int r;
 
 	r = auth_feed(client->auth, (const char *)chunk->bytes + chunk->at, chunk->end - chunk->at,
@@ -75,10 +82,10 @@ static void client_read_auth(struct client *client, struct inbound_chunk *chunk)
 	}
 	chunk->at += consumed;
 	output = auth_take_output(client->auth, &size);
+	sent = size ? send(client->source.fd, output, size, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
 	/* a peer that does not read 16 KiB of answers does not want to log in */
-	if (size &&
-	    send(client->source.fd, output, size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)size) {
-		client_close(client, NULL);
+	if (sent != (ssize_t)size) {
+		client_close(client, sent < 0 ? socket_reason(errno) : NULL);
 		return;
 	}
 	if (r == AUTH_FAILED)
@@ -247,7 +254,7 @@ static size_t client_read_bytes(struct client *client, size_t limit)
 	size = recvmsg(client->source.fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (size < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			client_close(client, NULL);
+			client_close(client, socket_reason(errno));
 		return 0;
 	}
 	inbound_commit(&client->in, chunk, size);

@@ -154,6 +154,9 @@ static int environment_take(struct environment *environment, struct variable *va
 		r = environment_reserve(environment, environment->n_variables + 1);
 	if (r < 0) {
 		free(variable);
+		/* one that is empty holds nothing */
+		if (!environment->n_variables)
+			environment_deinit(environment);
 		return r;
 	}
 	old = environment_find(environment, variable->text, variable->name_len);

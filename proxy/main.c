@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -242,6 +243,13 @@ static int run_bus(const struct options *options)
 	return r;
 }
 
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 static int run_client(const struct options *options)
 {
 	struct options log_options = *options;
@@ -253,8 +261,14 @@ static int run_client(const struct options *options)
 	int fd, r;
 
 	r = process_prepare();
-	if (r < 0)
+	if (r < 0) {
+		/* it may be the client's */
+		if (is_socket(STDERR_FILENO))
+			log_options.syslog = OPTIONS_SYSLOG_ONLY;
+		init_log(&log_options, NULL);
+		log_error("Failed to prepare the process: %s", strerror(-r));
 		return r;
+	}
 	r = per_client_take_socket(&fd, &is_stderr_lost);
 	if (!r && is_stderr_lost)
 		log_options.syslog = OPTIONS_SYSLOG_ONLY;

@@ -254,7 +254,7 @@ static void peer_forget_unsent(struct server_peer *peer)
 
 static bool must_wait(int r)
 {
-	return r == -EAGAIN || r == -ENOBUFS || r == -EINTR;
+	return r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM || r == -EINTR;
 }
 
 /* who has got an answer that says so waits for the packet behind it; false: there will be none */
