@@ -129,6 +129,15 @@ CALL(int, getsockopt, (int fd, int level, int option, void *value, socklen_t *si
 CALL(int, setsockopt, (int fd, int level, int option, const void *value, socklen_t size),
      (fd, level, option, value, size), -1, ENOBUFS, ENOMEM)
 
+/* packets come and go whole */
+static bool is_stream(int fd)
+{
+	socklen_t size = sizeof(int);
+	int type = 0;
+
+	return __real_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
 /* the first byte of what a message says where its bytes are */
 static struct msghdr first_byte(const struct msghdr *header, struct iovec *iov)
 {
@@ -153,7 +162,8 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *header, int flags)
 	struct iovec iov;
 	ssize_t n;
 
-	if (!FAILS("recvmsg", EAGAIN, EINTR, ENOMEM, ENOBUFS, ECONNRESET, PART))
+	if (!(is_stream(fd) ? FAILS("recvmsg", EAGAIN, EINTR, ENOMEM, ENOBUFS, ECONNRESET, PART)
+			    : FAILS("recvmsg", EAGAIN, EINTR, ENOMEM, ENOBUFS, ECONNRESET)))
 		return __real_recvmsg(fd, header, flags);
 	if (errno != PART)
 		return -1;
@@ -171,11 +181,17 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *header, int flags)
 	struct msghdr part;
 	struct iovec iov;
 
-	/* EPIPE takes a peer that does not read */
-	if (!FAILS("sendmsg", EAGAIN, EINTR, ENOBUFS, ENOMEM, ETOOMANYREFS, PART))
+	/* EPIPE takes a peer that does not read; descriptors are what there may be too many of */
+	if (!(header->msg_controllen
+		      ? FAILS("sendmsg", EAGAIN, EINTR, ENOBUFS, ENOMEM, ETOOMANYREFS, PART)
+		      : FAILS("sendmsg", EAGAIN, EINTR, ENOBUFS, ENOMEM, PART)))
 		return __real_sendmsg(fd, header, flags);
 	if (errno != PART)
 		return -1;
+	if (!is_stream(fd)) {
+		errno = EAGAIN;
+		return -1;
+	}
 	part = first_byte(header, &iov);
 	return __real_sendmsg(fd, &part, flags);
 }

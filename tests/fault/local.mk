@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Each allocation and each call of the system fails once, in a daemon that serves.
-check_PROGRAMS += %D%/bus-proxyd %D%/test-fault
+check_PROGRAMS += %D%/bus-proxyd %D%/test-fault %D%/test-fault-proxies
 
 fault_call_ldflags = \
 	-Wl,--wrap=accept4,--wrap=access,--wrap=bind,--wrap=chdir,--wrap=chmod,--wrap=close \
@@ -27,10 +27,13 @@ libfaultslab_a_CPPFLAGS = $(SHIM_CPPFLAGS) $(AM_CPPFLAGS) -DCACHE_KEEP_MAX=0
 	libwire.a libbase.a libfault.a $(EXPAT_LIBS) $(LIBSYSTEMD_LIBS) $(LIBCAP_LIBS)
 %C%_test_fault_SOURCES = %D%/inject.h %D%/scene.c %D%/scene.h %D%/test-fault.c
 %C%_test_fault_LDADD = libharness.a libtap.a
-TESTS += %D%/test-fault
+%C%_test_fault_proxies_SOURCES = %D%/inject.h %D%/scene.c %D%/scene.h %D%/test-fault-proxies.c
+%C%_test_fault_proxies_LDADD = libharness.a libtap.a
+TESTS += %D%/test-fault %D%/test-fault-proxies
 
 # "make check" takes a sample
-check-fault: %D%/bus-proxyd %D%/test-fault
-	$(AM_V_at)top_builddir='$(abs_top_builddir)' FAULT_STRIDE=1 %D%/test-fault
+check-fault: %D%/bus-proxyd %D%/test-fault %D%/test-fault-proxies $(bin_PROGRAMS)
+	$(AM_V_at)export top_builddir='$(abs_top_builddir)' FAULT_STRIDE=1 && \
+		%D%/test-fault && %D%/test-fault-proxies
 
 .PHONY: check-fault

@@ -2,11 +2,15 @@
 /* Scenes: see scene.h. */
 #include "tests/fault/scene.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -25,12 +29,13 @@ static const struct inject_call *playing_calls; /* NULL: it is an allocation tha
 static void explain(void)
 {
 	const struct inject_call *calls = playing_calls;
+	bool is_child = calls == &playing->inject->child_calls;
 
 	if (!calls)
 		note("allocation %lu", playing_n);
 	else
 		note("call %lu%s, variant %u: %s: %s", playing_n,
-		     calls == &playing->inject->calls ? "" : " of a child", calls->variant,
+		     is_child ? " of a child" : "", calls->variant,
 		     calls->name, calls->error ? strerror(calls->error) : "in part");
 }
 
@@ -39,6 +44,14 @@ unsigned int fault_stride(void)
 	const char *text = getenv("FAULT_STRIDE");
 
 	return text ? strtoul(text, NULL, 10) : SAMPLE_STRIDE;
+}
+
+/* a sample is smaller where each run starts processes */
+static unsigned int scene_stride(const struct scene *s)
+{
+	unsigned int stride = fault_stride();
+
+	return s->place == AT_BUS || stride == 1 ? stride : stride * 3;
 }
 
 /* the daemon */
@@ -61,9 +74,10 @@ void inject_close(struct inject *inject)
 	munmap(inject, sizeof(*inject));
 }
 
-struct subject *inject_start(const char *xml, int fd, int *status_out, char **stderr_out)
+struct subject *inject_start_with(const char *xml, const char *arg, int fd, int *status_out,
+				  char **stderr_out)
 {
-	static const char *const args[] = {"--systemd-activation", NULL};
+	const char *const args[] = {"--systemd-activation", arg, NULL};
 	const int fds[] = {fd, INJECT_FD};
 	struct subject_options options = {
 		.xml = xml,
@@ -76,8 +90,24 @@ struct subject *inject_start(const char *xml, int fd, int *status_out, char **st
 	return subject_try(&options, status_out, stderr_out);
 }
 
+struct subject *inject_start(const char *xml, int fd, int *status_out, char **stderr_out)
+{
+	return inject_start_with(xml, NULL, fd, status_out, stderr_out);
+}
+
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	expect_eq(waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+	return info.si_pid;
+}
+
 static bool is_idle(const struct scene *s)
 {
+	if (s->pids[0] && s->place == AT_PROXY && !has_ended(s->pids[0]) &&
+	    !__atomic_load_n(&s->proxy_inject->is_waiting, __ATOMIC_SEQ_CST))
+		return false;
 	return __atomic_load_n(&s->inject->is_waiting, __ATOMIC_SEQ_CST);
 }
 
@@ -102,10 +132,93 @@ static long n_live(const struct scene *s)
 
 /* the cast */
 
+static struct conn *proxy_start(struct scene *s, unsigned int i)
+{
+	bool is_failing = s->place == AT_PROXY && !i;
+	const char *argv[] = {NULL, "--per-client", s->engine, NULL};
+	int pair[2], fds[4] = {-1, 0, s->proxy_fd, INJECT_FD};
+	char program[4096];
+
+	snprintf(program, sizeof(program), "%s/%sbus-proxyd", getenv("top_builddir") ?: ".",
+		 is_failing ? "tests/fault/" : "");
+	argv[0] = program;
+	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	fds[0] = pair[1];
+	s->pids[i] = sandbox_spawn(&s->proxies, argv, fds, is_failing ? 2 : 1);
+	close(pair[1]);
+	return conn_take_fd(pair[0]);
+}
+
+struct conn *cast_open(struct scene *s, unsigned int i)
+{
+	s->cast[i] = s->place == AT_BUS ? conn_open(s->subject->address) : proxy_start(s, i);
+	return s->cast[i];
+}
+
 struct conn *cast_join(struct scene *s, unsigned int i)
 {
-	s->cast[i] = conn_new(s->subject->address);
-	return s->cast[i];
+	struct conn *conn = cast_open(s, i);
+
+	conn_login(conn, true);
+	conn_hello(conn);
+	return conn;
+}
+
+static off_t log_size(const struct scene *s)
+{
+	struct stat bus = {0}, proxies = {0};
+
+	stat(sandbox_path(&s->subject->sandbox, "stderr"), &bus);
+	stat(sandbox_path(&s->proxies, "stderr"), &proxies);
+	return bus.st_size + proxies.st_size;
+}
+
+/* the failure looks as if the client had gone, or did not read: that is no news */
+static bool has_left(void)
+{
+	int error = playing_calls ? playing_calls->error : ENOMEM;
+
+	return !error || error == ECONNRESET || error == EPIPE || error == EAGAIN;
+}
+
+/* its proxy goes with it: by itself, and not by a signal */
+static void cast_leave(struct scene *s, unsigned int i, off_t log_was)
+{
+	bool is_cut_off = s->cast[i] && s->cast[i]->eof;
+	int status;
+
+	s->cast[i] = conn_close(s->cast[i]);
+	if (!s->pids[i])
+		return;
+	status = sandbox_wait(&s->proxies, s->pids[i]);
+	s->pids[i] = 0;
+	expect(WIFEXITED(status));
+	/* why has been said */
+	if (is_cut_off && !has_left())
+		expect_gt(log_size(s), log_was);
+}
+
+bool try_login(struct conn *conn)
+{
+	char text[64], *p = text, uid[16], *line;
+
+	p += sprintf(p, "AUTH EXTERNAL ");
+	sprintf(uid, "%u", getuid());
+	for (const char *digit = uid; *digit; digit++)
+		p += sprintf(p, "%02x", *digit);
+	strcpy(p, "\r\n");
+	conn_write(conn, "", 1);
+	conn_text(conn, text);
+	line = conn_line(conn);
+	free(line);
+	if (!line)
+		return false;
+	conn_text(conn, "NEGOTIATE_UNIX_FD\r\n");
+	line = conn_line(conn);
+	free(line);
+	if (!line)
+		return false;
+	return conn_text(conn, "BEGIN\r\n");
 }
 
 struct msg *ask(struct conn *conn, struct msg *call)
@@ -185,13 +298,24 @@ static void newcomer(const struct scene *s)
 
 /* a scene */
 
-static void scene_open(struct scene *s, const char *xml)
+static void open_engine(struct scene *s, char option_out[128])
 {
-	char *text = NULL;
+	sandbox_open(&s->proxies);
+	s->proxy_inject = inject_open(&s->proxy_fd);
+	snprintf(option_out, 128, "--engine-socket=%s", sandbox_path(&s->proxies, "kdbus"));
+	snprintf(s->engine, sizeof(s->engine), "--bus=kernel:path=%s/%u-user/bus",
+		 sandbox_path(&s->proxies, "kdbus"), geteuid());
+}
+
+static void scene_open(struct scene *s, const char *xml, enum fault_place place)
+{
+	char *text = NULL, option[128];
 	int fd, status;
 
-	*s = (struct scene){.inject = inject_open(&fd)};
-	s->subject = inject_start(xml, fd, &status, &text);
+	*s = (struct scene){.inject = inject_open(&fd), .place = place};
+	if (place != AT_BUS)
+		open_engine(s, option);
+	s->subject = inject_start_with(xml, place == AT_BUS ? NULL : option, fd, &status, &text);
 	close(fd);
 	if (!s->subject)
 		fail("the subject does not start: %s", text ?: "");
@@ -208,6 +332,12 @@ static void scene_close(struct scene *s)
 	conn_close(s->y);
 	subject_stop(s->subject);
 	inject_close(s->inject);
+	if (s->place == AT_BUS)
+		return;
+	sandbox_check(&s->proxies);
+	sandbox_close(&s->proxies);
+	inject_close(s->proxy_inject);
+	close(s->proxy_fd);
 }
 
 /* what there is once nothing changes any more: NSS may still be asked */
@@ -281,9 +411,12 @@ static bool disarm(struct fault_state *state)
 static bool play(struct scene *s, const struct step *step, struct fault_state *state,
 		 unsigned long n)
 {
+	off_t log_was = log_size(s);
 	bool has_failed;
 
 	playing_n = n;
+	if (s->place == AT_PROXY)
+		*s->proxy_inject = (struct inject){.calls.variant = s->proxy_inject->calls.variant};
 	if (step->prepare)
 		step->prepare(s);
 	if (!step->is_slow)
@@ -303,7 +436,7 @@ static bool play(struct scene *s, const struct step *step, struct fault_state *s
 	else
 		bystanders_end(s);
 	for (int i = 0; i < N_CAST; i++)
-		s->cast[i] = conn_close(s->cast[i]);
+		cast_leave(s, i, log_was);
 	newcomer(s);
 	bystanders_call(s);
 	return has_failed;
@@ -319,13 +452,14 @@ static bool play_and_check(struct scene *s, const struct step *step, struct faul
 }
 
 /* how many there were until no more failed */
-static unsigned long sweep_memory(struct scene *s, const struct step *step)
+static unsigned long sweep_memory(struct scene *s, const struct step *step,
+				  struct fault_state *memory)
 {
-	unsigned int stride = fault_stride(), n_ends = 0, n_failed = 0;
+	unsigned int stride = scene_stride(s), n_ends = 0, n_failed = 0;
 	unsigned long n;
 
 	for (n = 1; n_ends < N_ENDS; n += stride) {
-		bool has_failed = play_and_check(s, step, &s->inject->memory, n);
+		bool has_failed = play_and_check(s, step, memory, n);
 
 		n_ends = has_failed ? 0 : n_ends + 1;
 		n_failed += has_failed;
@@ -337,7 +471,7 @@ static unsigned long sweep_memory(struct scene *s, const struct step *step)
 static unsigned long sweep_calls(struct scene *s, const struct step *step,
 				 struct inject_call *calls)
 {
-	unsigned int stride = fault_stride(), n_ends = 0, n_failed = 0, n_tried = 0;
+	unsigned int stride = scene_stride(s), n_ends = 0, n_failed = 0, n_tried = 0;
 	unsigned int variant = 0;
 	unsigned long n;
 
@@ -363,19 +497,21 @@ static unsigned long sweep_calls(struct scene *s, const struct step *step,
 
 void sweep(const struct step *step, const char *xml)
 {
+	struct inject *inject;
 	struct scene s;
 
-	scene_open(&s, xml);
+	scene_open(&s, xml, step->place);
+	inject = step->place == AT_PROXY ? s.proxy_inject : s.inject;
 	if (step->setup)
 		step->setup(&s);
 	playing = &s;
 	tap_explain = explain;
 	/* what is allocated the first time only is there afterwards */
 	for (int i = 0; i < 2; i++)
-		play(&s, step, &s.inject->memory, 0);
+		play(&s, step, &inject->memory, 0);
 	note_state(&s);
-	expect_ge(sweep_memory(&s, step), step->min_allocations);
-	expect_ge(sweep_calls(&s, step, &s.inject->calls), step->min_calls);
+	expect_ge(sweep_memory(&s, step, &inject->memory), step->min_allocations);
+	expect_ge(sweep_calls(&s, step, &inject->calls), step->min_calls);
 	if (step->has_children)
 		expect_ge(sweep_calls(&s, step, &s.inject->child_calls), 4);
 	tap_explain = NULL;

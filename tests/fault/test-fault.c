@@ -72,40 +72,11 @@ static void two_join(struct scene *s)
 
 /* coming in */
 
-static struct conn *connect_raw(struct scene *s, unsigned int i)
-{
-	s->cast[i] = conn_open(s->subject->address);
-	return s->cast[i];
-}
-
-static bool authenticate(struct conn *conn)
-{
-	char text[64], *p = text, uid[16], *line;
-
-	p += sprintf(p, "AUTH EXTERNAL ");
-	sprintf(uid, "%u", getuid());
-	for (const char *digit = uid; *digit; digit++)
-		p += sprintf(p, "%02x", *digit);
-	strcpy(p, "\r\n");
-	conn_write(conn, "", 1);
-	conn_text(conn, text);
-	line = conn_line(conn);
-	free(line);
-	if (!line)
-		return false;
-	conn_text(conn, "NEGOTIATE_UNIX_FD\r\n");
-	line = conn_line(conn);
-	free(line);
-	if (!line)
-		return false;
-	return conn_text(conn, "BEGIN\r\n");
-}
-
 static void run_connect(struct scene *s)
 {
-	struct conn *conn = connect_raw(s, A);
+	struct conn *conn = cast_open(s, A);
 
-	if (authenticate(conn))
+	if (try_login(conn))
 		ask_driver(conn, "Hello", "");
 }
 
