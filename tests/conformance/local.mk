@@ -111,6 +111,7 @@ conformance_pool_scripts = $(conformance_scripts:=.pool.bus)
 # the owner of a domain can set, have nothing to say there
 conformance_remote = %D%/test-endian.remote.bus \
 	%D%/test-fds.remote.bus \
+	%D%/test-hostile.remote.bus \
 	%D%/test-large.remote.bus \
 	%D%/test-order.remote.bus \
 	%D%/test-policy.remote.bus \

@@ -60,6 +60,11 @@ bool subject_is_pooled(void)
 	return false;
 }
 
+bool subject_has_own_limits(void)
+{
+	return strcmp(subject_name(), "remote") != 0 && strcmp(subject_name(), "ioctl") != 0;
+}
+
 bool subject_is_sanitized(void)
 {
 #ifdef __SANITIZE_ADDRESS__

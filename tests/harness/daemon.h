@@ -28,6 +28,8 @@ bool subject_is_reference(void);
 const char *subject_name(void);
 /* are its connections pooled?  Then the bus tells it no more than the ABI does */
 bool subject_is_pooled(void);
+/* is its domain its own, with the limits of its configuration? */
+bool subject_has_own_limits(void);
 /* whether each client has a proxy process; what they receive is pooled then, too */
 bool subject_is_per_client(void);
 /* whether this build has AddressSanitizer: memory figures mean nothing then */
