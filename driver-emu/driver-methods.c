@@ -23,7 +23,7 @@ static const struct driver_method dbus_methods[] = {
 	 CANONICAL | PRIVILEGED | EFFECT | OWNER},
 	{"NameHasOwner", "s", "b", driver_run_name_has_owner, 0},
 	{"ListNames", "", "as", driver_run_list_names, 0},
-	{"ListActivatableNames", "", "as", driver_run_list_activatable_names, 0},
+	{"ListActivatableNames", "", "as", driver_run_list_activatable_names, OWNER},
 	{"AddMatch", "s", "", driver_run_add_match, EFFECT},
 	{"RemoveMatch", "s", "", driver_run_remove_match, EFFECT},
 	{"GetNameOwner", "s", "s", driver_run_get_name_owner, 0},

@@ -455,6 +455,11 @@ int client_become_monitor(struct client *client, struct match_rule *const *rules
 	return r;
 }
 
+uint64_t client_id(const struct client *client)
+{
+	return client->is_elsewhere ? desk_client_id(client) : engine_conn_id(client->caller.conn);
+}
+
 int client_pidfd(struct client *client)
 {
 	return creds_get_pidfd(&client->creds, client->source.fd);

@@ -199,5 +199,8 @@ int client_move_apart(struct client *client);
 /* what is under way from it and to it */
 void client_get_stats(const struct client *client, struct driver_connection_stats *stats_out);
 
+/* of its connection, wherever that is; it has one */
+uint64_t client_id(const struct client *client);
+
 /* its process, as a descriptor that stays the client's; -1: not known */
 int client_pidfd(struct client *client);

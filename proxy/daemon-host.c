@@ -227,6 +227,7 @@ static void host_overheard(void *userdata, const struct engine_received *receive
 	/* without memory a monitor misses something; what is not of D-Bus it cannot be shown */
 	if (translate_overheard(daemon, received, &message) < 0 || !message)
 		return;
+	activation_announce(&daemon->activation, message);
 	monitor_feed_stranger(daemon, received, message);
 	if (dst_id != KDBUS_DST_ID_BROADCAST)
 		eavesdrop_feed_stranger(daemon, received, dst_id, message);
@@ -322,6 +323,9 @@ static int host_may_await(void *userdata, void *activator_userdata,
 	if (!translate_peek(daemon, received, &message))
 		return 0;
 	r = activation_may_await(activator_userdata, received, &message);
+	/* whoever is told what becomes of it must be known by then */
+	if (!r && received->src_is_judged)
+		r = desk_know(daemon, received);
 	return host_refused(daemon, r, received, &message);
 }
 
@@ -335,12 +339,33 @@ static void host_taken(void *userdata, void *activator_userdata)
 	activation_note_taken(activator_userdata);
 }
 
+/* to a client of a proxy; what was refused is in the log */
+static void host_undelivered_stranger(struct daemon *daemon, const struct engine_received *received,
+				      int error)
+{
+	struct client *client = desk_look_up(daemon, received->src_id);
+	struct message message;
+
+	if (!client)
+		return;
+	/* who waits is not to wait for ever */
+	if (!received->payload || !translate_peek(daemon, received, &message)) {
+		desk_give_up(client);
+		return;
+	}
+	daemon->is_in_engine = true;
+	dispatch_refused(client, &message, error);
+	daemon->is_in_engine = false;
+}
+
 static void host_undelivered(void *userdata, struct engine_conn *src, struct engine_conn *dst,
 			     const struct engine_received *received, int error)
 {
 	struct daemon *daemon = userdata;
 
-	if (!received->is_shared)
+	if (!src)
+		host_undelivered_stranger(daemon, received, error);
+	if (!src || !received->is_shared)
 		return;
 	daemon->is_in_engine = true;
 	dispatch_refused(client_of(src), message_from_payload(received->payload), error);

@@ -153,12 +153,24 @@ static void desk_client_free(struct desk_client *entry)
 	free(entry);
 }
 
-int desk_may_receive(struct daemon *daemon, const struct engine_received *received)
+static struct desk_client *desk_meet(struct daemon *daemon, const struct engine_received *received)
 {
 	struct desk_client *entry = desk_find(&daemon->desk, received->src_id);
 
 	if (!entry && received->src_creds)
 		entry = desk_client_new(daemon, received->src_id, received->src_creds);
+	return entry;
+}
+
+int desk_know(struct daemon *daemon, const struct engine_received *received)
+{
+	return desk_meet(daemon, received) ? 0 : -ENOMEM;
+}
+
+int desk_may_receive(struct daemon *daemon, const struct engine_received *received)
+{
+	struct desk_client *entry = desk_meet(daemon, received);
+
 	if (!entry)
 		return -ENOMEM;
 	return entry->client.out.n_answers >= MAX_ANSWERS || client_is_overfull(&entry->client)
@@ -214,6 +226,40 @@ static int desk_identify(struct client *client)
 	return r < 0 ? r : access_identify(&daemon->access, client);
 }
 
+struct client *desk_find_client(struct daemon *daemon, uint64_t id)
+{
+	struct desk_client *entry = desk_find(&daemon->desk, id);
+
+	if (!entry || entry->is_gone)
+		return NULL;
+	if (desk_identify(&entry->client) < 0) {
+		desk_give_up(&entry->client);
+		return NULL;
+	}
+	return &entry->client;
+}
+
+struct client *desk_find_owner(struct daemon *daemon, const char *name)
+{
+	const struct engine_peer *peer = engine_find_peer(daemon->engine, 0, name);
+	__cleanup(freep) struct engine_stranger *stranger = NULL;
+	struct desk *desk = &daemon->desk;
+	uint64_t id;
+
+	if (!desk->conn || !peer || !engine_peer_is_judged(peer))
+		return NULL;
+	id = engine_peer_id(peer);
+	if (!desk_find(desk, id) && (engine_get_stranger(desk->conn, id, NULL, &stranger) < 0 ||
+				     !desk_client_new(daemon, id, stranger->creds)))
+		return NULL;
+	return desk_find_client(daemon, id);
+}
+
+uint64_t desk_client_id(const struct client *client)
+{
+	return container_of(client, const struct desk_client, client)->id;
+}
+
 /* whether its connection takes descriptors */
 static bool desk_takes_fds(const struct desk_client *entry)
 {
@@ -260,8 +306,11 @@ static int desk_asked(struct desk_client *entry, struct message *message)
 	const char *destination = message_destination(message);
 	int r;
 
+	/* what a monitor's proxy asks is a call; and systemd says by signals what it could not do
+	 */
 	if (!destination || strcmp(destination, DRIVER_NAME) != 0 ||
-	    message->header.type != WIRE_CALL)
+	    (message->header.type != WIRE_CALL &&
+	     (message->header.type != WIRE_SIGNAL || entry->is_apart)))
 		return -EBADMSG;
 	if (entry->is_apart) {
 		r = desk_become_monitor(entry, message);
@@ -301,19 +350,28 @@ static void desk_heard(struct desk_client *entry, struct message *message)
 		monitor_feed_driver(entry->client.daemon, &entry->client, message);
 }
 
+struct client *desk_look_up(struct daemon *daemon, uint64_t id)
+{
+	struct desk_client *entry = desk_find(&daemon->desk, id);
+
+	/* without memory a monitor misses something */
+	if (!entry ||
+	    (!entry->client.identity && access_identify(&daemon->access, &entry->client) < 0))
+		return NULL;
+	return &entry->client;
+}
+
 void desk_overheard(struct daemon *daemon, const struct engine_received *received)
 {
 	__cleanup(message_unrefp) struct message *message = NULL;
-	struct desk_client *entry = desk_find(&daemon->desk, received->src_id);
+	struct client *client = desk_look_up(daemon, received->src_id);
 	unsigned kind = DESK_KIND(received->cookie);
-	struct client *client;
+	struct desk_client *entry;
 
-	if (!entry || kind == DESK_ASKS)
+	if (!client || kind == DESK_ASKS)
 		return;
-	client = &entry->client;
-	/* without memory a monitor misses something */
-	if ((!client->identity && access_identify(&daemon->access, client) < 0) ||
-	    desk_read(entry, received, &message) < 0)
+	entry = desk_client(client);
+	if (desk_read(entry, received, &message) < 0)
 		return;
 	switch (kind) {
 	case DESK_SAID:

@@ -107,6 +107,8 @@ static inline bool desk_is_conn(const struct desk *desk, const struct engine_con
  * Return: 0; -ENOBUFS: he has not read what it said to him; -ENOMEM.
  */
 int desk_may_receive(struct daemon *daemon, const struct engine_received *received);
+/* a message of somebody who may have to be told what has become of it waits; 0 or -ENOMEM */
+int desk_know(struct daemon *daemon, const struct engine_received *received);
 /* a message of a stranger to the desk, which is accepted: what is a report is shown to monitors */
 void desk_overheard(struct daemon *daemon, const struct engine_received *received);
 /* somebody is gone, perhaps */
@@ -118,6 +120,17 @@ void desk_note(struct daemon *daemon, const struct engine_notification *notifica
  * Return: whether there is more to do at once.
  */
 bool desk_turn(struct daemon *daemon);
+
+/* the client with that connection, if it is known, and who that is to the policy; may be called
+ * from the engine's callbacks */
+struct client *desk_look_up(struct daemon *daemon, uint64_t id);
+/* the client with that connection, which is known; NULL: there is none any more, or no memory, in
+ * which case it is disconnected */
+struct client *desk_find_client(struct daemon *daemon, uint64_t id);
+/* the client of a proxy that has that name; NULL: none, or no memory */
+struct client *desk_find_owner(struct daemon *daemon, const char *name);
+/* of a client that is elsewhere: its connection */
+uint64_t desk_client_id(const struct client *client);
 
 /* of a client that is elsewhere: sends what is queued for it; see client_flush() */
 void desk_flush(struct client *client);

@@ -54,8 +54,10 @@ static void dispatch_denied(struct client *client, const struct message *message
 	char text[ACCESS_MAX_TEXT];
 
 	daemon->work += DENIED_WORK;
-	/* what the owner of the bus has refused is in its log */
-	if (!client->is_told && log_limit_pass(&daemon->log_denied)) {
+	/* what the owner of the bus has refused is in its log; it has met its refusal in the engine
+	 */
+	if (!client->is_told && !(client->is_elsewhere && daemon->is_in_engine) &&
+	    log_limit_pass(&daemon->log_denied)) {
 		access_explain(daemon, client, message, true, text);
 		log_notice("%s", text);
 	}
@@ -68,6 +70,22 @@ static void dispatch_show(struct client *client, struct message *message)
 {
 	monitor_feed(client->daemon, message);
 	errand_report(client, DESK_SAID, message);
+}
+
+/* why the client of a call that could not be answered at all is closed */
+static const char *dispatch_failure(int r)
+{
+	switch (r) {
+	case -ENOMEM:
+		return "out of memory";
+	case -ECONNRESET:
+	case -ENOTCONN:
+	case -EPIPE:
+	case -ESHUTDOWN:
+		return "connection to the bus was lost";
+	default:
+		return strerror(-r);
+	}
 }
 
 static void dispatch_driver(struct client *client, struct message *message)
@@ -99,7 +117,7 @@ static void dispatch_driver(struct client *client, struct message *message)
 	if (r < 0 || !answer.n_messages)
 		monitor_end_hello_reply(daemon);
 	if (r < 0) {
-		client_close(client, "out of memory");
+		client_close(client, dispatch_failure(r));
 		return;
 	}
 	activation_settle(&daemon->activation, client);
@@ -119,9 +137,11 @@ static void dispatch_driver(struct client *client, struct message *message)
 	if (is_addressed && client->state == CLIENT_ACTIVE && !client->is_held &&
 	    !(answer.n_messages && answer.messages[0]->header.type == WIRE_ERROR))
 		eavesdrop_feed_driver(daemon, client, message);
-	if (answer.is_monitor && client->state != CLIENT_CLOSED &&
-	    client_become_monitor(client, answer.rules, answer.n_rules) < 0)
-		client_close(client, "out of memory");
+	if (!answer.is_monitor || client->state == CLIENT_CLOSED)
+		return;
+	r = client_become_monitor(client, answer.rules, answer.n_rules);
+	if (r < 0)
+		client_close(client, dispatch_failure(r));
 }
 
 /* The driver itself ignores signals.  Monitors see what it is told behind what follows from it. */
@@ -130,6 +150,9 @@ static void dispatch_hint(struct client *client, struct message *message)
 	struct daemon *daemon = client->daemon;
 	int r;
 
+	/* the owner sees to all of it */
+	if (daemon->is_joined && activation_may_hear(message) && !errand_ask(client, message))
+		return;
 	r = access_may_call_driver(daemon, client, message);
 	if (!r)
 		activation_hear(&daemon->activation, client, message);

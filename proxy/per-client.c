@@ -40,15 +40,19 @@ enum { UNWATCH_MS = 1000 }; /* who comes and goes does not keep all proxies busy
  * @watch: DESK_WATCH_*
  * @desk: id of its desk
  * @rules_serial: changes whenever the configuration does
+ * @flags: PUBLISHED_*
  */
 struct published {
 	uint32_t magic;
 	uint32_t watch;
 	uint64_t desk;
 	uint64_t rules_serial;
+	uint64_t flags;
 };
 
-#define PUBLISHED_MAGIC 0x31627564
+#define PUBLISHED_MAGIC 0x32627564
+
+#define PUBLISHED_SYSTEMD (1u << 0) /* systemd starts services */
 
 /* the socket */
 
@@ -243,7 +247,10 @@ static int join(const char *address, struct engine **engine_out, struct publishe
 static int serve(struct engine *engine, const struct published *published, struct config *config,
 		 int fd)
 {
-	const struct daemon_options options = {.joined = engine};
+	const struct daemon_options options = {
+		.joined = engine,
+		.systemd_activation = published->flags & PUBLISHED_SYSTEMD,
+	};
 	__cleanup(daemon_freep) struct daemon *daemon = NULL;
 	int r;
 
@@ -303,6 +310,7 @@ static int publish(struct daemon *daemon)
 		.watch = daemon->desk.watch,
 		.desk = engine_conn_id(daemon->desk.conn),
 		.rules_serial = daemon->rules_serial,
+		.flags = daemon->activation.is_systemd ? PUBLISHED_SYSTEMD : 0,
 	};
 	memcpy(published + 1, image, size);
 	return engine_publish(daemon->engine, published, sizeof(*published) + size);

@@ -49,7 +49,7 @@ static void move_failed(struct kdbus_conn *to, struct kdbus_conn *src,
 		kdbus_reply_received(bus, reply);
 		return;
 	}
-	if (!kdbus_conn_is_activator(to) && src && kdbus_conn_is_direct(src) && host->undelivered) {
+	if (!kdbus_conn_is_activator(to) && kdbus_conn_is_told(src, reply) && host->undelivered) {
 		if (reply)
 			kdbus_reply_cancel(bus, reply);
 		host->undelivered(src, to, entry, error);

@@ -164,13 +164,25 @@ int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 	return 0;
 }
 
+bool kdbus_conn_is_told(const struct kdbus_conn *src, const struct kdbus_reply *reply)
+{
+	const struct kdbus_host_ops *host;
+
+	if (!src)
+		return false;
+	if (kdbus_conn_is_direct(src))
+		return true;
+	/* who waits in a command is woken */
+	host = kdbus_conn_host(src);
+	return host->is_told && host->is_told(src) && !(reply && reply->call);
+}
+
 int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out,
 		    bool *is_reply_dead_out)
 {
 	struct kdbus_bus *bus = conn->bus;
 	struct kdbus_queue_entry *entry;
 	struct kdbus_reply *reply;
-	struct kdbus_conn *src;
 	int r;
 
 	down_read(&bus->registry);
@@ -180,8 +192,7 @@ int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 	if (r >= 0) {
 		*entry_out = entry;
 		*is_reply_dead_out = false;
-		src = kdbus_bus_find_conn(bus, entry->src_id);
-		if (!src || !kdbus_conn_is_direct(src))
+		if (!kdbus_conn_is_told(kdbus_bus_find_conn(bus, entry->src_id), reply))
 			*is_reply_dead_out = kdbus_reply_dropped(bus, reply);
 		else if (reply)
 			kdbus_reply_cancel(bus, reply);

@@ -209,13 +209,18 @@ int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
  * kdbus_conn_drop() - take the oldest message out, which nobody will ever answer
  * @conn: direct
  * @entry_out: to be freed by kdbus_queue_entry_free()
- * @is_reply_dead_out: somebody who waited for a reply was told so.  It is not if it is a direct
- *	connection: what made that tells it
+ * @is_reply_dead_out: somebody who waited for a reply has got REPLY_DEAD, and not who is told
  *
  * Return: 0, -EAGAIN or -ECONNRESET.
  */
 int kdbus_conn_drop(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out,
 		    bool *is_reply_dead_out);
+/**
+ * kdbus_conn_is_told() - is it for the host to tell what became of a message that waited?
+ * @src: its sender, NULL: gone
+ * @reply: that it waits for, or NULL
+ */
+bool kdbus_conn_is_told(const struct kdbus_conn *src, const struct kdbus_reply *reply);
 /**
  * kdbus_conn_take_answer() - give the answer to a synchronous call to its caller
  * @conn: whose call it was; with a pool

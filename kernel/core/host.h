@@ -184,12 +184,14 @@ struct kdbus_fake {
  *	their copies.  Not called for notifications.  Called with the registry held, may look
  *	at names
  *
- * The next three are about messages that waited at an activator, are optional and called with
+ * The next four are about messages that waited at an activator, are optional and called with
  * the registry held; never in a strict domain.
  *
  * @may_move: may what @src sent pass to @dst, the new owner of the name: 0 or an errno
- * @undelivered: it did not, because of @error.  Only if @src is direct; it is for the host to
- *	answer it.  Without this operation there is a REPLY_DEAD
+ * @is_told: is it for the host to tell @src, which is not direct, what became of it, as it does
+ *	of those that are?
+ * @undelivered: it did not, because of @error.  Only if @src is direct, or told; it is for the
+ *	host to answer it.  Without this operation there is a REPLY_DEAD
  * @taken: the name of @activator has got an owner, and the messages are with it
  */
 struct kdbus_host_ops {
@@ -246,6 +248,7 @@ struct kdbus_host_ops {
 
 	int (*may_move)(struct kdbus_conn *src, struct kdbus_conn *dst,
 			const struct kdbus_queue_entry *entry);
+	bool (*is_told)(const struct kdbus_conn *src);
 	void (*undelivered)(struct kdbus_conn *src, struct kdbus_conn *dst,
 			    const struct kdbus_queue_entry *entry, int error);
 	void (*taken)(struct kdbus_conn *activator);

@@ -198,6 +198,13 @@ static int host_may_move(struct kdbus_conn *src, struct kdbus_conn *dst,
 	return embedded->hooks.may_move(embedded->userdata, src, dst, entry);
 }
 
+static bool host_is_told(const struct kdbus_conn *src)
+{
+	struct kdbus_embedded *embedded = to_embedded(src->bus);
+
+	return embedded->hooks.is_told(embedded->userdata, src);
+}
+
 static void host_undelivered(struct kdbus_conn *src, struct kdbus_conn *dst,
 			     const struct kdbus_queue_entry *entry, int error)
 {
@@ -325,6 +332,8 @@ int kdbus_embedded_new(const struct kdbus_embedded_options *options,
 		embedded->ops.overheard = host_overheard;
 	if (embedded->hooks.may_move)
 		embedded->ops.may_move = host_may_move;
+	if (embedded->hooks.is_told)
+		embedded->ops.is_told = host_is_told;
 	if (embedded->hooks.undelivered)
 		embedded->ops.undelivered = host_undelivered;
 	r = kdbus_domain_new(&embedded->ops, embedded, options->limits, options->strict,

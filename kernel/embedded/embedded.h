@@ -34,7 +34,7 @@ struct kdbus_queue_entry;
  * @wake: @conn has something to receive
  * @lost: a broadcast from @src_id went missing for @conn
  * @deadline: the earliest reply deadline of @bus is @deadline_ns
- * @may_deliver, @broadcast_candidates, @overheard, @may_move, @undelivered: as in struct
+ * @may_deliver, @broadcast_candidates, @overheard, @may_move, @is_told, @undelivered: as in struct
  *	kdbus_host_ops
  * @taken: the same, of an activator that is a direct connection
  */
@@ -51,6 +51,7 @@ struct kdbus_embedded_hooks {
 			  const struct kdbus_conn *dst);
 	int (*may_move)(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
 			const struct kdbus_queue_entry *entry);
+	bool (*is_told)(void *userdata, const struct kdbus_conn *src);
 	void (*undelivered)(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
 			    const struct kdbus_queue_entry *entry, int error);
 	void (*taken)(struct kdbus_conn *activator);

@@ -52,6 +52,9 @@ struct engine_carrier {
 	void (*conn_close)(struct engine_conn *conn);
 	struct engine_conn *(*find_conn)(struct engine *engine, uint64_t id);
 	struct engine_conn *(*find_owner)(struct engine *engine, const char *name);
+	/* NULL: the direct carrier alone has them at hand */
+	const struct engine_peer *(*find_peer)(struct engine *engine, uint64_t id,
+					       const char *name);
 	int (*subscribe)(struct engine_conn *conn, unsigned what);
 
 	int (*command)(struct engine_conn *conn, unsigned long nr, void *cmd);

@@ -40,6 +40,44 @@ struct direct_stranger {
 	char names[];
 };
 
+/* struct engine_peer is what the core has, under another name */
+static const struct kdbus_conn *peer_conn(const struct engine_peer *peer)
+{
+	return (const struct kdbus_conn *)peer;
+}
+
+bool direct_is_judged(const struct kdbus_conn *conn)
+{
+	const struct embedded_caller *caller = conn->host;
+
+	return !kdbus_conn_is_direct(conn) && caller->process && caller->process->is_judged;
+}
+
+bool engine_peer_is_judged(const struct engine_peer *peer)
+{
+	return direct_is_judged(peer_conn(peer));
+}
+
+uint64_t engine_peer_id(const struct engine_peer *peer)
+{
+	return peer_conn(peer)->id;
+}
+
+const char *engine_peer_next_name(const struct engine_peer *peer, void **position, bool *queued_out)
+{
+	const struct kdbus_conn *conn = peer_conn(peer);
+	const struct list_head *link = *position ? *position : &conn->names;
+	const struct kdbus_name_owner *owner;
+
+	link = link->next;
+	if (link == &conn->names)
+		return NULL;
+	owner = list_entry(link, struct kdbus_name_owner, conn_link);
+	*position = (void *)link;
+	*queued_out = !(owner->flags & KDBUS_NAME_PRIMARY);
+	return owner->entry->name;
+}
+
 static size_t names_size(const struct kdbus_conn *conn)
 {
 	const struct kdbus_name_owner *owner;
@@ -81,6 +119,7 @@ static struct direct_stranger *stranger_new(const struct kdbus_conn *conn)
 	stranger->received.src_id = conn->id;
 	stranger->received.src_creds = &stranger->creds;
 	stranger->received.src_names = stranger->names;
+	stranger->received.src_is_judged = direct_is_judged(conn);
 	return stranger;
 }
 

@@ -10,6 +10,9 @@ struct kdbus_conn;
 struct kdbus_message;
 struct kdbus_queue_entry;
 
+/* has the host taken on to judge what it sends and receives? */
+bool direct_is_judged(const struct kdbus_conn *conn);
+
 /* All keep what they found out in @stranger, until the next call for it; the registry is held.
  * Return NULL if there is no memory. */
 

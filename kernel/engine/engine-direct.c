@@ -104,19 +104,11 @@ static void direct_deadline(void *userdata, struct kdbus_bus *bus, uint64_t dead
 		host->deadline(host->userdata, deadline_ns);
 }
 
-/* has the host taken on to judge what it sends and receives */
-static bool is_judged(const struct kdbus_conn *conn)
-{
-	const struct embedded_caller *caller = conn->host;
-
-	return caller->process && caller->process->is_judged;
-}
-
 /* what a stranger gets to hear of a refusal is what the ABI has for it; who asks to be judged
  * understands the host */
 static int stranger_error(const struct kdbus_conn *src, int r)
 {
-	if (is_judged(src))
+	if (direct_is_judged(src))
 		return r;
 	if (r == -EACCES)
 		return -EPERM;
@@ -144,7 +136,7 @@ static int direct_may_receive(struct direct_engine *direct, const struct kdbus_c
 static bool direct_judges(const struct engine_host *host, const struct kdbus_conn *src,
 			  const struct kdbus_conn *dst)
 {
-	return host->may_pass && (is_judged(src) || is_judged(dst));
+	return host->may_pass && (direct_is_judged(src) || direct_is_judged(dst));
 }
 
 /* a message of a stranger, to another one */
@@ -499,43 +491,49 @@ static void direct_conn_close(struct engine_conn *base)
 	kfree(conn);
 }
 
-static struct engine_conn *direct_find_conn(struct engine *engine, uint64_t id)
+static struct kdbus_conn *name_owner(struct kdbus_bus *bus, const char *name)
 {
-	struct kdbus_bus *bus = to_direct(engine)->bus;
-	struct direct_conn *direct;
+	struct kdbus_name_entry *entry = kdbus_name_find(bus, name, strlen(name));
+	struct kdbus_name_owner *holder = entry ? kdbus_name_holder(entry) : NULL;
+
+	return holder ? holder->conn : NULL;
+}
+
+/* whoever has that id, or else that name, of those whom unique names stand for */
+static struct kdbus_conn *find_ordinary(struct kdbus_bus *bus, uint64_t id, const char *name)
+{
+	bool is_held = rwsem_is_locked(&bus->registry);
 	struct kdbus_conn *conn;
 
 	/* also asked from within may_deliver() and broadcast_candidates(), which hold it */
-	if (rwsem_is_locked(&bus->registry)) {
-		conn = kdbus_bus_find_conn(bus, id);
-	} else {
+	if (!is_held)
 		down_read(&bus->registry);
-		conn = kdbus_bus_find_conn(bus, id);
+	conn = name ? name_owner(bus, name) : kdbus_bus_find_conn(bus, id);
+	if (!is_held)
 		up_read(&bus->registry);
-	}
-	direct = conn && kdbus_conn_is_ordinary(conn) && !kdbus_conn_is_apart(conn)
-			 ? from_core(conn)
-			 : NULL;
+	return conn && kdbus_conn_is_ordinary(conn) && !kdbus_conn_is_apart(conn) ? conn : NULL;
+}
+
+static struct engine_conn *direct_find_conn(struct engine *engine, uint64_t id)
+{
+	struct kdbus_conn *conn = find_ordinary(to_direct(engine)->bus, id, NULL);
+	struct direct_conn *direct = conn ? from_core(conn) : NULL;
+
 	return direct ? &direct->base : NULL;
 }
 
 static struct engine_conn *direct_find_owner(struct engine *engine, const char *name)
 {
-	struct kdbus_bus *bus = to_direct(engine)->bus;
-	struct kdbus_name_owner *holder = NULL;
-	struct kdbus_name_entry *entry;
-	bool is_held = rwsem_is_locked(&bus->registry);
-	struct direct_conn *direct;
+	struct kdbus_conn *conn = find_ordinary(to_direct(engine)->bus, 0, name);
+	struct direct_conn *direct = conn ? from_core(conn) : NULL;
 
-	if (!is_held)
-		down_read(&bus->registry);
-	entry = kdbus_name_find(bus, name, strlen(name));
-	if (entry)
-		holder = kdbus_name_holder(entry);
-	direct = holder && kdbus_conn_is_ordinary(holder->conn) ? from_core(holder->conn) : NULL;
-	if (!is_held)
-		up_read(&bus->registry);
 	return direct ? &direct->base : NULL;
+}
+
+static const struct engine_peer *direct_find_peer(struct engine *engine, uint64_t id,
+						  const char *name)
+{
+	return (const struct engine_peer *)find_ordinary(to_direct(engine)->bus, id, name);
 }
 
 static int direct_command(struct engine_conn *conn, unsigned long nr, void *cmd)
@@ -557,17 +555,9 @@ static void direct_slice_free(struct engine_conn *conn, uint64_t offset)
 
 static const char *direct_next_name(struct engine_conn *base, void **position, bool *queued_out)
 {
-	struct kdbus_conn *conn = to_direct_conn(base)->conn;
-	struct list_head *link = *position ? *position : &conn->names;
-	const struct kdbus_name_owner *owner;
+	const struct kdbus_conn *conn = to_direct_conn(base)->conn;
 
-	link = link->next;
-	if (link == &conn->names)
-		return NULL;
-	owner = list_entry(link, struct kdbus_name_owner, conn_link);
-	*position = link;
-	*queued_out = !(owner->flags & KDBUS_NAME_PRIMARY);
-	return owner->entry->name;
+	return engine_peer_next_name((const struct engine_peer *)conn, position, queued_out);
 }
 
 static uint32_t direct_n_names(struct engine_conn *base)
@@ -799,19 +789,19 @@ static int direct_activator_drop(struct engine_activator *activator,
 	struct engine_payload *payload = NULL;
 	struct kdbus_queue_entry *entry;
 	bool is_shared, is_reply_dead;
+	const struct kdbus_conn *src;
 	int r;
 
-	do {
-		r = kdbus_conn_drop(conn, &entry, &is_reply_dead);
-		if (r < 0)
-			return r;
-		r = take_payload(entry, &payload, &is_shared);
-		/* no memory to put together what a stranger sent, who was told */
-		if (r < 0)
-			kdbus_queue_entry_free(kdbus_conn_host(conn), entry);
-	} while (r < 0);
+	r = kdbus_conn_drop(conn, &entry, &is_reply_dead);
+	if (r < 0)
+		return r;
+	/* whose it was can be told without it */
+	if (take_payload(entry, &payload, &is_shared) < 0)
+		payload = NULL;
 	received_set(received_out, entry, payload, is_shared);
 	received_out->is_reply_dead = is_reply_dead;
+	src = find_ordinary(conn->bus, received_out->src_id, NULL);
+	received_out->src_is_judged = src && direct_is_judged(src);
 	return 0;
 }
 
@@ -860,17 +850,34 @@ static int direct_may_move(void *userdata, struct kdbus_conn *src, struct kdbus_
 	return host->may_deliver(host->userdata, &from->base, &to->base, &send, false);
 }
 
+/* strangers may have buses of their own, and activators there */
+static bool direct_is_told(void *userdata, const struct kdbus_conn *src)
+{
+	const struct direct_engine *direct = userdata;
+
+	return src->bus == direct->bus && direct_is_judged(src);
+}
+
 static void direct_undelivered(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
 			       const struct kdbus_queue_entry *entry, int error)
 {
 	struct direct_conn *from = from_core(src), *to = from_core(dst);
 	struct direct_engine *direct = userdata;
 	struct engine_host *host = &direct->base.host;
+	struct engine_conn *base = to ? &to->base : NULL;
+	const struct engine_received *of_stranger = NULL;
 	struct engine_received message;
 
-	received_set(&message, entry, (struct engine_payload *)entry->payload, true);
+	if (!from)
+		of_stranger = direct_stranger_remember(&direct->stranger, src, entry);
+	if (of_stranger) {
+		host->undelivered(host->userdata, NULL, base, of_stranger, error);
+		return;
+	}
+	received_set(&message, entry, from ? (struct engine_payload *)entry->payload : NULL, true);
 	message.position = 0;
-	host->undelivered(host->userdata, &from->base, to ? &to->base : NULL, &message, error);
+	message.src_is_judged = !from;
+	host->undelivered(host->userdata, from ? &from->base : NULL, base, &message, error);
 }
 
 static const struct engine_carrier direct_carrier = {
@@ -885,6 +892,7 @@ static const struct engine_carrier direct_carrier = {
 	.conn_close = direct_conn_close,
 	.find_conn = direct_find_conn,
 	.find_owner = direct_find_owner,
+	.find_peer = direct_find_peer,
 	.command = direct_command,
 	.slice = direct_slice,
 	.slice_free = direct_slice_free,
@@ -935,8 +943,10 @@ int engine_direct_open(const struct engine_options *options, struct engine **eng
 		hooks.may_move = direct_may_move;
 	if (direct->base.host.overheard && direct->base.host.is_listening)
 		hooks.overheard = direct_overheard;
-	if (direct->base.host.undelivered)
+	if (direct->base.host.undelivered) {
+		hooks.is_told = direct_is_told;
 		hooks.undelivered = direct_undelivered;
+	}
 	if (direct->base.host.broadcast_candidates)
 		hooks.broadcast_candidates = direct_broadcast_candidates;
 	embedded_options.userdata = direct;

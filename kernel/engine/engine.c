@@ -210,6 +210,11 @@ void engine_slice_free(struct engine_conn *conn, uint64_t offset)
 
 /* names */
 
+const struct engine_peer *engine_find_peer(struct engine *engine, uint64_t id, const char *name)
+{
+	return engine->carrier->find_peer ? engine->carrier->find_peer(engine, id, name) : NULL;
+}
+
 struct engine_conn *engine_find_owner(struct engine *engine, const char *name)
 {
 	return engine->carrier->find_owner(engine, name);

@@ -152,6 +152,8 @@ struct engine_notification {
  *	an empty one behind the last; else NULL
  * @src_creds: on a bus with strangers, and wherever the ABI carrier can ask for it: who the
  *	sender is; else NULL
+ * @src_is_judged: direct carrier: the sender is of another process, which leaves the policy to
+ *	the host, and so knows what the host may have to say
  * @payload: direct carrier: the very object the sender gave, a reference is held;
  *	other carriers: an object of the engine's own, with the received bytes; while it lives
  *	it may take room in the pool, so who wants them for long copies them
@@ -178,6 +180,7 @@ struct engine_received {
 	const char *src_names;
 	const struct creds *src_creds;
 	struct engine_payload *payload;
+	bool src_is_judged;
 	bool is_shared;
 	bool is_cut;
 	bool is_judged;
@@ -292,7 +295,9 @@ struct engine_host {
 	/* A message that waited was not given to the new owner @dst (NULL: it is not ours), of
 	 * which @error says why, as SEND would have: may_deliver() said so, or the quota, or
 	 * @dst takes no descriptors.  @src sent it; it is for the host to answer, as a reply
-	 * that @src waited for is no longer expected, and nothing tells it so.
+	 * that @src waited for is no longer expected, and nothing tells it so.  @src is NULL where
+	 * @message is one of those that are src_is_judged, for which the same holds; without memory
+	 * it has no payload.
 	 * @message is borrowed for the call.  May look and take note, and queue something to be
 	 * written to a client; must not call the engine, except for engine_conn_position(),
 	 * engine_find_conn() and engine_payload_ref().  Direct carrier only, others: @src gets
@@ -508,6 +513,24 @@ void engine_slice_free(struct engine_conn *conn, uint64_t offset);
 struct engine_conn *engine_find_owner(struct engine *engine, const char *name);
 
 /**
+ * engine_find_peer() - anybody on the bus, of this process or of another
+ * @id: of the connection
+ * @name: instead: one that it has; or NULL
+ *
+ * May be called where engine_find_owner() may, and asks nobody.  Direct carrier only.
+ *
+ * Return: NULL if there is no such ordinary connection; otherwise good until anything else happens
+ * to the engine.
+ */
+const struct engine_peer *engine_find_peer(struct engine *engine, uint64_t id, const char *name);
+uint64_t engine_peer_id(const struct engine_peer *peer);
+/* engine_received.src_is_judged, of what it would send */
+bool engine_peer_is_judged(const struct engine_peer *peer);
+/* as engine_conn_next_name() */
+const char *engine_peer_next_name(const struct engine_peer *peer, void **position,
+				  bool *queued_out);
+
+/**
  * engine_conn_next_name() - walk the names that @conn holds or waits for
  * @position: NULL at first, and the engine's own from then on; good until anything
  *	else happens to the engine
@@ -626,11 +649,12 @@ uint32_t engine_activator_n_waiting(const struct engine_activator *activator);
 /**
  * engine_activator_drop() - take the oldest waiting message out, as nobody will come for it
  * @received_out: to be released by engine_received_release().  Its sender, if it is a connection
- *	of this engine, may have gone
+ *	of this engine, may have gone; without memory it has no payload
  *
  * Somebody who waits for its reply is told by the host, which knows why there will be none: the
- * direct carrier no longer expects one.  It cannot be so for senders that are not ours, and on
- * the other carriers: they get REPLY_DEAD, as @received_out.is_reply_dead says.
+ * direct carrier no longer expects one.  It cannot be so for senders that are neither ours nor
+ * @received_out.src_is_judged, and on the other carriers: they get REPLY_DEAD, as
+ * @received_out.is_reply_dead says.
  *
  * Return: 0, -EAGAIN when nothing waits, or another errno.
  */

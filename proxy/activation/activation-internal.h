@@ -32,8 +32,9 @@ enum activatable_state {
  * @child: while it runs
  * @uses_helper: @child is the launch helper
  * @unit: that systemd is to start
- * @request: what systemd is told as soon as it is there
+ * @request: what systemd is told as soon as it is there; monitors have been shown it
  * @asked_id: id of the one that was told, UINT64_MAX: none
+ * @wanted_by: connection of another process that has sent it something
  * @waiters: calls of StartServiceByName: struct waiter
  * @n_waiters: of them
  * @n_entries: what waits, as counted in activation->n_entries
@@ -51,6 +52,7 @@ struct activatable {
 	char *unit;
 	struct message *request;
 	uint64_t asked_id;
+	uint64_t wanted_by;
 	struct list_head waiters;
 	uint32_t n_waiters;
 	uint32_t n_entries;
@@ -95,6 +97,12 @@ void activation_release(struct activation *activation);
 
 /* begins to start it; what fails at once fails as if later.  STARTING by now. */
 void activatable_launch(struct activatable *activatable, const struct client *client);
+
+/* what systemd is to be told to start it, unless that has been made; 0 or -ENOMEM */
+int activatable_make_request(struct activatable *activatable);
+
+/* systemd as a client of the bus, or of a proxy; NULL: it is not there */
+struct client *activation_find_systemd(const struct activation *activation);
 
 /* systemd gets what was to be said to it before it had its name */
 void activation_serve_systemd(struct activation *activation);

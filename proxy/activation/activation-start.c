@@ -242,11 +242,12 @@ static void launch_helper(struct activatable *activatable, const char *helper,
 
 /* SYSTEMD */
 
-static struct client *find_systemd(const struct activation *activation)
+struct client *activation_find_systemd(const struct activation *activation)
 {
 	struct engine_conn *conn = engine_find_owner(activation->daemon->engine, SYSTEMD_NAME);
 
-	return conn ? engine_conn_userdata(conn) : NULL;
+	return conn ? engine_conn_userdata(conn)
+		    : desk_find_owner(activation->daemon, SYSTEMD_NAME);
 }
 
 /* A systemd that has gone may not have read what it was asked, or forgotten it: the next one is
@@ -256,7 +257,7 @@ static void activation_deliver_requests(struct activation *activation, struct cl
 	struct activatable *activatable;
 	uint64_t id;
 
-	id = engine_conn_id(systemd->caller.conn);
+	id = client_id(systemd);
 	list_for_each_entry(activatable, &activation->starting, link) {
 		if (!activatable->request || activatable->asked_id == id)
 			continue;
@@ -267,19 +268,30 @@ static void activation_deliver_requests(struct activation *activation, struct cl
 	}
 }
 
+int activatable_make_request(struct activatable *activatable)
+{
+	int r;
+
+	if (activatable->request)
+		return 0;
+	r = systemd_new_request(activatable->service->systemd_service, &activatable->request);
+	if (!r)
+		monitor_feed(activatable->activation->daemon, activatable->request);
+	return r;
+}
+
 static void launch_unit(struct activatable *activatable, const char *unit,
 			const struct client *client)
 {
 	struct activation *activation = activatable->activation;
-	struct client *systemd = find_systemd(activation);
+	struct client *systemd = activation_find_systemd(activation);
 
 	log_unit(activatable, unit, client, !!systemd);
 	activatable->unit = strdup(unit);
-	if (!activatable->unit || systemd_new_request(unit, &activatable->request) < 0) {
+	if (!activatable->unit || activatable_make_request(activatable) < 0) {
 		launch_out_of_memory(activatable);
 		return;
 	}
-	monitor_feed(activation->daemon, activatable->request);
 	if (systemd)
 		activation_deliver_requests(activation, systemd);
 }
@@ -300,7 +312,7 @@ static int environment_merge(struct environment *environment, const struct envir
 
 int activation_tell_environment(struct activation *activation)
 {
-	struct client *systemd = find_systemd(activation);
+	struct client *systemd = activation_find_systemd(activation);
 	struct message *message;
 	int r;
 
@@ -324,7 +336,7 @@ int activation_tell_environment(struct activation *activation)
 
 void activation_serve_systemd(struct activation *activation)
 {
-	struct client *systemd = find_systemd(activation);
+	struct client *systemd = activation_find_systemd(activation);
 	struct environment *untold = &activation->untold;
 	struct message *message;
 

@@ -243,6 +243,8 @@ static void activation_refuse(struct activation *activation, const struct engine
 	struct client *client = conn ? engine_conn_userdata(conn) : NULL;
 	struct message *message;
 
+	if (received->src_is_judged && !received->is_reply_dead)
+		client = desk_find_client(activation->daemon, received->src_id);
 	if (!client)
 		return;
 	message = make_error(client, received->cookie, error, text);
@@ -342,6 +344,7 @@ int activation_may_await(struct activatable *activatable, const struct engine_re
 
 	if (!activatable_is_provided(activatable))
 		return -ESRCH;
+	activatable->wanted_by = received->src_id;
 	return activatable_may_wait(activatable, access_may_await(daemon, received, message));
 }
 
@@ -413,6 +416,13 @@ bool activation_comes_first(const struct activation *activation, const struct me
 	       activatable->service->systemd_service && activatable_is_free(activatable);
 }
 
+void activation_announce(struct activation *activation, const struct message *message)
+{
+	/* without memory it is tried again when it is needed */
+	if (activation_comes_first(activation, message))
+		activatable_make_request(activation_find(activation, message_destination(message)));
+}
+
 static void activatable_settle(struct activatable *activatable, struct client *client)
 {
 	struct activation *activation = activatable->activation;
@@ -425,10 +435,15 @@ static void activatable_settle(struct activatable *activatable, struct client *c
 		if (activatable->is_builtin)
 			activation_serve_systemd(activation);
 	}
-	if (activatable->state == ACTIVATABLE_IDLE && activatable->n_entries &&
-	    activatable_is_free(activatable)) {
+	if (activatable->state != ACTIVATABLE_IDLE)
+		return;
+	if (activatable->n_entries && activatable_is_free(activatable)) {
 		activatable_set_state(activatable, ACTIVATABLE_STARTING);
-		activatable_launch(activatable, client);
+		activatable_launch(
+			activatable,
+			client ?: desk_find_client(activation->daemon, activatable->wanted_by));
+	} else {
+		activatable->request = message_unref(activatable->request);
 	}
 }
 
@@ -460,17 +475,23 @@ void activation_turn(struct activation *activation)
 
 /* SYSTEMD */
 
+bool activation_may_hear(const struct message *signal)
+{
+	struct systemd_failure failure;
+
+	return systemd_read_failure(signal, &failure);
+}
+
 void activation_hear(struct activation *activation, struct client *client,
 		     const struct message *signal)
 {
-	struct daemon *daemon = activation->daemon;
 	struct activatable *activatable, *tmp;
 	struct systemd_failure failure;
 
 	if (!activation->is_systemd || !systemd_read_failure(signal, &failure))
 		return;
 	if (!(client->caller.flags & DRIVER_CALLER_PRIVILEGED) || !client->caller.conn ||
-	    engine_find_owner(daemon->engine, SYSTEMD_NAME) != client->caller.conn)
+	    activation_find_systemd(activation) != client)
 		return;
 	if (log_limit_pass(&activation->log_started))
 		log_info("Activation via systemd failed for unit '%s': %s", failure.unit,

@@ -145,6 +145,9 @@ void activation_settle(struct activation *activation, struct client *client);
 /* whether a message would have something started that others are to hear of before it */
 bool activation_comes_first(const struct activation *activation, const struct message *message);
 
+/* a message of another process is about to wait: if so, they hear of that now */
+void activation_announce(struct activation *activation, const struct message *message);
+
 /* the end of a turn: children that ended, notes that are left */
 void activation_turn(struct activation *activation);
 
@@ -173,6 +176,8 @@ struct message *activation_take_lost(struct client *client);
 /* a signal to the driver: was it systemd's, that it cannot start something? */
 void activation_hear(struct activation *activation, struct client *client,
 		     const struct message *signal);
+/* might it be? */
+bool activation_may_hear(const struct message *signal);
 
 /* systemd is to know a variable; 0 or -ENOMEM */
 int activation_tell_variable(struct activation *activation, const char *name, const char *value);

@@ -156,7 +156,10 @@ conformance_ours = $(conformance_embedded) $(conformance_embedded_scripts) \
 	$(conformance_pool) $(conformance_pool_scripts) $(conformance_remote) \
 	$(conformance_ioctl)
 # of the clients with proxies "make check" has what is quick
-conformance_per_client_sample = %D%/test-endian.per-client.bus \
+conformance_per_client_sample = \
+	%D%/test-activation-policy.per-client.bus \
+	%D%/test-activation-systemd.per-client.bus \
+	%D%/test-endian.per-client.bus \
 	%D%/test-fds.per-client.bus \
 	%D%/test-hello.per-client.bus \
 	%D%/test-large.per-client.bus \

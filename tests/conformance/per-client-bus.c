@@ -333,7 +333,8 @@ int main(int argc, char **argv)
 	close(n);
 	program = argv[1];
 	snprintf(dir, sizeof(dir), "/tmp/per-client-XXXXXX");
-	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
+	/* the owner may become another user before it makes its bus */
+	if (!mkdtemp(dir) || chmod(dir, 01777) < 0)
 		die("no directory");
 	n = take_arguments(argv + 1, args);
 	if (goes_to_background)

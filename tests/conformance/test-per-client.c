@@ -288,8 +288,8 @@ TEST(message_has_its_destination_started)
 	fixture_close(&f);
 }
 
-/* DIFFERENCES per-client-systemd */
-TEST(systemd_is_listed)
+/* the bus waits for it, but has no file for it */
+TEST(systemd_is_not_listed)
 {
 	struct bus bus;
 	struct proxied a;
@@ -298,7 +298,7 @@ TEST(systemd_is_listed)
 	bus_open_with(&bus, NULL, "--systemd-activation");
 	a = proxied_new(&bus);
 	c = conn_new(bus.address);
-	expect(is_activatable(a.conn, "org.freedesktop.systemd1"));
+	expect(!is_activatable(a.conn, "org.freedesktop.systemd1"));
 	expect(!is_activatable(c, "org.freedesktop.systemd1"));
 	conn_close(c);
 	proxied_close(&bus, &a);
@@ -584,18 +584,64 @@ TEST(messages_of_others_are_not_heard)
 	fixture_close(&f);
 }
 
-/* DIFFERENCES per-client-failed-start */
-TEST(why_a_call_could_not_start_a_service)
+TEST(why_a_message_could_not_start_a_service)
 {
 	struct fixture f;
+	uint32_t serial;
 
 	fixture_open(&f, SERVICEDIR);
 	expect_eq(mkdir(sandbox_path(&f.bus.sandbox, "services"), 0755), 0);
 	file_write(sandbox_path(&f.bus.sandbox, "services/t.Missing.service"),
 		   "[D-BUS Service]\nName=t.Missing\nExec=/t.Missing\n");
 	expect_return(conn_call(f.c, driver_msg("ReloadConfig")));
-	expect_error(conn_call(f.a.conn, msg_call("t.Missing", "/", "a.b", "C")), "NoReply");
-	expect_error(conn_call(f.c, msg_call("t.Missing", "/", "a.b", "C")), "Spawn.ExecFailed");
+	for (int i = 0; i < 3; i++) {
+		expect_error(conn_call(f.a.conn, msg_call("t.Missing", "/", "a.b", "C")),
+			     "Spawn.ExecFailed");
+		expect_error(conn_call(f.c, msg_call("t.Missing", "/", "a.b", "C")),
+			     "Spawn.ExecFailed");
+	}
+	/* as dbus-daemon does not only answer calls */
+	serial = conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "S"), "t.Missing"));
+	expect_error(conn_reply(f.a.conn, serial), "Spawn.ExecFailed");
+	fixture_close(&f);
+}
+
+/* the rules are those of who came, when it came */
+TEST(message_that_its_service_may_not_have)
+{
+	struct fixture f;
+	uint32_t call, signal;
+
+	fixture_open(&f, SERVICEDIR "<policy context=\"mandatory\">"
+				    "<deny receive_interface=\"a.b\"/></policy>");
+	fixture_add_service(&f);
+	for (int i = 0; i < 2; i++) {
+		struct conn *service = i ? f.c : f.b.conn;
+
+		call = conn_send(f.a.conn, msg_call("t.Service", "/", "a.b", "C"));
+		signal = conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "S"), "t.Service"));
+		conn_sync(f.a.conn);
+		expect_eq(request_name(service, "t.Service", 0), 1u);
+		expect_error(conn_reply(f.a.conn, call), "AccessDenied");
+		expect_error(conn_reply(f.a.conn, signal), "AccessDenied");
+		expect_return(conn_call(service,
+					msg_append(driver_msg("ReleaseName"), "s", "t.Service")));
+	}
+	fixture_close(&f);
+}
+
+/* DIFFERENCES per-client-changed-services */
+TEST(services_that_have_changed)
+{
+	struct fixture f;
+
+	fixture_open(&f, SERVICEDIR);
+	add_match(f.a.conn, "member='ActivatableServicesChanged'");
+	add_match(f.c, "member='ActivatableServicesChanged'");
+	conn_drop(f.c);
+	expect_return(conn_call(f.b.conn, driver_msg("ReloadConfig")));
+	expect_next(f.c, MSG_SIGNAL, "ActivatableServicesChanged");
+	expect_quiet(f.a.conn);
 	fixture_close(&f);
 }
 
