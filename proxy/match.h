@@ -22,6 +22,7 @@
 #include "proxy/base/cleanup.h"
 #include "proxy/base/list.h"
 #include "proxy/message.h"
+#include "proxy/unique-name.h"
 
 #define MATCH_MAX_TEXT	 1024u /* bytes of a rule */
 #define MATCH_MAX_TERMS	 16u   /* key=value pairs that are looked at */
@@ -98,6 +99,7 @@ struct match_arg {
  * struct match_subject - what rules are applied to
  * @sender, @receiver: filled in by the caller after match_subject_init_*();
  *	@receiver is that of a unicast, for destination=
+ * @receiver_name: room for @receiver.unique_name, where nobody else keeps it
  * @is_broadcast: rules match broadcasts, and unicasts only when eavesdropping
  *
  * Borrows everything it points to.  The arguments are found as rules ask for
@@ -106,6 +108,7 @@ struct match_arg {
 struct match_subject {
 	struct match_party sender;
 	struct match_party receiver;
+	char receiver_name[UNIQUE_NAME_SIZE];
 	bool is_broadcast;
 
 	/* private */

@@ -129,11 +129,13 @@ static void monitor_feed_made_driver(struct daemon *daemon, int r, struct messag
 				     uint64_t id)
 {
 	struct engine_conn *conn = engine_find_conn(daemon->engine, id);
+	struct client *client;
 
 	if (r < 0)
 		return;
-	if (conn)
-		monitor_feed_driver(daemon, engine_conn_userdata(conn), message);
+	client = conn ? engine_conn_userdata(conn) : desk_look_up(daemon, id);
+	if (client)
+		monitor_feed_driver(daemon, client, message);
 	else
 		monitor_feed(daemon, message);
 	message_unref(message);

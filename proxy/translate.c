@@ -140,12 +140,14 @@ static int translate_checked(struct client *client, struct engine_send *send,
 }
 
 /* What is large counts against its sender, and is over when this is; who passes descriptors has no
- * copies left then, whose other ends would wait; and nobody is to overhear what is not delivered.
+ * copies left then, whose other ends would wait; nobody is to overhear what is not delivered; and
+ * monitors of the owner are to hear of what it refuses before they hear of what follows.
  */
 static bool translate_must_wait(const struct daemon *daemon, const struct message *message)
 {
 	return message->payload.size > MAX_ON_ITS_WAY || message->payload.n_fds ||
-	       match_registry_n_eavesdropping(daemon->matches);
+	       match_registry_n_eavesdropping(daemon->matches) ||
+	       daemon->owner_watch & DESK_WATCH_MONITORS;
 }
 
 int translate_send(struct client *client, struct message *message)

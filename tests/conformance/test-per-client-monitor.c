@@ -30,16 +30,22 @@ static struct msg *become_msg(void)
 			  0u);
 }
 
-static void fixture_open_with(struct fixture *f, const char *xml, bool is_proxied)
+/* there is a bus; nobody monitors yet */
+static void fixture_connect(struct fixture *f, bool is_proxied)
 {
-	*f = (struct fixture){0};
-	bus_open(&f->bus, xml);
 	f->a = proxied_new(&f->bus);
 	f->b = proxied_new(&f->bus);
 	f->c = conn_new(f->bus.address);
 	if (is_proxied)
 		f->m = proxied_new(&f->bus);
 	f->monitor = is_proxied ? f->m.conn : conn_new(f->bus.address);
+}
+
+static void fixture_open_with(struct fixture *f, const char *xml, bool is_proxied)
+{
+	*f = (struct fixture){0};
+	bus_open(&f->bus, xml);
+	fixture_connect(f, is_proxied);
 	expect_return(conn_call(f->monitor, become_msg()));
 }
 
@@ -225,11 +231,13 @@ static void see_what_is_refused(bool is_proxied)
 {
 	struct fixture f;
 
-	fixture_open(&f,
-		     "<policy context=\"mandatory\">"
-		     "<deny send_interface=\"a.b\" send_member=\"NotSent\"/>"
-		     "<deny send_destination=\"org.freedesktop.DBus\" "
-		     "send_interface=\"org.freedesktop.DBus\" send_member=\"GetId\"/></policy>");
+	fixture_open_with(
+		&f,
+		"<policy context=\"mandatory\">"
+		"<deny send_interface=\"a.b\" send_member=\"NotSent\"/>"
+		"<deny send_destination=\"org.freedesktop.DBus\" "
+		"send_interface=\"org.freedesktop.DBus\" send_member=\"GetId\"/></policy>",
+		is_proxied);
 	expect_error(conn_call(f.a.conn, msg_call(f.b.conn->unique, "/x", "a.b", "NotSent")),
 		     "AccessDenied");
 	expect_seen(&f, "call NotSent a b");
@@ -267,6 +275,111 @@ TEST(what_is_refused)
 TEST(what_is_refused_through_a_proxy)
 {
 	see_what_is_refused(true);
+}
+
+/* who sends on without waiting for errors */
+TEST(what_is_refused_is_seen_in_its_place)
+{
+	struct fixture f;
+
+	fixture_open(&f, "<policy context=\"mandatory\">"
+			 "<deny send_interface=\"a.b\" send_member=\"Not\"/></policy>");
+	for (int i = 0; i < 10; i++) {
+		conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "Not"), f.b.conn->unique));
+		conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "S"), f.b.conn->unique));
+		conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "Nobody"), "no.such"));
+		conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "T"), f.b.conn->unique));
+	}
+	for (int i = 0; i < 10; i++) {
+		expect_seen(&f, "signal Not a b");
+		expect_seen(&f, "error AccessDenied driver a");
+		expect_seen(&f, "signal S a b");
+		expect_seen(&f, "signal Nobody a no.such");
+		expect_seen(&f, "error ServiceUnknown driver a");
+		expect_seen(&f, "signal T a b");
+	}
+	fixture_close(&f);
+}
+
+/* what the bus says to a client that may not hear it */
+TEST(signal_of_the_driver_that_is_refused)
+{
+	struct fixture f;
+
+	fixture_open(&f, "<policy context=\"mandatory\">"
+			 "<deny receive_interface=\"org.freedesktop.DBus\" "
+			 "receive_member=\"NameLost\"/></policy>");
+	expect_eq(request_name(f.a.conn, "a.b", 0), 1u);
+	expect_return(conn_call(f.a.conn, msg_append(driver_msg("ReleaseName"), "s", "a.b")));
+	expect_seen(&f, "call RequestName a driver");
+	expect_seen(&f, "signal NameOwnerChanged driver -");
+	expect_seen(&f, "signal NameAcquired driver a");
+	expect_seen(&f, "return driver a");
+	expect_seen(&f, "call ReleaseName a driver");
+	expect_seen(&f, "signal NameLost driver a");
+	expect_seen(&f, "error AccessDenied driver driver");
+	expect_seen(&f, "signal NameOwnerChanged driver -");
+	expect_seen(&f, "return driver a");
+	expect_seen_no_more(&f);
+	fixture_close(&f);
+}
+
+/* by the name that a client has, whichever of them a message says, whoever serves it */
+static void see_destination(const char *destination, bool is_unique)
+{
+	struct fixture f = {0};
+	char rule[128];
+
+	bus_open(&f.bus, NULL);
+	fixture_connect(&f, false);
+	expect_eq(request_name(f.b.conn, "t.Name", 0), 1u);
+	snprintf(rule, sizeof(rule), "type='signal',interface='a.b',destination='%s'",
+		 is_unique ? f.b.conn->unique : destination);
+	expect_return(conn_call(f.monitor, msg_append(msg_call(DRIVER_NAME, DRIVER_PATH, MONITORING,
+							       "BecomeMonitor"),
+						      "asu", 2, "member='End'", rule, 0u)));
+	conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "ToName"), "t.Name"));
+	conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "ToId"), f.b.conn->unique));
+	conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "ToOther"), f.c->unique));
+	conn_sync(f.a.conn);
+	conn_send(f.c, msg_to(msg_signal("/", "a.b", "OfOwners"), "t.Name"));
+	expect_seen(&f, "signal ToName a t.Name");
+	expect_seen(&f, "signal ToId a b");
+	expect_seen(&f, "signal OfOwners c t.Name");
+	expect_seen_no_more(&f);
+	fixture_close(&f);
+}
+
+TEST(rule_about_a_destination_by_name)
+{
+	see_destination("t.Name", false);
+}
+
+TEST(rule_about_a_destination_by_unique_name)
+{
+	see_destination(NULL, true);
+}
+
+/* what the bus does so that a message can be delivered comes before it */
+TEST(start_by_systemd)
+{
+	struct fixture f = {0};
+
+	bus_open_with(&f.bus, SERVICEDIR, "--systemd-activation");
+	fixture_connect(&f, false);
+	expect_eq(mkdir(sandbox_path(&f.bus.sandbox, "services"), 0755), 0);
+	file_write(sandbox_path(&f.bus.sandbox, "services/t.Service.service"),
+		   "[D-BUS Service]\nName=t.Service\nExec=/bin/false\nSystemdService=a.service\n");
+	/* for this one all changes are looked at */
+	expect_error(conn_call(f.c, start_msg("t.None")), "ServiceUnknown");
+	expect_return(conn_call(f.monitor, become_msg()));
+	conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "S"), "t.Service"));
+	conn_send(f.a.conn, msg_to(msg_signal("/", "a.b", "T"), "t.Service"));
+	expect_seen(&f, "signal ActivationRequest driver org.freedesktop.systemd1");
+	expect_seen(&f, "signal S a t.Service");
+	expect_seen(&f, "signal T a t.Service");
+	expect_seen_no_more(&f);
+	fixture_close(&f);
 }
 
 /* DIFFERENCES per-client-refused: of who is served by the owner it is seen */
