@@ -522,6 +522,29 @@ static const char *access_next_listed_name(void *userdata, void **position)
 	return name;
 }
 
+/* those that it waits for as well */
+static const char *access_next_peer_name(void *userdata, void **position)
+{
+	bool is_queued;
+
+	return engine_peer_next_name(userdata, position, &is_queued);
+}
+
+/* the names of a stranger: as the engine has them, or as the message came with them */
+static struct policy_peer access_stranger_peer(struct daemon *daemon, uint64_t id,
+					       const char *names, const char *unique_name)
+{
+	const struct engine_peer *peer = engine_find_peer(daemon->engine, id, NULL);
+
+	if (peer)
+		return (struct policy_peer){.unique_name = unique_name,
+					    .next_name = access_next_peer_name,
+					    .userdata = (void *)peer};
+	return (struct policy_peer){.unique_name = unique_name,
+				    .next_name = names ? access_next_listed_name : NULL,
+				    .userdata = (void *)names};
+}
+
 /* @name has room for the unique name, which @side_out borrows, as it does the rest */
 static int access_stranger_side(struct daemon *daemon, uint64_t id, const struct creds *creds,
 				const char *names, char name[UNIQUE_NAME_SIZE],
@@ -536,11 +559,9 @@ static int access_stranger_side(struct daemon *daemon, uint64_t id, const struct
 	unique_name_format(id, daemon->id_offset, name);
 	*side_out = (struct access_side){
 		.identity = identity,
-		.peer = {.unique_name = name, .userdata = (void *)names},
+		.peer = access_stranger_peer(daemon, id, names, name),
 		.creds = creds,
 	};
-	if (names)
-		side_out->peer.next_name = access_next_listed_name;
 	return 0;
 }
 

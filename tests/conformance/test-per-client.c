@@ -671,7 +671,6 @@ TEST(names_count_from_one)
 	bus_close(&bus);
 }
 
-/* DIFFERENCES per-client-waiting */
 TEST(names_that_are_waited_for)
 {
 	struct fixture f;
@@ -681,7 +680,29 @@ TEST(names_that_are_waited_for)
 	expect_eq(request_name(f.c, NAME, 0), 1);
 	expect_eq(request_name(f.b.conn, NAME, 0), 2);
 	expect(is_refused(f.a.conn, f.c, "Ask"));
-	expect(!is_refused(f.a.conn, f.b.conn, "Ask"));
+	expect(is_refused(f.a.conn, f.b.conn, "Ask"));
+	expect(is_refused(f.c, f.b.conn, "Ask"));
+	fixture_close(&f);
+}
+
+/* DIFFERENCES per-client-waiting: of who is served by the owner it holds */
+TEST(names_that_a_sender_waits_for)
+{
+	struct fixture f;
+
+	fixture_open(&f,
+		     "<policy context=\"mandatory\"><deny receive_sender=\"" NAME "\"/></policy>");
+	expect_eq(request_name(f.c, NAME, 0), 1);
+	expect_eq(request_name(f.b.conn, NAME, 0), 2);
+	add_match(f.a.conn, "interface='a.b'");
+	add_match(f.c, "interface='a.b'");
+	conn_drop(f.c);
+	conn_send(f.b.conn, msg_signal("/", "a.b", "S"));
+	expect_next(f.a.conn, MSG_SIGNAL, "S");
+	conn_sync(f.b.conn);
+	expect_quiet(f.c);
+	/* of calls it holds for everybody */
+	expect(is_refused(f.b.conn, f.a.conn, "Ask"));
 	fixture_close(&f);
 }
 
