@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	kernel/Kbuild \
 	kernel/build-module \
+	kernel/check-dkms \
 	kernel/check-style \
 	kernel/dkms.conf \
 	%D%/compat.h \
@@ -46,8 +47,15 @@ check-module-style:
 	+$(AM_V_at)MAKE='$(MAKE)' $(SHELL) $(abs_top_srcdir)/kernel/check-style module-style || \
 		test $$? = 77
 
+# that DKMS makes a module of what module-source gives it
+check-dkms:
+	+$(AM_V_at)rm -rf module-build/dkms && mkdir -p module-build && \
+	$(MAKE) module-source DESTDIR=module-build/dkms && \
+	{ $(SHELL) $(abs_top_srcdir)/kernel/check-dkms module-build/dkms/usr/src $(VERSION) || \
+		test $$? = 77; }
+
 clean-local: clean-module
 clean-module:
 	rm -rf module-build module-style kdbus.ko
 
-.PHONY: module module-install module-source check-module-style clean-module
+.PHONY: module module-install module-source check-module-style check-dkms clean-module
