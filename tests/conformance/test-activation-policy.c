@@ -174,10 +174,14 @@ TEST(what_cannot_be_started_any_more_is_waited_for_to_the_end)
 
 TEST(what_cannot_be_started_any_more_may_fail)
 {
-	struct activation_fixture f =
-		activation_start("<limit name=\"service_start_timeout\">600</limit>", NULL);
+	struct activation_fixture f;
 	uint32_t serial;
+	char xml[80];
 
+	/* something has to come and go in that time */
+	snprintf(xml, sizeof(xml), "<limit name=\"service_start_timeout\">%u</limit>",
+		 600 * tap_patience());
+	f = activation_start(xml, NULL);
 	service_add(f.subject, NAME, SLEEP, NULL);
 	services_reload(&f);
 	serial = conn_send(f.a, msg_call(NAME, "/", "a.b", "M"));

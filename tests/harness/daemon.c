@@ -74,6 +74,16 @@ bool subject_is_sanitized(void)
 #endif
 }
 
+static bool has_peers_elsewhere(void)
+{
+	static const char *const subjects[] = {"remote", "ioctl", "kernel", "per-client"};
+
+	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
+		if (!strcmp(subject_name(), subjects[i]))
+			return true;
+	return false;
+}
+
 const char *subject_names(const char *text)
 {
 	static char buffers[4][1024];
@@ -81,7 +91,7 @@ const char *subject_names(const char *text)
 	char *buffer = buffers[next++ % 4], *out = buffer, *end;
 
 	/* a bus with peers in other processes counts as its engine does: from 1 */
-	if (!subject_is_per_client())
+	if (!has_peers_elsewhere())
 		return text;
 	while (*text) {
 		expect_lt(out - buffer, (ptrdiff_t)sizeof(buffers[0]) - 16);
@@ -96,6 +106,16 @@ const char *subject_names(const char *text)
 	return buffer;
 }
 
+const char *subject_program(void)
+{
+	static char path[4096];
+
+	if (subject_is_reference())
+		return "dbus-daemon";
+	snprintf(path, sizeof(path), "%s/bus-proxyd", getenv("top_builddir") ?: ".");
+	return path;
+}
+
 size_t subject_command(const char **argv)
 {
 	static const struct {
@@ -106,15 +126,10 @@ size_t subject_command(const char **argv)
 		{"kernel", "serve-domain", "--kernel"},
 		{"per-client", "per-client-bus"},
 	};
-	static char path[4096], wrapper[4096];
+	static char wrapper[4096];
 	const char *builddir = getenv("top_builddir") ?: ".";
 	size_t n = 0;
 
-	if (subject_is_reference()) {
-		argv[0] = "dbus-daemon";
-		return 1;
-	}
-	snprintf(path, sizeof(path), "%s/bus-proxyd", builddir);
 	for (size_t i = 0; i < sizeof(wrapped) / sizeof(wrapped[0]); i++) {
 		if (strcmp(subject_name(), wrapped[i].subject))
 			continue;
@@ -124,7 +139,7 @@ size_t subject_command(const char **argv)
 		if (wrapped[i].option)
 			argv[n++] = wrapped[i].option;
 	}
-	argv[n++] = path;
+	argv[n++] = subject_program();
 	if (!strcmp(subject_name(), "pool"))
 		argv[n++] = "--bus=embedded:pool";
 	return n;

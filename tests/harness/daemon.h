@@ -37,6 +37,8 @@ bool subject_is_sanitized(void);
 /* @text with the unique names that this subject gives, where it has those of a bus whose first
  * client is ":1.0"; a static buffer, good for four calls */
 const char *subject_names(const char *text);
+/* The program alone */
+const char *subject_program(void);
 /* The start of the subject's command line: writes up to 3 strings. */
 size_t subject_command(const char **argv);
 
