@@ -134,6 +134,18 @@ static int print_start(const struct options *options, const struct list_head *li
 	return 0;
 }
 
+static const char *bus_hint(int error)
+{
+	switch (error) {
+	case -EOPNOTSUPP:
+		return "the domain is strict: it has nothing of what bus-proxyd adds to kdbus";
+	case -EEXIST:
+		return "the domain has another bus of that type and user";
+	default:
+		return strerror(-error);
+	}
+}
+
 /* from the last fork on; takes the configuration */
 static int serve(const struct options *options, struct config *taken_config, const char *pidfile,
 		 struct list_head *listeners, int *ready_fd)
@@ -153,9 +165,7 @@ static int serve(const struct options *options, struct config *taken_config, con
 			return r;
 		}
 	}
-	r = print_start(options, listeners);
-	if (!r)
-		r = bus_place_choose(options, config, &place);
+	r = bus_place_choose(options, config, &place);
 	if (!r && config->user) {
 		/* who has it in the domain says of each connection whose it is */
 		r = process_become(config->user, place.is_mounted ? CAP_IPC_OWNER : -1);
@@ -171,8 +181,10 @@ static int serve(const struct options *options, struct config *taken_config, con
 		if (!r)
 			steal(config);
 		else
-			log_error("Failed to make the bus: %s", strerror(-r));
+			log_error("Failed to make the bus: %s", bus_hint(r));
 	}
+	/* whoever reads the address finds a bus there */
+	r = r ?: print_start(options, listeners);
 	if (!r) {
 		r = daemon_listen(daemon, listeners);
 		if (r < 0)

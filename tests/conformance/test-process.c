@@ -48,7 +48,10 @@ static struct run run_subject(struct sandbox *sandbox, const char *const *args, 
 	int status;
 
 	/* without the engine's option: --version must be the only one */
-	n = n > 1 && args[0] && !args[1] ? 1 : n;
+	if (n > 1 && args[0] && !args[1]) {
+		argv[0] = subject_program();
+		n = 1;
+	}
 	unlink(sandbox_path(sandbox, "stderr"));
 	for (; *args; args++)
 		argv[n++] = with_config(sandbox, *args);
@@ -119,6 +122,11 @@ static const struct option_case {
 	{{"--config-file=%C", "--print-address=77", "--nofork"}, 1, false, true},
 	{{"--config-file=%C", "--print-pid=77", "--nofork"}, 1, false, true},
 	{{"--config-file=%C", "--address=nonsense", "--nofork"}, 1, false, true},
+	/* no address of a bus that is not made */
+	{{"--config-file=%C", "--print-address", "--nofork", "--bus=kernel:path=/nonexistent"},
+	 1,
+	 false,
+	 true},
 };
 
 TEST(options)
@@ -473,8 +481,8 @@ TEST(a_daemon_lets_go_of_the_pipe_that_it_was_started_with)
 	file_write(sandbox_path(&sandbox, "bus.conf"), text);
 	free(text);
 	snprintf(command, sizeof(command),
-		 "exec %s %s --fork --print-address=1 --print-pid=1 --config-file=%s", argv[0],
-		 n > 1 ? argv[1] : "", sandbox_path(&sandbox, "bus.conf"));
+		 "exec %s %s %s --fork --print-address=1 --print-pid=1 --config-file=%s", argv[0],
+		 n > 1 ? argv[1] : "", n > 2 ? argv[2] : "", sandbox_path(&sandbox, "bus.conf"));
 	pipe = popen(command, "r");
 	expect(pipe);
 	/* as a program does that reads all of the output: it ends while the bus runs */
@@ -495,7 +503,8 @@ TEST(a_daemon_lets_go_of_the_pipe_that_it_was_started_with)
 TEST(a_broken_file_of_an_includedir_stops_a_reload)
 {
 	static const char config[] =
-		"<limit name=\"max_match_rules_per_connection\">%d</limit><includedir>d</includedir>";
+		"<limit "
+		"name=\"max_match_rules_per_connection\">%d</limit><includedir>d</includedir>";
 	struct subject *subject;
 	struct conn *conn;
 	char xml[160];
