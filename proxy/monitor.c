@@ -98,6 +98,37 @@ void monitor_feed_refusal(struct daemon *daemon, const struct client *src,
 	monitor_feed_made(daemon, r, error);
 }
 
+struct monitor_judging {
+	struct daemon *daemon;
+	struct client *src;
+	const struct message *message;
+};
+
+static void monitor_judge(void *userdata, struct match_owner *owner)
+{
+	const struct monitor_judging *judging = userdata;
+	struct client *client = client_from_matches(owner);
+
+	/* who cannot take descriptors does not miss the message: it is not for it */
+	if (!client->caller.conn || (judging->message->header.n_fds && !client->is_fds_agreed))
+		return;
+	if (access_may_deliver(judging->daemon, judging->src, client, judging->message, 0) < 0)
+		monitor_feed_refusal(judging->daemon, judging->src, judging->message);
+}
+
+void monitor_feed_refusals(struct daemon *daemon, struct client *src, const struct message *message)
+{
+	struct monitor_judging judging = {.daemon = daemon, .src = src, .message = message};
+	struct match_subject subject;
+
+	if (!match_registry_n_nodes(daemon->monitor_matches))
+		return;
+	match_subject_init_message(&subject, message);
+	parties_init(daemon, &subject, message_sender(message), NULL);
+	match_registry_find(daemon->matches, &subject, monitor_judge, &judging);
+	access_end_message(&daemon->access);
+}
+
 void monitor_feed_refused_stranger(struct daemon *daemon, const struct engine_received *received,
 				   const struct message *message)
 {

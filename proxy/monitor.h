@@ -26,7 +26,12 @@ void monitor_feed_stranger(struct daemon *daemon, const struct engine_received *
 void monitor_feed_refusal(struct daemon *daemon, const struct client *src,
 			  const struct message *message);
 
-/* the same of a message of a connection of another process */
+/* the same of a broadcast, for each of our clients that would have it and may not; where the
+ * engine does not ask about them one by one */
+void monitor_feed_refusals(struct daemon *daemon, struct client *src,
+			   const struct message *message);
+
+/* monitor_feed_refusal() of a message of a connection of another process */
 void monitor_feed_refused_stranger(struct daemon *daemon, const struct engine_received *received,
 				   const struct message *message);
 

@@ -46,6 +46,7 @@ static int translate_broadcast(struct client *client, struct engine_send *send,
 	struct bloom bloom;
 	unsigned n_hash;
 	size_t size;
+	int r;
 
 	send->flags |= KDBUS_MSG_SIGNAL;
 	send->dst_id = KDBUS_DST_ID_BROADCAST;
@@ -55,7 +56,11 @@ static int translate_broadcast(struct client *client, struct engine_send *send,
 		bloom_add_message(&bloom, message);
 		send->bloom = bits;
 	}
-	return engine_send(client->caller.conn, send);
+	r = engine_send(client->caller.conn, send);
+	/* each receiver's side will refuse it when it is there; who watches hears of it in order */
+	if (!r && !engine_asks_may_deliver(daemon->engine))
+		monitor_feed_refusals(daemon, client, message);
+	return r;
 }
 
 /* on a bus that does not ask: may it wait for an owner of the name, if it has to? */

@@ -91,6 +91,40 @@ TEST_TIMEOUT(monitors_see_what_passes_between_native_programs, 60)
 	stage_close(&stage);
 }
 
+/* DIFFERENCES kernel-monitor-refusals */
+TEST_TIMEOUT(monitors_see_what_is_refused_when_it_arrives, 60)
+{
+	/* where the bus is in the kernel the client's side refuses, and knows not what was seen */
+	bool has_said = false, is_refused = !strcmp(subject_name(), "kernel");
+	struct conn *monitor;
+	struct stage stage;
+	struct msg *msg;
+	char *unique;
+
+	stage_open(&stage, "<policy context='mandatory'>"
+			   "  <deny receive_interface='" NATIVE "' receive_member='Said'/>"
+			   "</policy>");
+	unique = name_owner(stage.client, NATIVE);
+	add_match(stage.client, "type='signal',member='Said'");
+	monitor = monitor_new(&stage);
+	expect_return(conn_call(stage.client, msg_append(native_call("Signal"), "s", "hello")));
+	while (!has_said || !is_refused) {
+		msg = conn_next(monitor);
+		if (msg->type == MSG_ERROR) {
+			expect_str(msg->error_name, "org.freedesktop.DBus.Error.AccessDenied");
+			expect_str(msg->sender, "org.freedesktop.DBus");
+			expect_str(msg->destination, unique);
+			expect(has_said && !is_refused);
+			is_refused = true;
+		}
+		has_said |= msg->member && !strcmp(msg->member, "Said");
+		msg_free(msg);
+	}
+	conn_close(monitor);
+	free(unique);
+	stage_close(&stage);
+}
+
 TEST_TIMEOUT(eavesdroppers_see_it_as_well, 60)
 {
 	struct conn *eavesdropper;
