@@ -56,6 +56,6 @@ check-dkms:
 
 clean-local: clean-module
 clean-module:
-	rm -rf module-build module-style kdbus.ko
+	rm -rf module-build module-style kernel-suite kdbus.ko
 
 .PHONY: module module-install module-source check-module-style check-dkms clean-module

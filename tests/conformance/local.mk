@@ -122,30 +122,9 @@ conformance_remote = %D%/test-endian.remote.bus \
 conformance_ioctl = $(conformance_remote:.remote.bus=.ioctl.bus) \
 	%D%/test-activation.ioctl.bus \
 	%D%/test-names.ioctl.bus
-# in a machine with kdbus.ko; the others know the name of the first client, or are about what the
-# embedded bus alone tells
-conformance_kernel = \
-	%D%/test-activation \
-	%D%/test-activation-child \
-	%D%/test-activation-policy \
-	%D%/test-activation-systemd \
-	%D%/test-auth \
-	%D%/test-differences \
-	%D%/test-endian \
-	%D%/test-engine \
-	%D%/test-exhaustion \
-	%D%/test-fds \
-	%D%/test-hello \
-	%D%/test-hostile \
-	%D%/test-limits \
-	%D%/test-listen \
-	%D%/test-names \
-	%D%/test-order \
-	%D%/test-order-speed \
-	%D%/test-policy \
-	%D%/test-policy-users \
-	%D%/test-replies \
-	%D%/test-routing
+# in a machine with kdbus.ko
+conformance_kernel = $(conformance_programs)
+EXTRA_DIST += %D%/kernel.except
 # each client has a proxy process; what they are not asked for is in per-client.except
 conformance_per_client = $(patsubst %,%.per-client.bus,$(filter-out %/test-per-client %/test-per-client-monitor, \
 	$(conformance_programs)))

@@ -2,7 +2,7 @@
 # kdbus.ko in an emulated machine; make all and make check need nothing of this
 EXTRA_DIST += %D%/init %D%/init-shared
 dist_check_SCRIPTS += %D%/check-kernel %D%/boot %D%/boot-shared %D%/guest-bus \
-	%D%/guest-suite %D%/run-shared
+	%D%/guest-suite %D%/pace %D%/run-shared %D%/test-places
 
 # with a kernel that finds mistakes
 EXTRA_DIST += %D%/debug.config %D%/debug-begin %D%/debug-end
@@ -46,11 +46,14 @@ MULTIARCH_PATH = $$($(CC) -print-multiarch)
 
 # bus-proxyd on the module, in short: the tour, native programs, the seam, and a few of the
 # conformance tests
-guest_bus_programs = bus-proxyd$(EXEEXT) greeter tests/native/native-peer \
+guest_bus_programs = bus-proxyd$(EXEEXT) greeter kdbus-tree$(EXEEXT) tests/native/native-peer \
 	tests/conformance/serve-domain test-engine test-engine-activator test-engine-order \
 	tests/native/test-native tests/native/test-native-policy \
 	tests/conformance/test-order
 guest_bus_files = $(abs_top_srcdir)/%D%/guest-bus $(abs_top_srcdir)/tests/ci/with-bus \
+	$(abs_top_srcdir)/%D%/test-places $(abs_top_srcdir)/tests/harness/tap.sh \
+	$(abs_top_srcdir)/tests/conformance/run-subject \
+	$(abs_top_srcdir)/tests/conformance/kernel.except \
 	$(abs_top_srcdir)/tests/tour/tour.sh $(abs_top_srcdir)/conf/session.conf
 guest_bus_tools = $$(command -v dbus-send dbus-monitor gdbus busctl)
 
@@ -68,15 +71,22 @@ check-kernel: guest-exit $(KERNEL_TESTS) $(KERNEL_BUS)
 fetch-kernels:
 	$(AM_V_at)$(SHELL) $(top_srcdir)/tests/ci/fetch-kernel kernels
 
-# in a machine that shares the files of this one: all conformance tests that suit, and the tests
-# of Debian's dbus-tests; what a round trip costs there
+# in a machine that shares the files of this one: all conformance tests, and the tests of Debian's
+# dbus-tests; what a round trip costs there
 run_shared = top_builddir='$(abs_top_builddir)' top_srcdir='$(abs_top_srcdir)' MAKE='$(MAKE)' \
 	$(SHELL) $(top_srcdir)/%D%/run-shared $(top_srcdir) "$(firstword $(KERNELS))"
-guest_suite_programs = bus-proxyd$(EXEEXT) guest-exit tests/conformance/serve-domain \
+guest_suite_programs = bus-proxyd$(EXEEXT) guest-exit greeter tests/conformance/serve-domain \
 	$(conformance_kernel)
-check-kernel-suite: $(guest_suite_programs)
-	+$(AM_V_at)$(run_shared) '$(abs_top_srcdir)/%D%/guest-suite dbus; status=$$?; \
-		$(abs_top_srcdir)/%D%/guest-bus $(conformance_kernel) || status=1; exit $$status'
+check-kernel-suite: bus-proxyd$(EXEEXT) $(guest_suite_programs)
+	+$(AM_V_at)$(MAKE) check-kernel-suite-dbus; status=$$?; \
+	$(MAKE) check-kernel-suite-conformance || status=1; exit $$status
+# what each test has said comes to kernel-suite
+run_suite_shared = KERNEL_TIMEOUT=$(KERNEL_SUITE_SECONDS) GUEST_RESULTS=kernel-suite $(run_shared)
+KERNEL_SUITE_SECONDS = 7200
+check-kernel-suite-dbus: bus-proxyd$(EXEEXT) guest-exit
+	+$(AM_V_at)$(run_suite_shared) '$(abs_top_srcdir)/%D%/guest-suite dbus'
+check-kernel-suite-conformance: $(guest_suite_programs)
+	+$(AM_V_at)$(run_suite_shared) '$(abs_top_srcdir)/%D%/guest-bus $(conformance_kernel)'
 
 # BENCH_FLAGS: rounds, and calls in each
 bench-kernel: kernel-bench$(EXEEXT) bus-proxyd$(EXEEXT) guest-exit
@@ -113,5 +123,6 @@ check-kernel-debug-fuzz: guest-exit $(debug_files_fuzz)
 check-kernel-debug-cycles: guest-exit $(debug_files_cycles)
 	+$(call debug_part,,cycles)
 
-.PHONY: check-kernel fetch-kernels check-kernel-suite bench-kernel check-kernel-debug \
+.PHONY: check-kernel fetch-kernels check-kernel-suite check-kernel-suite-dbus \
+	check-kernel-suite-conformance bench-kernel check-kernel-debug \
 	$(debug_parts:%=check-kernel-debug-%)

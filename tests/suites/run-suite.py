@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """run-suite.py DAEMON SUITE... [--limit=SECONDS] [--results=FOLDER] [--only=TEXT]
-                [--wrapper=PROGRAM] [--expected=FILE]
+                [--wrapper=PROGRAM] [--expected=FILE] [--patience=NUMBER]
 
 Runs tests that others wrote, as Debian packages them, twice: with the installed
 dbus-daemon as their message bus and with DAEMON, which has dbus-daemon's command
@@ -22,6 +22,9 @@ tests are about time and the machine may be busy; what passes then is marked in 
 With --wrapper it is PROGRAM DAEMON that has dbus-daemon's command line.  The lines
 of FILE are "ID LABEL: NAME", failures that are known: they count as skipped, and
 one that does not fail any more counts as failed, unless its ID ends in "?".
+
+With --patience each program has that many times longer, but no more of them run at once than
+there are processors: an emulated machine is busy, not asleep.
 
 As root the ordinary user is "nobody".  A program that aborts has its remaining
 tests run one by one, so that one failure does not hide the others.  All programs
@@ -114,6 +117,7 @@ class Program:
     daemon: str = ''            # folder with a program "dbus-daemon"
     results: str = ''           # folder
     deadline: float = 0.0
+    patience: int = 1           # how many times slower it is here
 
 
 @dataclasses.dataclass
@@ -196,7 +200,7 @@ def run(program, command, folder, limit_s):
                           stdin=subprocess.DEVNULL, stdout=output,
                           stderr=subprocess.STDOUT, **options) as process:
         # daemons that a test ends must vanish while it looks, so all are reaped
-        deadline = min(time.monotonic() + limit_s, program.deadline)
+        deadline = min(time.monotonic() + limit_s * program.patience, program.deadline)
         while process.returncode is None and time.monotonic() < deadline:
             ended = reap()
             if not ended:
@@ -366,6 +370,9 @@ class Workers:
     """Runs programs side by side; a worker is a process that runs one of them."""
     def __init__(self, programs):
         self.waiting = list(reversed(programs))
+        n_cpus = len(os.sched_getaffinity(0))
+        # they sleep a lot
+        self.n_at_once = n_cpus if programs[0].patience > 1 else 2 * n_cpus
         self.selector = selectors.DefaultSelector()
 
     def start(self, program):
@@ -383,9 +390,8 @@ class Workers:
 
     def outcomes(self):
         """Yields them as they come."""
-        n_at_once = 2 * len(os.sched_getaffinity(0))   # they sleep a lot
         while self.waiting or self.selector.get_map():
-            while self.waiting and len(self.selector.get_map()) < n_at_once:
+            while self.waiting and len(self.selector.get_map()) < self.n_at_once:
                 self.start(self.waiting.pop())
             for key, _ in self.selector.select():
                 pid, program, pieces = key.data
@@ -423,7 +429,8 @@ def retry(programs, outcomes, expected):
         pair = outcomes[program.label]
         lines = compare_pair(pair, expected)[1]
         again = dataclasses.replace(program, results=program.results + '-again',
-                                    deadline=time.monotonic() + program.limit_s)
+                                    deadline=time.monotonic() +
+                                    program.limit_s * program.patience)
         os.makedirs(again.results, exist_ok=True)
         workers = Workers([again])
         try:
@@ -478,6 +485,7 @@ def main():
     parser.add_argument('--only', default='')
     parser.add_argument('--wrapper')
     parser.add_argument('--expected')
+    parser.add_argument('--patience', type=int, default=1)
     arguments = parser.parse_args()
     if not os.access(arguments.daemon, os.X_OK):
         sys.exit(f'{sys.argv[0]}: cannot execute {arguments.daemon}')
@@ -514,7 +522,9 @@ def main():
                 if arguments.only in program.label:
                     programs += [dataclasses.replace(program, daemon=os.path.join(folder, which),
                                                      results=os.path.join(results, which),
-                                                     deadline=deadline) for which in daemons]
+                                                     deadline=deadline,
+                                                     patience=arguments.patience)
+                                 for which in daemons]
         if not programs:
             sys.exit(77)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
