@@ -39,8 +39,10 @@ void report_format_time(const struct report *report, char *text_out, size_t size
 		fewest = result->n_rounds < fewest ? result->n_rounds : fewest;
 		most = result->n_rounds > most ? result->n_rounds : most;
 	}
-	fewest = fewest < most ? fewest : most;
-	n = snprintf(text_out, size, "%u to %u rounds of each measure", fewest, most);
+	if (fewest < most)
+		n = snprintf(text_out, size, "%u to %u rounds of each measure", fewest, most);
+	else
+		n = snprintf(text_out, size, "%u rounds of each measure", most ?: 1);
 	if (report->seconds && n > 0 && (size_t)n < size)
 		snprintf(text_out + n, size - n, ", none played on or repeated after %u seconds",
 			 report->seconds);
