@@ -288,14 +288,14 @@ static size_t client_read_tail(struct client *client, size_t limit)
 	size_t rest = client->in.message->payload.size - client->in.n_filled;
 	ssize_t size = tail_fill(tail, client->source.fd, limit < rest ? limit : rest);
 
-	/* the pipe is full, or the kernel knows nothing of this: the rest is copied */
-	if ((size == -EAGAIN && tail->size) || size == -EINVAL) {
+	if (size == -EINTR || (size == -EAGAIN && !tail->size))
+		return 0;
+	/* the pipe is full, or the kernel does not do this: the rest is copied */
+	if (size < 0) {
 		tail_gather(tail);
 		return 0;
 	}
-	if (size == -EAGAIN || size == -EINTR)
-		return 0;
-	if (size <= 0) {
+	if (!size) {
 		client_close(client, NULL);
 		return 0;
 	}

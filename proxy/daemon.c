@@ -21,7 +21,7 @@
 
 enum {
 	CHUNK_SIZE = 256 * 1024,
-	TAILS_MAX = 16,		 /* long messages that are moved at a time */
+	TAILS_MAX = 8,		 /* long messages moved at a time: a user's pipes are counted */
 	MAX_MESSAGE_FDS = 253,	 /* what one sendmsg() can carry */
 	MAX_OUTGOING_FDS = 1024, /* in answers, which nobody but the client is charged for */
 	UNSENT_BYTES = 1 << 20,	 /* more than a batch that a socket has not taken yet */

@@ -16,7 +16,7 @@
 
 enum {
 	PIPE_SIZE = 1024 * 1024, /* what anybody may have */
-	IDLE_MAX = 2,
+	IDLE_MAX = 1,		 /* what is at hand for the next */
 };
 
 void tail_pool_init(struct tail_pool *pool, unsigned n_max)
@@ -95,21 +95,6 @@ int tail_begin(struct tail_pool *pool, struct message *message, size_t at)
 	return 0;
 }
 
-/* its pipe is empty, or goes */
-static void tail_end(struct tail *tail)
-{
-	struct tail_pool *pool = tail->pool;
-
-	tail->message->tail = NULL;
-	tail->message = NULL;
-	if (tail->size || pool->n_idle == IDLE_MAX) {
-		tail_destroy(tail);
-		return;
-	}
-	list_move_tail(&tail->link, &pool->idle);
-	pool->n_idle++;
-}
-
 ssize_t tail_fill(struct tail *tail, int fd, size_t size)
 {
 	ssize_t n = splice(fd, NULL, tail->fds[1], NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
@@ -131,7 +116,7 @@ ssize_t tail_drain(struct tail *tail, int fd)
 	return n;
 }
 
-void tail_gather(struct tail *tail)
+static void tail_read(struct tail *tail)
 {
 	while (tail->size) {
 		ssize_t n = read(tail->fds[0], tail->message->bytes + tail->at, tail->size);
@@ -143,11 +128,32 @@ void tail_gather(struct tail *tail)
 		tail->at += n;
 		tail->size -= n;
 	}
-	tail_end(tail);
 }
 
 void tail_free(struct tail *tail)
 {
-	if (tail)
-		tail_end(tail);
+	struct tail_pool *pool;
+	bool is_kept;
+
+	if (!tail)
+		return;
+	pool = tail->pool;
+	is_kept = pool->n_idle < IDLE_MAX;
+	/* it is empty for the next */
+	if (is_kept)
+		tail_read(tail);
+	tail->message->tail = NULL;
+	tail->message = NULL;
+	if (!is_kept) {
+		tail_destroy(tail);
+		return;
+	}
+	list_move_tail(&tail->link, &pool->idle);
+	pool->n_idle++;
+}
+
+void tail_gather(struct tail *tail)
+{
+	tail_read(tail);
+	tail_free(tail);
 }
