@@ -16,7 +16,7 @@ check-fuzz:
 # what tells right from wrong on the machine itself
 check-long: check check-asan check-abi check-abi-sample check-stress check-fuzz check-fault \
 	check-hostile check-per-client check-policy-differential check-suites \
-	check-per-client-suite check-languages
+	check-conformance-per-client check-per-client-suite check-languages
 
 .PHONY: check-asan check-fuzz check-long
 

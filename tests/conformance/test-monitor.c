@@ -275,10 +275,8 @@ TEST(descriptors_to_the_driver)
 
 TEST(driver_traffic)
 {
-	struct fixture f;
-	struct conn *conn;
+	struct fixture f = fixture_start();
 
-	f = fixture_start();
 	become_monitor(f.monitor, NULL);
 	conn_sync(f.a);
 	expect_seen(&f, "call GetId :1.0 driver");
@@ -306,7 +304,15 @@ TEST(driver_traffic)
 	/* nobody's business */
 	expect_return(conn_call(f.a, msg_call(NULL, "/", "org.freedesktop.DBus.Peer", "Ping")));
 	expect_seen_no_more(&f);
+	fixture_stop(&f);
+}
 
+TEST(who_says_hello_is_seen)
+{
+	struct fixture f = fixture_start();
+	struct conn *conn;
+
+	become_monitor(f.monitor, NULL);
 	conn = conn_auth(f.subject->address, false);
 	expect_error(conn_call(conn, driver_msg("GetId")), "AccessDenied");
 	expect_seen(&f, "call GetId :not.active.yet driver");
