@@ -151,11 +151,12 @@ int remote_packet_receive(struct remote_client *client, int flags, struct remote
 		if (n < 0 && errno == EAGAIN)
 			poll(&pollfd, 1, -1);
 	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
-	if (n <= 0)
+	if (n < 0)
 		return -ECONNRESET;
 	packet->n_fds = 0;
 	packet_take_fds(packet, &msg);
-	r = packet_parse(client, packet, n);
+	/* an empty packet looks like the end, and may have brought descriptors all the same */
+	r = n ? packet_parse(client, packet, n) : -ECONNRESET;
 	if (r < 0)
 		close_fds(packet);
 	return r;
@@ -281,17 +282,30 @@ static int apply_writes(struct remote_client *client, const struct remote_segmen
 	return r;
 }
 
-/* which numbers the descriptors got; how many slots are empty that need not be is returned */
-static uint32_t fill_slots(const struct remote_packet *answer, int32_t *numbers)
+/* Which numbers the descriptors got; those that no slot asks for are closed.  How many slots are
+ * empty that need not be is returned.
+ */
+static uint32_t fill_slots(struct remote_packet *answer, int32_t *numbers)
 {
+	bool is_used[1 + REMOTE_FDS_MAX] = {};
 	const uint8_t *slots = answer->at;
 	uint32_t n_missing = 0;
 	int32_t slot;
 
 	for (uint32_t i = 0; i < answer->answer.n_slots; i++) {
 		memcpy(&slot, slots + i * sizeof(slot), sizeof(slot));
-		numbers[i] = slot >= 0 && (uint32_t)slot < answer->n_fds ? answer->fds[slot] : -1;
+		numbers[i] = -1;
+		if (slot >= 0 && (uint32_t)slot < answer->n_fds && !is_used[slot]) {
+			numbers[i] = answer->fds[slot];
+			is_used[slot] = true;
+		}
 		n_missing += slot >= 0 && numbers[i] < 0;
+	}
+	for (uint32_t i = 0; i < answer->n_fds; i++) {
+		if (is_used[i])
+			continue;
+		close(answer->fds[i]);
+		answer->fds[i] = -1;
 	}
 	return n_missing;
 }
@@ -322,13 +336,17 @@ static int install(struct remote_client *client, unsigned long nr, uint64_t addr
 		return -EPROTO;
 	if (fill_slots(answer, numbers) > 0)
 		set_incomplete(client, nr, address);
-	/* they are the caller's now */
-	answer->n_fds = 0;
 	*head = (struct remote_request){
 		.version = REMOTE_VERSION, .op = REMOTE_INSTALLED, .n_numbers = n};
 	size = remote_put((uint8_t *)(head + 1), numbers, n * sizeof(int32_t)) - (uint8_t *)head;
+	/* they are the caller's now, unless the caller does not hear of them */
+	answer->n_fds = 0;
 	r = remote_packet_send(client, size, NULL, 0);
-	return r < 0 ? r : receive_answer(client, answer) ?: answer->answer.result;
+	r = r < 0 ? r : receive_answer(client, answer) ?: answer->answer.result;
+	for (uint32_t i = 0; r < 0 && i < n; i++)
+		if (numbers[i] >= 0)
+			close(numbers[i]);
+	return r;
 }
 
 /* the answer to a command that is over: its result */

@@ -141,15 +141,6 @@ void fill_open_fds(void)
 	fill_fds[7] = 12345;
 }
 
-int fill_lowest_free_fd(void)
-{
-	int fd = fcntl(fill_fds[0], F_DUPFD_CLOEXEC, 0);
-
-	fuzz_expect(fd >= 0);
-	close(fd);
-	return fd;
-}
-
 /* structs with items */
 
 static const uint64_t item_types[] = {KDBUS_ITEM_NEGOTIATE, ITEM_TYPES, 0, 0x1234};

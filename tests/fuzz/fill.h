@@ -58,7 +58,6 @@ extern char fill_uid_names[3][32];
 extern unsigned char fill_bytes[8192];
 /* once */
 void fill_open_fds(void);
-int fill_lowest_free_fd(void);
 
 /* fields and items at @space; where the struct is, which may be a bad place */
 void *fill_struct(uint64_t *space, const struct fill_command *command);

@@ -7,11 +7,24 @@
  */
 #pragma once
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+/* Descriptors that are open, of the first numbers.  What is left open need not have the lowest
+ * number that is free.
+ */
+static inline unsigned fuzz_count_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 128; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
 
 /* assert() that no flag switches off */
 #define fuzz_expect(cond)                                                                          \
