@@ -387,6 +387,8 @@ static int run(struct remote_command *command, unsigned long nr, uint64_t addres
 	r = r < 0 ? r : receive_answer(client, answer);
 	if (r < 0)
 		return r;
+	if (client->stream && nr == KDBUS_CMD_RECV)
+		remote_stream_asked(client->stream);
 	if (answer->answer.call) {
 		call_init(call_out, command, nr, address, answer);
 		return REMOTE_CLIENT_WAITS;

@@ -104,6 +104,10 @@ int remote_packet_receive(struct remote_client *client, int flags, struct remote
 
 /* remote-stream.c */
 
+/* RECV was answered: what the packets before said had to be asked for was that.  Who asks once more
+ * overtakes what is pushed meanwhile.
+ */
+void remote_stream_asked(struct remote_stream *stream);
 /* takes note of a packet of kind PUSHED, of @size bytes: 0 or -EPROTO */
 int remote_stream_take_note(struct remote_stream *stream, const void *packet, size_t size);
 /* the offsets of messages that are done with go along with a request; where the next goes */

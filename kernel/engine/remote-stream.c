@@ -62,6 +62,11 @@ void remote_stream_answered(struct remote_stream *stream, bool is_readable)
 		stream_tell(stream, &none);
 }
 
+void remote_stream_asked(struct remote_stream *stream)
+{
+	stream->more = REMOTE_MORE_NONE;
+}
+
 int remote_stream_take_note(struct remote_stream *stream, const void *packet, size_t size)
 {
 	const struct remote_message *messages;
