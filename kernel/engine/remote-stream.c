@@ -20,7 +20,7 @@
 #include "kernel/include/uapi/linux/kdbus.h"
 
 /* so many are not confirmed, and no more */
-#define UNDER_WAY_MAX  64
+#define UNDER_WAY_MAX 64
 /* what part of the pool may be done with and not told: half of it is for messages that wait */
 #define FREED_SHARE 8
 

@@ -88,7 +88,7 @@ static void family_look(struct family *family, pid_t listener)
 		pid = atoi(entry->d_name);
 		if (pid <= 0 || parent_of(pid) != listener)
 			continue;
-		/* a proxy that has ended has no name either; the owner is known from the first look */
+		/* a proxy that has ended has no name either; the owner is seen first */
 		if (!is_proxy(pid)) {
 			family->owner = family->owner ?: pid;
 			continue;
