@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # org.freedesktop.DBus
 noinst_LIBRARIES += libdriver.a
+libdriver_a_CFLAGS = $(library_cflags)
 libdriver_a_SOURCES = \
 	%D%/driver-admin.c \
 	%D%/driver-creds.c \

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # the kdbus core, its userspace host and the seam above it
 noinst_LIBRARIES += libkdbus.a
+libkdbus_a_CFLAGS = $(library_cflags)
 
 # <linux/*.h> is ours first, the system's where we have none
 SHIM_CPPFLAGS = -I$(top_srcdir)/%D%/embedded/shim -I$(top_srcdir)/%D%/include/uapi

@@ -5,6 +5,11 @@
 #   --enable-fuzzing              libFuzzer targets; needs CC=clang
 #   --enable-coverage             gcov instrumentation
 # Sets BP_FLAVOUR_CFLAGS, BP_FLAVOUR_LDFLAGS and $bp_flavour (for the summary).
+#
+# The release is optimised across files: what a message passes on its way lies in many.
+# The libraries have both kinds of code then, so that each of the many tests
+# is linked as fast as ever: BP_LTO_CFLAGS for libraries, BP_LTO_LDFLAGS for the
+# program, BP_NO_LTO_LDFLAGS for all others.
 AC_DEFUN([BP_FLAVOURS], [
 bp_flavour=release
 BP_FLAVOUR_CFLAGS=
@@ -35,6 +40,21 @@ AS_IF([test "$enable_coverage" != no], [
 	bp_flavour="$bp_flavour, coverage"
 	BP_FLAVOUR_CFLAGS="$BP_FLAVOUR_CFLAGS --coverage -O0"])
 BP_FLAVOUR_LDFLAGS=$BP_FLAVOUR_CFLAGS
+BP_LTO_CFLAGS=
+BP_LTO_LDFLAGS=
+BP_NO_LTO_LDFLAGS=
+AC_ARG_ENABLE([lto],
+	[AS_HELP_STRING([--disable-lto], [do not optimise across files])],
+	[], [enable_lto=yes])
+AS_IF([test "$enable_lto$bp_flavour$enable_coverage" = yesreleaseno],
+	[AX_CHECK_LINK_FLAG([-flto=auto -ffat-lto-objects], [
+		BP_LTO_CFLAGS="-flto=auto -ffat-lto-objects"
+		# it does not know that errno is positive: what it sees inlined looks uninitialised
+		BP_LTO_LDFLAGS="-flto=auto -Wno-maybe-uninitialized"
+		BP_NO_LTO_LDFLAGS="-fno-lto"], [], [-Werror])])
+AC_SUBST([BP_LTO_CFLAGS])
+AC_SUBST([BP_LTO_LDFLAGS])
+AC_SUBST([BP_NO_LTO_LDFLAGS])
 AC_SUBST([BP_FLAVOUR_CFLAGS])
 AC_SUBST([BP_FLAVOUR_LDFLAGS])
 ])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # busconfig XML -> configuration and rules
 noinst_LIBRARIES += libpolicy.a
+libpolicy_a_CFLAGS = $(library_cflags)
 libpolicy_a_CPPFLAGS = $(AM_CPPFLAGS) $(EXPAT_CFLAGS)
 libpolicy_a_SOURCES = \
 	%D%/config.c %D%/config.h \

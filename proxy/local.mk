@@ -3,6 +3,7 @@
 
 # messages: bytes in, bytes out; org.freedesktop.DBus is built on it as well
 noinst_LIBRARIES += libwire.a
+libwire_a_CFLAGS = $(library_cflags)
 libwire_a_SOURCES = \
 	%D%/address.c %D%/address.h \
 	%D%/auth.c %D%/auth.h \
@@ -29,6 +30,7 @@ libwire_a_SOURCES = \
 	%D%/wire.h
 
 noinst_LIBRARIES += libproxy.a
+libproxy_a_CFLAGS = $(library_cflags)
 libproxy_a_SOURCES = \
 	%D%/access.c %D%/access.h \
 	%D%/admission.c %D%/admission.h \
@@ -67,6 +69,8 @@ libproxy_a_SOURCES = \
 
 bin_PROGRAMS += bus-proxyd
 bus_proxyd_SOURCES = %D%/main.c
+bus_proxyd_CFLAGS = $(library_cflags)
+bus_proxyd_LDFLAGS = $(BP_FLAVOUR_LDFLAGS) $(BP_LTO_LDFLAGS)
 bus_proxyd_LDADD = libproxy.a libservice.a libdriver.a libkdbus.a libpolicy.a libwire.a libbase.a \
 	$(EXPAT_LIBS) $(LIBSYSTEMD_LIBS) $(LIBCAP_LIBS)
 dist_man_MANS += %D%/bus-proxyd.8

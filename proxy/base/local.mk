@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # what every userspace part needs
 noinst_LIBRARIES += libbase.a
+libbase_a_CFLAGS = $(library_cflags)
 libbase_a_SOURCES = \
 	%D%/cleanup.h \
 	%D%/creds.c %D%/creds.h \
