@@ -63,6 +63,7 @@ static int start_service(struct stage *stage, struct peer *peer)
 {
 	pid_t parent = getpid();
 
+	peer->is_polling = stage->measure->flags & MEASURE_POLL;
 	stage->service = fork();
 	if (stage->service < 0) {
 		stage->service = 0;

@@ -16,8 +16,8 @@
 /* clang-format off */
 #define ROUND_TRIP(id, name, size, full, quick, flags) \
 	{"round-trip-" id, "round trip, " name " call", {P50}, setup_call, play_calls, size, full, quick, BARE | flags, NULL}
-#define FAN_OUT(n, name, full, quick) \
-	{"fan-out-" #n, "signal to " name, {EACH}, setup_fan_out, play_fan_out, n, full, quick, MEASURE_RELAY, NULL}
+#define FAN_OUT(id, name, n, full, quick, flags) \
+	{"fan-out-" id, "signal to " name ", per delivery", {EACH}, setup_fan_out, play_fan_out, n, full, quick, MEASURE_RELAY | flags, NULL}
 #define OTHER_RULES(key) \
 	{"rules-" key, "signal, 10000 other rules by " key, {RULES}, setup_rules, play_rules, 10000, 200, 0, 0, key}, \
 	{"rules-100k-" key, "signal, 100000 other rules by " key, {RULES}, setup_rules, play_rules, 100000, 10, 0, 0, key}
@@ -32,14 +32,18 @@ const struct measure measures[] = {
 	ROUND_TRIP("free-0", "all CPUs, empty", 0, 2000, 0, MEASURE_FREE),
 	ROUND_TRIP("free-64k", "all CPUs, 64 KiB", 64 << 10, 500, 0, MEASURE_FREE),
 	ROUND_TRIP("free-1m", "all CPUs, 1 MiB", 1 << 20, 60, 0, MEASURE_FREE),
+	ROUND_TRIP("poll-0", "in poll(), empty", 0, 2000, 0, MEASURE_POLL),
+	ROUND_TRIP("poll-64k", "in poll(), 64 KiB", 64 << 10, 500, 0, MEASURE_POLL),
 	{"round-trip-idle", "round trip beside 5000 idle", {P50}, setup_call_beside_idle, play_calls, 5000, 1000, 0, 0, NULL},
 	{"pipelined", "calls and replies, 64 in flight", {EACH}, setup_call, play_pipelined, 0, 6400, 3200, BARE, NULL},
 	{"flood", "calls without reply, 32 per write", {EACH}, setup_flood, play_flood, 0, 8192, 4096, BARE, NULL},
 	{"flood-single", "calls without reply, 1 per write", {EACH}, setup_flood, play_single_flood, 0, 4096, 0, BARE, NULL},
-	FAN_OUT(1, "1 subscriber", 2000, 1000),
-	FAN_OUT(10, "10, per delivery", 400, 200),
-	FAN_OUT(100, "100, per delivery", 80, 40),
-	FAN_OUT(1000, "1000, per delivery", 12, 0),
+	FAN_OUT("1", "1", 1, 2000, 1000, 0),
+	FAN_OUT("10", "10", 10, 400, 200, 0),
+	FAN_OUT("100", "100", 100, 80, 40, 0),
+	FAN_OUT("1000", "1000", 1000, 12, 0, 0),
+	FAN_OUT("poll-10", "10 in poll()", 10, 400, 0, MEASURE_POLL),
+	FAN_OUT("poll-100", "100 in poll()", 100, 80, 0, MEASURE_POLL),
 	OTHER_RULES("sender"),
 	OTHER_RULES("interface"),
 	OTHER_RULES("member"),
@@ -91,6 +95,9 @@ int stage_open(struct stage *stage, const struct measure *measure, struct conten
 	if (!stage->latencies_us)
 		return -ENOMEM;
 	r = measure->setup(stage);
+	stage->client.is_polling = measure->flags & MEASURE_POLL;
+	for (unsigned int i = 0; i < stage->n_subscribers; i++)
+		stage->subscribers[i].is_polling = measure->flags & MEASURE_POLL;
 	return r < 0 ? r : contender_go_live(contender);
 }
 

@@ -29,6 +29,7 @@ enum {
 	MEASURE_FREE = 1 << 1,	 /* on all CPUs; others are on one */
 	MEASURE_RELAY = 1 << 2,	 /* a bare relay can do it as well ... */
 	MEASURE_DIRECT = 1 << 3, /* ... and a socket pair */
+	MEASURE_POLL = 1 << 4,	 /* clients wait in poll() */
 };
 
 struct measure;

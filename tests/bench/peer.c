@@ -9,6 +9,7 @@
 #include "tests/bench/peer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,13 +314,28 @@ static int parse(struct message *m, const uint8_t *p, size_t size)
 	return at == end ? 0 : -EPROTO;
 }
 
+static int peer_poll(const struct peer *peer)
+{
+	struct pollfd p = {.fd = peer->fd, .events = POLLIN};
+	int n;
+
+	do
+		n = poll(&p, 1, PEER_TIMEOUT_S * 1000);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return n ? 0 : -ETIMEDOUT;
+}
+
 int peer_read(struct peer *peer, struct message *message_out)
 {
 	size_t size;
 	int r;
 
 	while (!peer_has_message(peer)) {
-		r = peer_fill(peer);
+		r = peer->is_polling ? peer_poll(peer) : 0;
+		if (r >= 0)
+			r = peer_fill(peer);
 		if (r < 0)
 			return r;
 	}

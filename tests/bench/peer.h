@@ -6,10 +6,14 @@
  * wrong line of ours must not hide in both sides of a measurement.  It trusts
  * the bus: what it reads is checked as far as it steps through it, no further.
  *
+ * It waits in recv().  The libraries wait in poll() and read then: the kernel wakes who is in
+ * recv() once more for nothing, when what they sent is read.  @is_polling does as they do.
+ *
  * Every read and write gives up after PEER_TIMEOUT_S with -ETIMEDOUT.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +64,7 @@ struct message {
 
 struct peer {
 	int fd;
+	bool is_polling;
 	uint32_t serial; /* of the last message sent */
 	char unique_name[64];
 	uint8_t *buffer;
