@@ -376,6 +376,33 @@ TEST(descriptors_have_to_be_asked_for)
 	scene_close(&scene);
 }
 
+/* a packet that comes before the answer says once more that there is what was just asked for */
+TEST(descriptors_are_asked_for_once)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct remote_message got;
+	struct remote_client peer;
+	struct scene scene;
+
+	scene_open(&scene);
+	peer_open(&scene, &peer);
+	expect_eq(remote_client_command(&peer, KDBUS_CMD_SEND, message(scene.id, 1, fd)), 0);
+	expect(has_come(&scene, 20000));
+	expect_eq(remote_stream_read(scene.client.stream, false), 0);
+	expect_eq(scene.client.stream->more, REMOTE_MORE_ASK);
+	expect_eq(post(&scene, NOBODY, 2), 0);
+	expect(has_come(&scene, 20000));
+	ask_for(&scene, 1, &got);
+	expect_eq(scene.n_refused, 1);
+	expect_eq(scene.client.stream->more, REMOTE_MORE_NONE);
+	expect_eq(remote_stream_take(scene.client.stream, &got), -EAGAIN);
+	expect_eq(send_to(&peer, scene.id, 3), 0);
+	expect_next(&scene, 3);
+	remote_client_close_last(&peer);
+	close(fd);
+	scene_close(&scene);
+}
+
 TEST(what_was_asked_for_is_out_as_well)
 {
 	struct remote_message messages[REMOTE_WINDOW];
