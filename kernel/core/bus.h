@@ -40,7 +40,7 @@ struct kdbus_endpoint;
  * @conns_by_id: struct kdbus_conn
  * @conns: all but monitors, in the order of HELLO
  * @monitors: the others
- * @matchers: connections that have matches
+ * @matchers: struct kdbus_matches, of each connection that has any
  * @n_indexed: indexed connections
  * @names: struct kdbus_name_entry
  * @policy: what holders and activators uploaded

@@ -153,7 +153,7 @@ int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 	r = recv_take(conn, &entry, &reply);
 	if (r == -EAGAIN) {
 		conn->queue.n_lost = 0;
-		conn->queue.is_armed = true;
+		conn->is_armed = true;
 	}
 	mutex_unlock(&conn->lock);
 

@@ -82,6 +82,23 @@ static int hello_check(struct kdbus_endpoint *ep, const struct kdbus_cred *cred,
 	return 0;
 }
 
+/* P1 goes by who said HELLO, all others by who opened the handle */
+static int hello_set_cred(struct kdbus_conn *conn, const struct kdbus_cred *cred)
+{
+	struct kdbus_cred *own;
+
+	if (!kdbus_conn_is_p1(conn)) {
+		conn->cred = cred;
+		return 0;
+	}
+	own = kmalloc(sizeof(*own), GFP_KERNEL_ACCOUNT);
+	if (!own)
+		return -ENOMEM;
+	kdbus_conn_host(conn)->caller_cred(conn->host, own);
+	conn->cred = own;
+	return 0;
+}
+
 static int hello_make_meta(struct kdbus_conn *conn, const struct kdbus_args *args)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
@@ -152,12 +169,17 @@ static void kdbus_conn_release(struct kref *kref)
 	struct hlist_node *tmp;
 
 	WARN_ON(conn->is_connected);
-	hlist_for_each_entry_safe(result, tmp, &conn->results, link) {
-		hlist_del_init(&result->link);
-		kvfree(result);
+	if (kdbus_conn_is_direct(conn)) {
+		hlist_for_each_entry_safe(result, tmp, &conn->results, link) {
+			hlist_del_init(&result->link);
+			kvfree(result);
+		}
+	} else {
+		kdbus_pool_free(conn->pool);
 	}
-	kdbus_pool_free(conn->pool);
 	kdbus_queue_deinit(&conn->queue);
+	if (kdbus_conn_is_p1(conn))
+		kfree(conn->cred);
 	kdbus_conn_host(conn)->meta_free(conn->meta);
 	kdbus_user_unref(conn->user);
 	kdbus_endpoint_unref(conn->ep);
@@ -197,18 +219,11 @@ static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kd
 	conn->host = host;
 	conn->flags = args->flags;
 	conn->mode = mode;
-	conn->cred = cred;
-	if (kdbus_conn_is_p1(conn)) {
-		kdbus_conn_host(conn)->caller_cred(host, &conn->hello_cred);
-		conn->cred = &conn->hello_cred;
-	}
+	conn->is_armed = true;
 	conn->is_owner = kdbus_endpoint_is_owner(ep, cred);
 	kdbus_table_node_init(&conn->by_id);
 	INIT_LIST_HEAD(&conn->bus_link);
 	INIT_LIST_HEAD(&conn->names);
-	INIT_LIST_HEAD(&conn->matches);
-	INIT_LIST_HEAD(&conn->match_link);
-	INIT_LIST_HEAD(&conn->candidate_link);
 	mutex_init(&conn->lock);
 	kdbus_queue_init(&conn->queue);
 	INIT_HLIST_HEAD(&conn->results);
@@ -218,6 +233,9 @@ static int kdbus_conn_new(struct kdbus_endpoint *ep, void *host, const struct kd
 	INIT_LIST_HEAD(&conn->untold);
 	INIT_LIST_HEAD(&conn->calls);
 
+	r = hello_set_cred(conn, cred);
+	if (r < 0)
+		goto exit_conn;
 	if (description) {
 		conn->description = kstrdup(description->str, GFP_KERNEL_ACCOUNT);
 		if (!conn->description) {

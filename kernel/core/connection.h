@@ -7,6 +7,7 @@
 #include "kernel/core/item.h"
 #include "kernel/core/queue.h"
 
+struct kdbus_matches;
 struct kdbus_pool;
 
 /* the special kinds; none of them: an ordinary connection */
@@ -26,89 +27,99 @@ struct kdbus_pool;
 
 /**
  * struct kdbus_conn - a connection
+ *
+ * A bus has thousands of them, most of which say nothing: what few need hangs off pointers.
+ *
+ * What each message that is sent or received looks at:
+ *
  * @kref: who made it, and each payload on its way to its pool
- * @ep: where it entered; pinned
+ * @mode: KDBUS_CONN_*
+ * @is_owner: as good as the bus' owner
+ * @is_connected: false once the disconnect has begun; written with both locks
+ * @is_armed: the host has to be told when there is something in @queue; under @lock
  * @bus: of @ep
  * @host: the host's object: "caller" to the host operations; until it is disconnected
  * @id: its number on the bus
  * @flags: KDBUS_HELLO_*
- * @mode: KDBUS_CONN_*
- * @cred: of whoever opened the handle; borrowed from the host
- * @hello_cred: P1: of whoever said HELLO; @cred points here
- * @user: who it is accounted to
- * @meta: its identity, frozen at HELLO
- * @description: or NULL
- * @is_owner: as good as the bus' owner
- * @is_fake: @meta was given by the peer
- * @is_connected: false once the disconnect has begun; written with both locks
  * @by_id: in bus.conns_by_id
- * @bus_link: in bus.conns or bus.monitors
- * @names: struct kdbus_name_owner
- * @n_names: number of them
- * @n_matches: number of @matches
- * @matches: struct kdbus_match
- * @match_link: in bus.matchers
- * @candidate_link: in the list of candidates, under bus.broadcast_lock
+ * @user: who it is accounted to
+ * @cred: of whoever opened the handle; borrowed from the host, but for P1: its own
+ * @candidate_next: the next one in the list of candidates, under bus.broadcast_lock
  * @candidate_tag: what the host said about this candidate
- * @lock: the members below
- * @attach_send: metadata it may be asked for
- * @attach_recv: metadata it wants with messages
- * @queue: what it has not received yet
+ * @is_candidate: it is in that list
+ * @lock: the members marked so, and these:
  * @pool_size: bytes; of a direct connection, nominal
- * @pool: memory; NULL for a direct connection
- * @results: struct kdbus_result that a direct connection has not freed yet
- * @requests: struct kdbus_reply it waits for; this one and the rest under bus.reply_lock
+ * @queue: what it has not received yet
+ * @pool: memory; not of a direct connection
+ * @results: instead: struct kdbus_result that a direct connection has not freed yet
+ *
+ * What a call and its reply look at, under bus.reply_lock:
+ *
+ * @requests: struct kdbus_reply it waits for
  * @owed: struct kdbus_reply it has to give, oldest first
  * @unread: those of its requests that are resolved but still count
- * @untold: those that nobody will answer, of which it has not been told yet, oldest first
- * @n_untold: number of them
- * @tell_again: somebody wanted to tell while another did
- * @calls: struct kdbus_reply of its synchronous calls, resolved or not
  * @n_requests: replies that count against it
+ * @n_untold: number of @untold
+ * @untold: those that nobody will answer, of which it has not been told yet, oldest first
+ * @calls: struct kdbus_reply of its synchronous calls, resolved or not
+ * @tell_again: somebody wanted to tell while another did
+ *
+ * The rest:
+ *
+ * @is_fake: @meta was given by the peer
+ * @attach_send: metadata it may be asked for; under @lock
+ * @attach_recv: metadata it wants with messages; under @lock
+ * @n_names: number of them
+ * @names: struct kdbus_name_owner
+ * @ep: where it entered; pinned
+ * @bus_link: in bus.conns or bus.monitors
+ * @matches: NULL if it has none
+ * @meta: its identity, frozen at HELLO
+ * @description: or NULL
  */
 struct kdbus_conn {
 	struct kref kref;
-	struct kdbus_endpoint *ep;
+	u8 mode;
+	bool is_owner;
+	bool is_connected;
+	bool is_armed;
 	struct kdbus_bus *bus;
 	void *host;
 	u64 id;
 	u64 flags;
-	unsigned int mode;
-	const struct kdbus_cred *cred;
-	struct kdbus_cred hello_cred;
-	struct kdbus_user *user;
-	struct kdbus_meta *meta;
-	char *description;
-	bool is_owner;
-	bool is_fake;
-	bool is_connected;
-	bool tell_again;
-
 	struct kdbus_table_node by_id;
-	struct list_head bus_link;
-	struct list_head names;
-	u32 n_names;
-	u32 n_matches;
-	struct list_head matches;
-	struct list_head match_link;
-	struct list_head candidate_link;
+	struct kdbus_user *user;
+	const struct kdbus_cred *cred;
+	struct kdbus_conn *candidate_next;
 	u64 candidate_tag;
-
 	struct mutex lock;
-	u32 attach_send;
-	u32 attach_recv;
-	struct kdbus_queue queue;
+	bool is_candidate;
+	bool is_fake;
+	bool tell_again;
 	u64 pool_size;
-	struct kdbus_pool *pool;
-	struct hlist_head results;
+	struct kdbus_queue queue;
+	union {
+		struct kdbus_pool *pool;
+		struct hlist_head results;
+	};
 
 	struct rb_root requests;
 	struct list_head owed;
 	struct list_head unread;
-	struct list_head untold;
-	struct list_head calls;
 	u32 n_requests;
 	u32 n_untold;
+	struct list_head untold;
+	struct list_head calls;
+
+	u32 attach_send;
+	u32 attach_recv;
+	u32 n_names;
+	struct list_head names;
+	struct kdbus_endpoint *ep;
+	struct list_head bus_link;
+	struct kdbus_matches *matches;
+	struct kdbus_meta *meta;
+	char *description;
 };
 
 static inline bool kdbus_conn_is_ordinary(const struct kdbus_conn *conn)

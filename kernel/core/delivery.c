@@ -83,9 +83,12 @@ void kdbus_candidates_add(struct kdbus_candidates *candidates, struct kdbus_conn
 
 	if (!conn->is_connected)
 		return;
-	if (list_empty(&conn->candidate_link)) {
+	if (!conn->is_candidate) {
+		conn->is_candidate = true;
+		conn->candidate_next = NULL;
 		conn->candidate_tag = 0;
-		list_add_tail(&conn->candidate_link, &candidates->conns);
+		*candidates->end = conn;
+		candidates->end = &conn->candidate_next;
 	}
 	conn->candidate_tag |= tag;
 }
@@ -105,9 +108,9 @@ static void broadcast_to_indexed(struct kdbus_bus *bus, struct kdbus_message *ms
 {
 	const struct kdbus_host_ops *host = bus->domain->host;
 	struct kdbus_candidates candidates = {.bus = bus};
-	struct kdbus_conn *conn, *tmp;
+	struct kdbus_conn *conn, *next;
 
-	INIT_LIST_HEAD(&candidates.conns);
+	candidates.end = &candidates.first;
 	mutex_lock(&bus->broadcast_lock);
 	if (host->broadcast_candidates)
 		host->broadcast_candidates(bus, msg, &candidates);
@@ -115,8 +118,9 @@ static void broadcast_to_indexed(struct kdbus_bus *bus, struct kdbus_message *ms
 		add_subject(&candidates, msg->notification.old_id);
 		add_subject(&candidates, msg->notification.new_id);
 	}
-	list_for_each_entry_safe(conn, tmp, &candidates.conns, candidate_link) {
-		list_del_init(&conn->candidate_link);
+	for (conn = candidates.first; conn; conn = next) {
+		next = conn->candidate_next;
+		conn->is_candidate = false;
 		broadcast_to(msg, conn, conn->candidate_tag);
 	}
 	mutex_unlock(&bus->broadcast_lock);
@@ -124,7 +128,7 @@ static void broadcast_to_indexed(struct kdbus_bus *bus, struct kdbus_message *ms
 
 void kdbus_deliver_broadcast(struct kdbus_bus *bus, struct kdbus_message *msg)
 {
-	struct kdbus_conn *conn;
+	struct kdbus_matches *matches;
 
 	lockdep_assert_held(&bus->registry);
 
@@ -132,9 +136,9 @@ void kdbus_deliver_broadcast(struct kdbus_bus *bus, struct kdbus_message *msg)
 		msg->seqnum = next_seqnum(bus);
 	copy_to_monitors(bus, msg, NULL);
 
-	list_for_each_entry(conn, &bus->matchers, match_link) {
-		if (kdbus_match_hits(conn, msg))
-			broadcast_to(msg, conn, 0);
+	list_for_each_entry(matches, &bus->matchers, bus_link) {
+		if (kdbus_match_hits(matches, msg))
+			broadcast_to(msg, matches->conn, 0);
 	}
 	/* the host hears of a change even if no connection is there to be told */
 	if (bus->n_indexed > 0 || msg->is_notification)
@@ -235,7 +239,7 @@ static bool wants_signal(struct kdbus_conn *dst, struct kdbus_message *msg)
 	/* D-Bus starts services for any message */
 	if (kdbus_conn_is_activator(dst) && !kdbus_conn_is_strict(dst))
 		return true;
-	return kdbus_conn_is_indexed(dst) || kdbus_match_hits(dst, msg);
+	return kdbus_conn_is_indexed(dst) || (dst->matches && kdbus_match_hits(dst->matches, msg));
 }
 
 /* the payload is for @dst, or for monitors alone, or for nobody */

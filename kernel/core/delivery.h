@@ -13,11 +13,13 @@
 /**
  * struct kdbus_candidates - who wants a broadcast
  * @bus: where
- * @conns: struct kdbus_conn, by candidate_link
+ * @first: struct kdbus_conn, by candidate_next; in the order in which they were added
+ * @end: where the next one is linked
  */
 struct kdbus_candidates {
 	struct kdbus_bus *bus;
-	struct list_head conns;
+	struct kdbus_conn *first;
+	struct kdbus_conn **end;
 };
 
 /* for the host, from within broadcast_candidates(): @conn, which is indexed, wants it; @tag is

@@ -7,7 +7,8 @@
  * in the form in which they came, as items.  Rules for messages never hit a
  * notification, nor the other way round.
  *
- * A connection is in bus.matchers while it has matches.
+ * Most connections have none: those of classic clients have theirs with the host.  What one has
+ * that has some is made with the first, is in bus.matchers, and goes with the last.
  */
 #include "kernel/core/args.h"
 #include "kernel/core/connection.h"
@@ -15,7 +16,7 @@
 #include "kernel/core/names.h"
 
 /*
- * @link: in conn.matches
+ * @link: in matches.list
  * @cookie: by which it will be removed
  * @items_size: bytes of @items
  * @items: the rules
@@ -102,57 +103,82 @@ static bool match_fits(const struct kdbus_match *match, const struct kdbus_messa
 	return true;
 }
 
-bool kdbus_match_hits(struct kdbus_conn *conn, const struct kdbus_message *msg)
+bool kdbus_match_hits(const struct kdbus_matches *matches, const struct kdbus_message *msg)
 {
 	struct kdbus_match *match;
 
-	list_for_each_entry(match, &conn->matches, link) {
+	list_for_each_entry(match, &matches->list, link) {
 		if (match_fits(match, msg))
 			return true;
 	}
 	return false;
 }
 
-static u32 match_count(struct kdbus_conn *conn, u64 cookie)
+static u32 match_count(const struct kdbus_matches *matches, u64 cookie)
 {
 	struct kdbus_match *match;
 	u32 n = 0;
 
-	list_for_each_entry(match, &conn->matches, link) {
+	list_for_each_entry(match, &matches->list, link) {
 		if (match->cookie == cookie)
 			n++;
 	}
 	return n;
 }
 
-static u32 match_remove(struct kdbus_conn *conn, u64 cookie)
+static u32 match_remove(struct kdbus_matches *matches, u64 cookie)
 {
 	struct kdbus_match *match, *tmp;
 	u32 n = 0;
 
-	list_for_each_entry_safe(match, tmp, &conn->matches, link) {
+	list_for_each_entry_safe(match, tmp, &matches->list, link) {
 		if (match->cookie != cookie)
 			continue;
 		list_del_init(&match->link);
 		kfree(match);
 		n++;
 	}
-	conn->n_matches -= n;
-	if (conn->n_matches == 0)
-		list_del_init(&conn->match_link);
+	matches->n -= n;
 	return n;
+}
+
+static int matches_new(struct kdbus_conn *conn)
+{
+	struct kdbus_matches *matches;
+
+	matches = kzalloc(sizeof(*matches), GFP_KERNEL_ACCOUNT);
+	if (!matches)
+		return -ENOMEM;
+	matches->conn = conn;
+	INIT_LIST_HEAD(&matches->list);
+	list_add_tail(&matches->bus_link, &conn->bus->matchers);
+	conn->matches = matches;
+	return 0;
+}
+
+static void matches_free_empty(struct kdbus_conn *conn)
+{
+	struct kdbus_matches *matches = conn->matches;
+
+	if (matches->n > 0)
+		return;
+	list_del_init(&matches->bus_link);
+	kfree(matches);
+	conn->matches = NULL;
 }
 
 void kdbus_match_remove_all(struct kdbus_conn *conn)
 {
 	struct kdbus_match *match, *tmp;
 
-	list_for_each_entry_safe(match, tmp, &conn->matches, link) {
+	if (!conn->matches)
+		return;
+	list_for_each_entry_safe(match, tmp, &conn->matches->list, link) {
 		list_del_init(&match->link);
 		kfree(match);
 	}
-	conn->n_matches = 0;
-	list_del_init(&conn->match_link);
+	conn->matches->n = 0;
+	matches_free_empty(conn);
 }
 
 static const struct kdbus_args_rule match_add_rule = {
@@ -196,17 +222,27 @@ static int match_check_rules(const struct kdbus_conn *conn, const struct kdbus_a
 
 static int match_insert(struct kdbus_conn *conn, struct kdbus_match *match, bool replaces)
 {
-	u32 n_replaced = replaces ? match_count(conn, match->cookie) : 0;
+	struct kdbus_matches *matches;
+	u32 n_replaced;
+	int r;
 
 	if (!conn->is_connected)
 		return -ECONNRESET;
-	if (conn->n_matches - n_replaced >= kdbus_limit(conn->bus->domain, n_matches_conn))
+	if (!conn->matches) {
+		r = matches_new(conn);
+		if (r < 0)
+			return r;
+	}
+	matches = conn->matches;
+	n_replaced = replaces ? match_count(matches, match->cookie) : 0;
+	if (matches->n - n_replaced >= kdbus_limit(conn->bus->domain, n_matches_conn)) {
+		matches_free_empty(conn);
 		return -EMFILE;
+	}
 	if (n_replaced > 0)
-		match_remove(conn, match->cookie);
-	list_add_tail(&match->link, &conn->matches);
-	if (conn->n_matches++ == 0)
-		list_add_tail(&conn->match_link, &conn->bus->matchers);
+		match_remove(matches, match->cookie);
+	list_add_tail(&match->link, &matches->list);
+	matches->n++;
 	return 0;
 }
 
@@ -258,10 +294,14 @@ int kdbus_cmd_match_remove(struct kdbus_conn *conn, struct kdbus_cmd_match *cmd)
 		return r < 0 ? r : 0;
 
 	kdbus_bus_lock(conn->bus);
-	if (!conn->is_connected)
+	if (!conn->is_connected) {
 		r = -ECONNRESET;
-	else
-		r = match_remove(conn, cmd->cookie) > 0 ? 0 : -EBADSLT;
+	} else if (!conn->matches || match_remove(conn->matches, cmd->cookie) == 0) {
+		r = -EBADSLT;
+	} else {
+		matches_free_empty(conn);
+		r = 0;
+	}
 	kdbus_bus_unlock(conn->bus);
 	return r;
 }

@@ -11,8 +11,22 @@
 
 struct kdbus_conn;
 
-/* does a match of @conn want @msg; with the registry held */
-bool kdbus_match_hits(struct kdbus_conn *conn, const struct kdbus_message *msg);
+/**
+ * struct kdbus_matches - the matches of a connection that has any
+ * @conn: the connection
+ * @bus_link: in bus.matchers
+ * @list: struct kdbus_match
+ * @n: number of them
+ */
+struct kdbus_matches {
+	struct kdbus_conn *conn;
+	struct list_head bus_link;
+	struct list_head list;
+	u32 n;
+};
+
+/* does one of @matches want @msg; with the registry held */
+bool kdbus_match_hits(const struct kdbus_matches *matches, const struct kdbus_message *msg);
 /* with the registry held for writing */
 void kdbus_match_remove_all(struct kdbus_conn *conn);
 

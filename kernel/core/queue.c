@@ -52,7 +52,6 @@ void kdbus_queue_init(struct kdbus_queue *queue)
 {
 	INIT_LIST_HEAD(&queue->entries);
 	queue->by_priority = RB_ROOT;
-	queue->is_armed = true;
 }
 
 void kdbus_queue_deinit(struct kdbus_queue *queue)
@@ -203,10 +202,10 @@ static void queue_insert_priority(struct kdbus_queue *queue, struct kdbus_queue_
 /* there is something to receive now */
 static void queue_wake(struct kdbus_conn *conn)
 {
-	if (!conn->queue.is_armed)
+	if (!conn->is_armed)
 		return;
 	/* who made an activator in this process wants to know of each message */
-	conn->queue.is_armed = kdbus_conn_is_direct(conn) && kdbus_conn_is_activator(conn);
+	conn->is_armed = kdbus_conn_is_direct(conn) && kdbus_conn_is_activator(conn);
 	kdbus_conn_host(conn)->conn_wake(conn);
 }
 
@@ -481,10 +480,10 @@ void kdbus_queue_rearm(struct kdbus_conn *conn)
 {
 	struct kdbus_queue *queue = &conn->queue;
 
-	if (queue->is_armed || !list_empty(&queue->entries) || queue->n_lost > 0 ||
+	if (conn->is_armed || !list_empty(&queue->entries) || queue->n_lost > 0 ||
 	    !conn->is_connected)
 		return;
-	queue->is_armed = true;
+	conn->is_armed = true;
 	kdbus_conn_host(conn)->conn_emptied(conn);
 }
 

@@ -110,30 +110,28 @@ struct kdbus_queue_entry {
 /**
  * struct kdbus_queue - the queue of a connection
  * @entries: oldest first
- * @by_priority: the same, unless the connection is direct
- * @n_entries: number of them
- * @n_fds: descriptors they count together
- * @memory: bytes they count together
- * @peak_fds, @peak_memory: the most there ever were
  * @last_position: of the entry added last
- * @n_lost: broadcasts that went missing since RECV told last
- * @is_armed: the host has to be told when there is something
- * @quotas: slots; one whose messages are gone is free for another user
+ * @memory: bytes they count together
+ * @peak_memory, @peak_fds: the most there ever were
+ * @n_fds: descriptors they count together
+ * @n_entries: number of them
  * @n_quotas: number of slots
+ * @quotas: slots; one whose messages are gone is free for another user
+ * @n_lost: broadcasts that went missing since RECV told last
+ * @by_priority: as @entries, unless the connection is direct
  */
 struct kdbus_queue {
 	struct list_head entries;
-	struct rb_root by_priority;
-	u32 n_entries;
-	u32 n_quotas;
-	u32 n_fds;
-	u32 peak_fds;
+	u64 last_position;
 	u64 memory;
 	u64 peak_memory;
-	u64 last_position;
-	u64 n_lost;
-	bool is_armed;
+	u32 peak_fds;
+	u32 n_fds;
+	u32 n_entries;
+	u32 n_quotas;
 	struct kdbus_quota *quotas;
+	u64 n_lost;
+	struct rb_root by_priority;
 };
 
 int kdbus_queue_init_cache(void);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/core/match.h"
 #include "kernel/core/names.h"
 #include "kernel/embedded/shim/shim-alloc.h"
 #include "tests/unit/kernel/kdbus-util.h"
@@ -52,7 +53,8 @@ static size_t describe_conn(struct kdbus_conn *conn, char *text, size_t size)
 
 	n = snprintf(text, size, "%llu: %u entries, %llu bytes, %u requests, %u matches\n",
 		     (unsigned long long)conn->id, conn->queue.n_entries,
-		     (unsigned long long)conn->queue.memory, conn->n_requests, conn->n_matches);
+		     (unsigned long long)conn->queue.memory, conn->n_requests,
+		     conn->matches ? conn->matches->n : 0);
 	list_for_each_entry(owner, &conn->names, conn_link)
 		n += snprintf(text + n, size - n, "  %s %llx\n", owner->entry->name,
 			      (unsigned long long)owner->flags);
