@@ -33,6 +33,7 @@ struct kdbus_embedded {
 	struct kdbus_embedded_cred self_more;
 	gid_t *self_groups;
 	struct embedded_namespaces *self_namespaces;
+	struct embedded_ids ids;
 };
 
 struct kdbus_embedded_handle {
@@ -143,7 +144,7 @@ static void host_conn_wake(struct kdbus_conn *conn)
 
 	if (caller->process)
 		caller->process->ops->wake(caller->process);
-	else if (!caller->is_direct)
+	else if (!embedded_caller_is_direct(caller))
 		handle_signal(container_of(caller, struct kdbus_embedded_handle, caller));
 	else if (to_embedded(conn->bus)->hooks.wake)
 		to_embedded(conn->bus)->hooks.wake(conn);
@@ -154,7 +155,7 @@ static void host_conn_lost(struct kdbus_conn *conn, u64 src_id)
 	struct embedded_caller *caller = conn->host;
 
 	/* RECV tells it to the peer of a handle */
-	if (caller->is_direct && to_embedded(conn->bus)->hooks.lost)
+	if (embedded_caller_is_direct(caller) && to_embedded(conn->bus)->hooks.lost)
 		to_embedded(conn->bus)->hooks.lost(conn, src_id);
 }
 
@@ -217,7 +218,7 @@ static void host_taken(struct kdbus_conn *activator)
 {
 	struct embedded_caller *caller = activator->host;
 
-	if (caller->is_direct && to_embedded(activator->bus)->hooks.taken)
+	if (embedded_caller_is_direct(caller) && to_embedded(activator->bus)->hooks.taken)
 		to_embedded(activator->bus)->hooks.taken(activator);
 }
 
@@ -297,6 +298,7 @@ static int self_init(struct kdbus_embedded *embedded)
 
 static void self_deinit(struct kdbus_embedded *embedded)
 {
+	embedded_ids_deinit(&embedded->ids);
 	embedded_namespaces_put(embedded->self_namespaces);
 	kfree(embedded->self_groups);
 }
@@ -315,6 +317,7 @@ int kdbus_embedded_new(const struct kdbus_embedded_options *options,
 		r = -ENOMEM;
 		goto exit_core;
 	}
+	embedded_ids_init(&embedded->ids);
 	r = self_init(embedded);
 	if (r < 0)
 		goto exit_self;
@@ -371,6 +374,11 @@ struct kdbus_domain *kdbus_embedded_domain(struct kdbus_embedded *embedded)
 const struct kdbus_cred *embedded_self_cred(struct kdbus_embedded *embedded)
 {
 	return &embedded->self;
+}
+
+struct embedded_ids *embedded_shared_ids(struct kdbus_embedded *embedded)
+{
+	return &embedded->ids;
 }
 
 struct embedded_namespaces *embedded_self_namespaces(const struct kdbus_embedded *embedded)

@@ -69,8 +69,8 @@ struct embedded_process {
  * struct embedded_caller - "caller" of the host operations
  * @embedded: where
  * @process: who calls, if that is not this process; borrowed
- * @cred: with which rights; borrowed
- * @is_direct: a connection of this process, with hooks; else a handle
+ * @cred: with which rights; borrowed.  A handle has its own, and a direct connection those of
+ *	this process: see embedded_caller_is_direct()
  *
  * First member of a handle, and of whatever makes direct connections.
  */
@@ -78,11 +78,17 @@ struct embedded_caller {
 	struct kdbus_embedded *embedded;
 	struct embedded_process *process;
 	const struct kdbus_cred *cred;
-	bool is_direct;
 };
 
 /* credentials of this process: what direct connections have */
 const struct kdbus_cred *embedded_self_cred(struct kdbus_embedded *embedded);
+/* is it a connection of this process, with hooks; else it is a handle */
+static inline bool embedded_caller_is_direct(const struct embedded_caller *caller)
+{
+	return caller->cred == embedded_self_cred(caller->embedded);
+}
+/* what the identities of connections have in common */
+struct embedded_ids *embedded_shared_ids(struct kdbus_embedded *embedded);
 /* and where it is; borrowed */
 struct embedded_namespaces *embedded_self_namespaces(const struct kdbus_embedded *embedded);
 /* where who calls was when it opened the node; borrowed */
@@ -171,8 +177,22 @@ void embedded_cancel_put(void *cancel);
 void embedded_call_wake(void *waiter);
 
 struct creds;
+struct meta_ids;
+
+/**
+ * struct embedded_ids - who connections say that they are, where many say the same
+ * @lock: all members, and the references to what is found here
+ * @slots: by uid, the last that one of its users gave; borrowed
+ */
+struct embedded_ids {
+	struct mutex lock;
+	struct meta_ids *slots[16];
+};
 
 /* meta.c */
+void embedded_ids_init(struct embedded_ids *ids);
+/* nobody is left */
+void embedded_ids_deinit(struct embedded_ids *ids);
 /* who @conn is, as far as its peers are told: 0 or -ENOMEM */
 int embedded_conn_creds(const struct kdbus_conn *conn, struct creds *creds_out);
 int embedded_meta_capture(void *caller, u64 mask, struct kdbus_meta **meta_out);

@@ -27,69 +27,148 @@
 #include "proxy/base/creds.h"
 
 /**
- * struct kdbus_meta - identity of a task, of a connection, a bus, or a message being sent
- * @mask: which of the next three there are, as attach flags
+ * struct meta_ids - what many have in common: all clients of one user
+ * @among: where others find it; NULL: it is part of the one that it is of
+ * @n_refs: of those others; under @among.lock
  * @creds: in the order of struct kdbus_creds
- * @pids: in the order of struct kdbus_pids
  * @n_groups: number of supplementary groups
  * @items_size: bytes of the items
- * @namespaces: where the task was; a reference, NULL if it did not tell
- * @when: in ticks since boot; who of @pids is younger is another one
  * @data: the items, in the order of the ABI; then the groups
  */
-struct kdbus_meta {
-	u32 mask;
+struct meta_ids {
+	struct embedded_ids *among;
+	u32 n_refs;
 	u32 creds[8];
-	u32 pids[3];
 	u32 n_groups;
 	u32 items_size;
+	u64 data[];
+};
+
+/**
+ * struct kdbus_meta - identity of a task, of a connection, a bus, or a message being sent
+ * @ids: owned, or shared
+ * @namespaces: where the task was; a reference, NULL if it did not tell
+ * @when: in ticks since boot; who of @pids is younger is another one
+ * @mask: which of @ids.creds, @pids and the groups there are, as attach flags
+ * @pids: in the order of struct kdbus_pids
+ */
+struct kdbus_meta {
+	struct meta_ids *ids;
 	struct embedded_namespaces *namespaces;
 	u64 when;
-	u64 data[];
+	u32 mask;
+	u32 pids[3];
 };
 
 static const struct kdbus_item *meta_items(const struct kdbus_meta *meta)
 {
-	return (const struct kdbus_item *)meta->data;
+	return (const struct kdbus_item *)meta->ids->data;
+}
+
+static u32 *ids_groups(struct meta_ids *ids)
+{
+	return (u32 *)((u8 *)ids->data + ids->items_size);
 }
 
 static u32 *meta_groups(const struct kdbus_meta *meta)
 {
-	return (u32 *)((u8 *)meta->data + meta->items_size);
+	return ids_groups(meta->ids);
 }
 
-/* with room for @n_groups; takes what is in @items */
-static int meta_new(struct kdbus_buffer *items, size_t n_groups, struct kdbus_meta **meta_out)
+/* with room for @n_groups; takes what is in @items.  @extra: bytes in front of it, which are
+ * where the result points to
+ */
+static int ids_new(struct kdbus_buffer *items, size_t n_groups, size_t extra, void **mem_out)
 {
-	struct kdbus_meta *meta;
+	struct meta_ids *ids;
+	void *mem = NULL;
 	int r = items->error;
 
 	if (r < 0)
 		goto exit_items;
-	meta = kvzalloc(sizeof(*meta) + items->size + n_groups * sizeof(u32), GFP_KERNEL_ACCOUNT);
-	if (!meta) {
+	mem = kvzalloc(extra + sizeof(*ids) + items->size + n_groups * sizeof(u32),
+		       GFP_KERNEL_ACCOUNT);
+	if (!mem) {
 		r = -ENOMEM;
 		goto exit_items;
 	}
-	meta->n_groups = n_groups;
-	meta->items_size = items->size;
-	meta->when = embedded_ticks();
+	ids = (struct meta_ids *)((u8 *)mem + extra);
+	ids->n_groups = n_groups;
+	ids->items_size = items->size;
 	if (items->size > 0)
-		memcpy(meta->data, kdbus_buffer_data(items), items->size);
-	*meta_out = meta;
+		memcpy(ids->data, kdbus_buffer_data(items), items->size);
+	*mem_out = mem;
 exit_items:
 	kdbus_buffer_deinit(items);
 	return r;
 }
 
-static void meta_set_creds(struct kdbus_meta *meta, const struct kdbus_creds *creds)
+static bool ids_is_same(const struct meta_ids *a, const struct meta_ids *b)
 {
-	const u64 ids[8] = {creds->uid, creds->euid, creds->suid, creds->fsuid,
-			    creds->gid, creds->egid, creds->sgid, creds->fsgid};
+	return a->n_groups == b->n_groups && a->items_size == b->items_size &&
+	       !memcmp(a->creds, b->creds, sizeof(a->creds)) &&
+	       !memcmp(a->data, b->data, a->items_size + a->n_groups * sizeof(u32));
+}
 
-	meta->mask |= KDBUS_ATTACH_CREDS;
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		meta->creds[i] = ids[i];
+static struct meta_ids **ids_slot(struct embedded_ids *among, const struct meta_ids *ids)
+{
+	return &among->slots[ids->creds[1] % ARRAY_SIZE(among->slots)];
+}
+
+/* the same as @ids, which is taken: if the last one of its user's was, that one */
+static struct meta_ids *ids_share(struct embedded_ids *among, struct meta_ids *ids)
+{
+	struct meta_ids **slot = ids_slot(among, ids), *found;
+
+	mutex_lock(&among->lock);
+	found = *slot;
+	if (!found || !ids_is_same(found, ids)) {
+		ids->among = among;
+		*slot = found = ids;
+	}
+	found->n_refs++;
+	mutex_unlock(&among->lock);
+	if (found != ids)
+		kvfree(ids);
+	return found;
+}
+
+static void ids_put(struct meta_ids *ids)
+{
+	struct embedded_ids *among = ids->among;
+	struct meta_ids **slot;
+	bool is_last;
+
+	if (!among)
+		return;
+	slot = ids_slot(among, ids);
+	mutex_lock(&among->lock);
+	is_last = --ids->n_refs == 0;
+	if (is_last && *slot == ids)
+		*slot = NULL;
+	mutex_unlock(&among->lock);
+	if (is_last)
+		kvfree(ids);
+}
+
+void embedded_ids_init(struct embedded_ids *ids)
+{
+	*ids = (struct embedded_ids){};
+	mutex_init(&ids->lock);
+}
+
+void embedded_ids_deinit(struct embedded_ids *ids)
+{
+	mutex_destroy(&ids->lock);
+}
+
+static void ids_set_creds(struct meta_ids *ids, const struct kdbus_creds *creds)
+{
+	const u64 numbers[8] = {creds->uid, creds->euid, creds->suid, creds->fsuid,
+				creds->gid, creds->egid, creds->sgid, creds->fsgid};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		ids->creds[i] = numbers[i];
 }
 
 static void meta_set_pids(struct kdbus_meta *meta, u32 pid, u32 tid, u32 ppid)
@@ -102,8 +181,10 @@ static void meta_set_pids(struct kdbus_meta *meta, u32 pid, u32 tid, u32 ppid)
 
 void embedded_meta_free(struct kdbus_meta *meta)
 {
-	if (meta)
-		embedded_namespaces_put(meta->namespaces);
+	if (!meta)
+		return;
+	embedded_namespaces_put(meta->namespaces);
+	ids_put(meta->ids);
 	kvfree(meta);
 }
 
@@ -160,6 +241,8 @@ int embedded_meta_fake(void *data, const struct kdbus_fake *fake, struct kdbus_m
 	struct kdbus_creds creds;
 	struct kdbus_pids pids;
 	struct kdbus_meta *meta;
+	struct meta_ids *ids;
+	void *mem;
 	u64 group;
 	int r;
 
@@ -174,17 +257,27 @@ int embedded_meta_fake(void *data, const struct kdbus_fake *fake, struct kdbus_m
 	if (fake->seclabel)
 		kdbus_buffer_add_item(&items, KDBUS_ITEM_SECLABEL, fake->seclabel,
 				      strlen(fake->seclabel) + 1);
-	r = meta_new(&items, fake->n_groups, &meta);
+	r = ids_new(&items, fake->n_groups, 0, &mem);
 	if (r < 0)
 		return r;
-	if (fake->creds)
-		meta_set_creds(meta, &creds);
+	ids = mem;
+	meta = kzalloc(sizeof(*meta), GFP_KERNEL_ACCOUNT);
+	if (!meta) {
+		kvfree(ids);
+		return -ENOMEM;
+	}
+	meta->when = embedded_ticks();
+	if (fake->creds) {
+		meta->mask |= KDBUS_ATTACH_CREDS;
+		ids_set_creds(ids, &creds);
+	}
 	if (fake->pids)
 		meta_set_pids(meta, pids.pid, pids.tid, pids.ppid);
 	if (fake->has_groups)
 		meta->mask |= KDBUS_ATTACH_AUXGROUPS;
 	for (size_t i = 0; i < fake->n_groups; i++)
-		meta_groups(meta)[i] = embedded_gid_make(ns, fake->groups[i]);
+		ids_groups(ids)[i] = embedded_gid_make(ns, fake->groups[i]);
+	meta->ids = ids_share(embedded_shared_ids(caller->embedded), ids);
 	*meta_out = meta;
 	return 0;
 }
@@ -230,7 +323,7 @@ static void capture_creds(struct kdbus_meta *meta, const struct kdbus_cred *cred
 		.fsgid = more->egid,
 	};
 
-	meta_set_creds(meta, &creds);
+	ids_set_creds(meta->ids, &creds);
 }
 
 static void capture_groups(struct kdbus_meta *meta, const struct kdbus_cred *cred)
@@ -413,6 +506,7 @@ int embedded_meta_capture(void *data, u64 mask, struct kdbus_meta **meta_out)
 	struct embedded_namespaces *ns;
 	struct kdbus_meta *meta;
 	u32 ppid = 0;
+	void *mem;
 	int r;
 
 	/* a process that cannot be named has no procfs */
@@ -429,16 +523,19 @@ int embedded_meta_capture(void *data, u64 mask, struct kdbus_meta **meta_out)
 		items = (struct kdbus_buffer)KDBUS_BUFFER_INIT;
 	}
 
-	r = meta_new(&items, more->n_groups, &meta);
+	/* one allocation: it may be made for each message, and is about this task alone */
+	r = ids_new(&items, more->n_groups, sizeof(*meta), &mem);
 	if (r < 0) {
 		embedded_namespaces_put(ns);
 		return r;
 	}
+	meta = mem;
+	meta->ids = (struct meta_ids *)(meta + 1);
 	meta->namespaces = ns;
+	meta->when = embedded_ticks();
 	/* needed for CAPS, too */
 	capture_creds(meta, caller->cred);
-	if (!(mask & KDBUS_ATTACH_CREDS))
-		meta->mask &= ~KDBUS_ATTACH_CREDS;
+	meta->mask |= mask & KDBUS_ATTACH_CREDS;
 	if (mask & KDBUS_ATTACH_PIDS)
 		capture_pids(meta, caller, ppid);
 	if (mask & KDBUS_ATTACH_AUXGROUPS)
@@ -458,10 +555,10 @@ int embedded_conn_creds(const struct kdbus_conn *conn, struct creds *creds_out)
 	creds.uid = more->euid;
 	creds.gid = more->egid;
 	if (meta && meta->mask & KDBUS_ATTACH_CREDS) {
-		creds.uid = meta->creds[1];
-		creds.gid = meta->creds[5];
+		creds.uid = meta->ids->creds[1];
+		creds.gid = meta->ids->creds[5];
 		groups = meta_groups(meta);
-		n_groups = meta->mask & KDBUS_ATTACH_AUXGROUPS ? meta->n_groups : 0;
+		n_groups = meta->mask & KDBUS_ATTACH_AUXGROUPS ? meta->ids->n_groups : 0;
 	}
 	if (meta && meta->mask & KDBUS_ATTACH_PIDS)
 		creds.pid = meta->pids[0];
@@ -486,9 +583,9 @@ static void export_creds(const struct kdbus_meta *meta, struct embedded_namespac
 	struct kdbus_item *item;
 
 	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_CREDS, NULL, sizeof(struct kdbus_creds));
-	for (size_t i = 0; item && i < ARRAY_SIZE(meta->creds); i++)
-		item->data64[i] = i < 4 ? embedded_uid_show(ns, meta->creds[i])
-					: embedded_gid_show(ns, meta->creds[i]);
+	for (size_t i = 0; item && i < ARRAY_SIZE(meta->ids->creds); i++)
+		item->data64[i] = i < 4 ? embedded_uid_show(ns, meta->ids->creds[i])
+					: embedded_gid_show(ns, meta->ids->creds[i]);
 }
 
 static void export_groups(const struct kdbus_meta *meta, struct embedded_namespaces *ns,
@@ -498,8 +595,8 @@ static void export_groups(const struct kdbus_meta *meta, struct embedded_namespa
 	struct kdbus_item *item;
 
 	item = kdbus_buffer_add_item(buffer, KDBUS_ITEM_AUXGROUPS, NULL,
-				     meta->n_groups * sizeof(u64));
-	for (size_t i = 0; item && i < meta->n_groups; i++)
+				     meta->ids->n_groups * sizeof(u64));
+	for (size_t i = 0; item && i < meta->ids->n_groups; i++)
 		item->data64[i] = embedded_gid_show(ns, groups[i]);
 }
 
@@ -527,7 +624,7 @@ static void export_pids(const struct kdbus_meta *meta, const struct embedded_nam
 static void export_caps(const struct kdbus_meta *meta, const struct embedded_namespaces *ns,
 			const struct kdbus_item *own, struct kdbus_buffer *buffer)
 {
-	enum embedded_caps show = embedded_caps_show(ns, meta->namespaces, meta->creds[1]);
+	enum embedded_caps show = embedded_caps_show(ns, meta->namespaces, meta->ids->creds[1]);
 	const u32 last_cap = own->caps.last_cap, n_words = last_cap / 32 + 1;
 	struct kdbus_item *item;
 

@@ -128,12 +128,14 @@ struct engine {
  * @id: carrier: id on the bus
  * @userdata: filled in as @engine
  * @is_judged: carrier: engine_conn_is_judged()
+ * @is_closing: the carrier's own: what it still hears of the connection is nobody's business
  */
 struct engine_conn {
 	struct engine *engine;
 	uint64_t id;
 	void *userdata;
 	bool is_judged;
+	bool is_closing;
 };
 
 /**

@@ -51,7 +51,6 @@ struct direct_conn {
 	struct embedded_caller caller;
 	struct kdbus_conn *conn;
 	struct engine_activator *activator;
-	bool is_closing;
 };
 
 static struct direct_engine *to_direct(const struct engine *engine)
@@ -78,7 +77,7 @@ static void direct_wake(struct kdbus_conn *conn)
 {
 	struct direct_conn *direct = from_core(conn);
 
-	if (direct->is_closing)
+	if (direct->base.is_closing)
 		return;
 	if (direct->activator)
 		engine_activator_waits(direct->activator);
@@ -442,7 +441,6 @@ static struct embedded_caller direct_caller(const struct direct_engine *direct)
 	return (struct embedded_caller){
 		.embedded = direct->embedded,
 		.cred = embedded_self_cred(direct->embedded),
-		.is_direct = true,
 	};
 }
 
@@ -485,7 +483,7 @@ static void direct_conn_close(struct engine_conn *base)
 {
 	struct direct_conn *conn = to_direct_conn(base);
 
-	conn->is_closing = true;
+	conn->base.is_closing = true;
 	kdbus_conn_disconnect(conn->conn);
 	kdbus_conn_unref(conn->conn);
 	kfree(conn);

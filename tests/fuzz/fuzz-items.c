@@ -132,7 +132,6 @@ static void direct_open(void)
 	direct.caller = (struct embedded_caller){
 		.embedded = embedded,
 		.cred = embedded_self_cred(embedded),
-		.is_direct = true,
 	};
 	if (!bus ||
 	    kdbus_cmd_hello(bus->default_ep, &direct.caller, direct.caller.cred,

@@ -686,7 +686,6 @@ static void direct_open(struct worker *w)
 	direct.caller = (struct embedded_caller){
 		.embedded = embedded,
 		.cred = embedded_self_cred(embedded),
-		.is_direct = true,
 	};
 	pthread_rwlock_rdlock(&slots[CONTROL].lock);
 	bus = kdbus_embedded_bus(slots[CONTROL].handle);

@@ -117,7 +117,6 @@ static int hello_direct(struct peer *peer, struct bus *bus, struct cmd *hello)
 	peer->caller = (struct embedded_caller){
 		.embedded = bus->embedded,
 		.cred = embedded_self_cred(bus->embedded),
-		.is_direct = true,
 	};
 	return kdbus_cmd_hello(bus->core->default_ep, &peer->caller, peer->caller.cred, mode,
 			       &hello->hello, &peer->conn);

@@ -1029,6 +1029,64 @@ CARRIER_TEST(identity_of_a_client_is_on_record)
 	bus_close(bus);
 }
 
+/* of the credentials, groups and labels that several clients have in common there may be one copy */
+CARRIER_TEST(clients_that_differ_in_one_thing_are_told_apart)
+{
+	uint32_t groups[][2] = { { 10, 20 }, { 10, 21 } };
+	struct creds kinds[] = {
+		{ .uid = 1, .gid = 5, .n_groups = 2, .groups = groups[0] },
+		{ .uid = 17, .gid = 5, .n_groups = 2, .groups = groups[0] },
+		{ .uid = 1, .gid = 6, .n_groups = 2, .groups = groups[0] },
+		{ .uid = 1, .gid = 5, .n_groups = 2, .groups = groups[1] },
+		{ .uid = 1, .gid = 5, .n_groups = 1, .groups = groups[0] },
+		{ .uid = 1, .gid = 5, .n_groups = 2, .groups = groups[0], .seclabel = (char *)"one" },
+		{ .uid = 1, .gid = 5, .n_groups = 2, .groups = groups[0], .seclabel = (char *)"two" },
+	};
+	enum { N_KINDS = sizeof(kinds) / sizeof(kinds[0]), N_CONNS = 4 * N_KINDS };
+	struct engine_conn *conns[N_CONNS];
+	const struct kdbus_item *item;
+	const struct kdbus_info *info;
+	struct peer *asker;
+
+	bus_open(bus, address, NULL);
+	asker = bus_connect(bus, 0);
+	/* one after the other twice, then each twice */
+	for (unsigned i = 0; i < N_CONNS; i++) {
+		unsigned kind = i < 2 * N_KINDS ? i % N_KINDS : i / 2 % N_KINDS;
+		struct engine_hello hello = { .creds = &kinds[kind] };
+
+		expect_eq(engine_connect(bus->engine, &hello, &conns[i]), 0);
+		/* the first copy of some is gone, and they are not */
+		if (i >= N_KINDS && i < 2 * N_KINDS)
+			conns[i - N_KINDS] = engine_conn_close(conns[i - N_KINDS]);
+	}
+	for (unsigned i = N_KINDS; i < N_CONNS; i++) {
+		const struct creds *creds = &kinds[i < 2 * N_KINDS ? i % N_KINDS : i / 2 % N_KINDS];
+		struct kdbus_cmd_info cmd = {
+			.size = sizeof(cmd),
+			.attach_flags = _KDBUS_ATTACH_ALL,
+			.id = engine_conn_id(conns[i]),
+		};
+
+		expect_eq(engine_command(asker->conn, KDBUS_CMD_CONN_INFO, &cmd), 0);
+		info = engine_slice(asker->conn, cmd.offset);
+		item = find_item(info, KDBUS_ITEM_CREDS);
+		expect_eq(item->creds.uid, creds->uid);
+		expect_eq(item->creds.gid, creds->gid);
+		item = find_item(info, KDBUS_ITEM_AUXGROUPS);
+		expect_eq(item->size, 16u + creds->n_groups * 8u);
+		for (uint32_t k = 0; k < creds->n_groups; k++)
+			expect_eq(item->data64[k], creds->groups[k]);
+		item = find_item(info, KDBUS_ITEM_SECLABEL);
+		expect_eq(!item, !creds->seclabel);
+		if (item)
+			expect_str(item->str, creds->seclabel);
+		engine_slice_free(asker->conn, cmd.offset);
+		engine_conn_close(conns[i]);
+	}
+	bus_close(bus);
+}
+
 CARRIER_TEST(connections_are_listed)
 {
 	struct kdbus_cmd_list cmd = {
