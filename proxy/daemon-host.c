@@ -301,7 +301,7 @@ static void host_lost(void *userdata, struct engine_conn *conn, uint64_t src_id)
 		return;
 	if (src_id)
 		unique_name_format(src_id, daemon->id_offset, sender);
-	log_warning("%s (uid=%d pid=%d) does not read: broadcast from %s lost", client->unique_name,
+	log_warning("%s (uid=%d pid=%d) does not read: message from %s lost", client->unique_name,
 		    (int)client->creds.uid, (int)client->creds.pid, sender);
 }
 

@@ -35,9 +35,11 @@ static void move_forget(struct kdbus_conn *from, struct kdbus_queue_entry *entry
 	kdbus_queue_entry_free(kdbus_conn_host(from), entry);
 }
 
-/* @error kept @entry from @to; all who have to know are told */
+/* @error kept @entry from @to; all who have to know are told.  @is_lost: for want of room, and not
+ * because it may not have it.
+ */
 static void move_failed(struct kdbus_conn *to, struct kdbus_conn *src,
-			struct kdbus_queue_entry *entry, int error)
+			struct kdbus_queue_entry *entry, int error, bool is_lost)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(to);
 	struct kdbus_reply *reply = entry->reply;
@@ -55,7 +57,8 @@ static void move_failed(struct kdbus_conn *to, struct kdbus_conn *src,
 		host->undelivered(src, to, entry, error);
 		return;
 	}
-	kdbus_queue_lose(to, entry->src_id);
+	if (is_lost)
+		kdbus_queue_lose(to, entry->src_id);
 	kdbus_reply_dropped(bus, reply);
 }
 
@@ -86,6 +89,7 @@ static void move_entry(struct kdbus_conn *from, struct kdbus_conn *to,
 {
 	struct kdbus_conn *src = kdbus_bus_find_conn(to->bus, entry->src_id);
 	struct kdbus_reply *reply = entry->reply;
+	bool is_allowed;
 	int r;
 
 	if (!move_is_wanted(to, src, entry)) {
@@ -97,10 +101,11 @@ static void move_entry(struct kdbus_conn *from, struct kdbus_conn *to,
 	if (!kdbus_conn_is_strict(to))
 		kdbus_reply_redirect(to->bus, reply, to);
 	r = move_is_allowed(to, src, entry);
-	if (r >= 0)
+	is_allowed = r >= 0;
+	if (is_allowed)
 		r = kdbus_queue_attach(to, from, src, entry);
 	if (r < 0) {
-		move_failed(to, src, entry, r);
+		move_failed(to, src, entry, r, is_allowed);
 		move_forget(from, entry);
 	}
 }

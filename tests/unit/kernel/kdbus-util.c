@@ -47,6 +47,14 @@ static int hook_may_deliver(void *userdata, struct kdbus_conn *src, struct kdbus
 	return bus->refuses;
 }
 
+static int hook_may_move(void *userdata, struct kdbus_conn *src, struct kdbus_conn *dst,
+			 const struct kdbus_queue_entry *entry)
+{
+	const struct bus *bus = userdata;
+
+	return bus->refuses;
+}
+
 static void hook_candidates(void *userdata, struct kdbus_bus *core, const struct kdbus_message *msg,
 			    struct kdbus_candidates *candidates)
 {
@@ -64,6 +72,7 @@ void bus_init_limits(struct bus *bus, unsigned flags, const struct kdbus_limits 
 		.lost = hook_lost,
 		.deadline = hook_deadline,
 		.may_deliver = hook_may_deliver,
+		.may_move = hook_may_move,
 		.broadcast_candidates = hook_candidates,
 	};
 	struct kdbus_embedded_options options = {

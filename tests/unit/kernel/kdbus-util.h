@@ -39,7 +39,7 @@
  * @tags: what is said about them
  * @n_candidates: number of both
  * @n_asked: how often the host was asked for them
- * @refuses: what may_deliver() says
+ * @refuses: what may_deliver() and may_move() say
  * @n_refusals_asked: how often it was asked
  * @deadline: last one that was announced
  * @lost_src: sender of the last broadcast that a direct peer lost

@@ -728,6 +728,32 @@ TEST(message_arrives_as_it_was_sent)
 		}
 }
 
+/* what waits and may not be received is no loss of who may not */
+TEST(host_may_refuse_what_waits)
+{
+	struct peer activator, a, b;
+	struct bus bus;
+
+	FOR_EACH_KIND(kind) {
+		bus_init(&bus, 0);
+		peer_init_activator(&activator, &bus, kind, NAME, 0, 0, 0);
+		peer_init(&a, &bus, kind);
+		peer_init(&b, &bus, kind);
+		expect_eq(peer_call_name(&a, NAME, 7), 0);
+		expect_eq(peer_send_name(&a, NAME, 8), 0);
+		bus.refuses = -EACCES;
+		expect_eq(peer_acquire(&b, NAME, 0, NULL), 0);
+		expect_reply_note(&a, KDBUS_ITEM_REPLY_DEAD, 7);
+		expect_nothing(&a);
+		expect_nothing(&b);
+		expect_eq(bus.n_lost, 0u);
+		peer_deinit(&b);
+		peer_deinit(&a);
+		peer_deinit(&activator);
+		bus_deinit(&bus);
+	}
+}
+
 /* parts that are not in the image: zeros and memory files */
 TEST(parts_of_a_payload_pass_on)
 {
