@@ -90,36 +90,28 @@ static const struct result *find_result(const struct report *report, const char 
 	return NULL;
 }
 
-static struct judged judge_proxies(const struct report *report, const struct result *result,
-				   unsigned int subject, unsigned int metric, const char *against,
-				   double bound)
+/* what the bare relay takes of @against's, 0 where that is not known */
+static double limit_of(const struct report *report, const struct result *result,
+		       unsigned int metric, unsigned int against)
 {
-	int contender = find_contender(report, against);
-	struct judged judged = {
-		.measure = result->measure,
-		.metric = metric,
-		.subject = report->contenders[subject].name,
-		.against = against,
-		.bound = bound,
-		.verdict = VERDICT_UNMEASURED,
-	};
+	int relay = find_contender(report, "relay");
 	struct spread found;
 
-	if (contender < 0 ||
-	    result_ratio_of(result, subject, contender, metric, &found) != CELL_VALID)
-		return judged;
-	judged.found = found.median;
-	judged.verdict = found.median <= bound ? VERDICT_MET : VERDICT_MISSED;
-	return judged;
+	if (relay < 0 || result_ratio_of(result, relay, against, metric, &found) != CELL_VALID)
+		return 0;
+	return found.median;
 }
 
 static struct judged judge(const struct report *report, const struct result *result,
-			   unsigned int metric, const char *against, double bound)
+			   unsigned int subject, unsigned int metric, const char *against,
+			   double bound)
 {
 	int contender = against ? find_contender(report, against) : -1;
 	struct judged judged = {
 		.measure = result->measure,
 		.metric = metric,
+		.subject = subject + 1 < report->n_contenders ? report->contenders[subject].name
+							      : NULL,
 		.against = against,
 		.bound = bound,
 		.verdict = VERDICT_UNMEASURED,
@@ -127,9 +119,12 @@ static struct judged judge(const struct report *report, const struct result *res
 	struct spread found;
 
 	if (against) {
-		if (contender < 0 || result_ratio(result, contender, metric, &found) != CELL_VALID)
+		if (contender < 0)
 			return judged;
-	} else if (!result_value(result, report->n_contenders - 1, metric, &found) ||
+		judged.limit = limit_of(report, result, metric, contender);
+		if (result_ratio_of(result, subject, contender, metric, &found) != CELL_VALID)
+			return judged;
+	} else if (!result_value(result, subject, metric, &found) ||
 		   spread_width(&found) > SPREAD_BOUND) {
 		return judged;
 	}
@@ -141,6 +136,8 @@ static struct judged judge(const struct report *report, const struct result *res
 void goals_judge(const struct report *report,
 		 void (*each)(const struct judged *judged, void *userdata), void *userdata)
 {
+	unsigned int last = report->n_contenders - 1;
+	int proxies = find_contender(report, "per-client");
 	struct judged judged;
 
 	for (size_t i = 0; i < sizeof(goals) / sizeof(goals[0]); i++) {
@@ -148,17 +145,17 @@ void goals_judge(const struct report *report,
 
 		if (!result)
 			continue;
-		judged = judge(report, result, goals[i].metric, goals[i].against, goals[i].bound);
+		judged = judge(report, result, last, goals[i].metric, goals[i].against,
+			       goals[i].bound);
 		each(&judged, userdata);
 	}
 	for (size_t i = 0; i < sizeof(proxy_goals) / sizeof(proxy_goals[0]); i++) {
 		const struct result *result = find_result(report, proxy_goals[i].measure);
-		int subject = find_contender(report, "per-client");
 
-		if (!result || subject < 0)
+		if (!result || proxies < 0)
 			continue;
-		judged = judge_proxies(report, result, subject, proxy_goals[i].metric,
-				       proxy_goals[i].against, proxy_goals[i].bound);
+		judged = judge(report, result, proxies, proxy_goals[i].metric,
+			       proxy_goals[i].against, proxy_goals[i].bound);
 		each(&judged, userdata);
 	}
 	for (size_t f = 0; f < sizeof(floors) / sizeof(floors[0]); f++) {
@@ -167,8 +164,8 @@ void goals_judge(const struct report *report,
 		for (unsigned int i = 0; i < report->n_results; i++) {
 			if (report->results[i].measure->flags & MEASURE_ONCE)
 				continue;
-			judged = judge(report, &report->results[i], METRIC_CPU, floors[f].against,
-				       floors[f].bound);
+			judged = judge(report, &report->results[i], last, METRIC_CPU,
+				       floors[f].against, floors[f].bound);
 			judged.is_floor = true;
 			each(&judged, userdata);
 		}

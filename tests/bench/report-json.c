@@ -91,6 +91,8 @@ static void print_goal(const struct judged *judged, void *userdata)
 	}
 	if (judged->verdict != VERDICT_UNMEASURED)
 		fprintf(f, ",\"found\":%.4f", judged->found);
+	if (judged->limit > 0)
+		fprintf(f, ",\"limit\":%.4f", judged->limit);
 	fprintf(f, ",\"floor\":%s,\"verdict\":\"%s\"}", judged->is_floor ? "true" : "false",
 		verdict_text(judged->verdict));
 	printer->separator = ",";

@@ -99,7 +99,7 @@ struct verdicts {
 static void print_verdict(const struct judged *judged, void *userdata)
 {
 	struct verdicts *verdicts = userdata;
-	char found[32] = "", bound[48];
+	char found[32] = "", limit[32] = "", bound[48];
 
 	if (judged->is_floor)
 		verdicts->n_floors[judged->verdict]++;
@@ -112,8 +112,10 @@ static void print_verdict(const struct judged *judged, void *userdata)
 		snprintf(found, sizeof(found), "%.2f", judged->found);
 	snprintf(bound, sizeof(bound), "<= %.2f%s%s", judged->bound, judged->against ? " of " : "",
 		 judged->against ?: "");
-	fprintf(verdicts->f, "%-37s %-18s %-23s %8s  %s%s%s%s\n", judged->measure->name,
-		judged->measure->metrics[judged->metric], bound, found,
+	if (judged->limit > 0)
+		snprintf(limit, sizeof(limit), " (relay %.2f)", judged->limit);
+	fprintf(verdicts->f, "%-37s %-18s %-23s %8s%-13s  %s%s%s%s\n", judged->measure->name,
+		judged->measure->metrics[judged->metric], bound, found, limit,
 		verdict_text(judged->verdict), judged->is_floor ? " (floor)" : "",
 		judged->subject ? ": " : "", judged->subject ?: "");
 }

@@ -140,3 +140,34 @@ TEST(a_cell_meets_its_goal_or_misses_it)
 	expect_eq(verdicts.n_goals[VERDICT_UNMEASURED], 2);
 	expect_eq(verdicts.n_floors[VERDICT_UNMEASURED], 1);
 }
+
+static void expect_limit(const struct judged *judged, void *userdata)
+{
+	const double *limit = userdata;
+
+	expect(judged->limit == *limit);
+}
+
+/* beside a cell stands what the bare relay takes, who has no bus to run */
+TEST(a_cell_has_the_limit_beside_it)
+{
+	static const struct contender with_relay[] = {
+		{.name = "dbus-broker"}, {.name = "relay"}, {.name = "ours"}};
+	struct result result = make_result(50, 0);
+	struct report report = {
+		.contenders = with_relay,
+		.n_contenders = 3,
+		.n_judged = 1,
+		.results = &result,
+		.n_results = 1,
+	};
+	double limit = 0.5;
+
+	result.n_contenders = 3;
+	result.is_played[2] = true;
+	memcpy(result.values[2], result.values[1], sizeof(result.values[2]));
+	goals_judge(&report, expect_limit, &limit);
+	limit = 0;
+	result.is_played[1] = false;
+	goals_judge(&report, expect_limit, &limit);
+}
