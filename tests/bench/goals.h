@@ -22,7 +22,7 @@ struct judged {
 	const char *against; /* name of the contender the bound is a ratio to; NULL: absolute */
 	double bound;
 	double found; /* not with VERDICT_UNMEASURED */
-	double limit; /* the same of the bare relay: what no bus can be below; 0: not known */
+	double limit; /* the same of the bare relay; 0: not known */
 	enum verdict verdict;
 	bool is_floor;
 };

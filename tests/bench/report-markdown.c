@@ -141,9 +141,8 @@ void report_print_markdown(const struct report *report, FILE *f)
 		}
 	}
 	fprintf(f,
-		"\n## Goals\n\nBeside what was found stands what the bare relay takes: as it is a "
-		"process that reads\nand writes and does nothing else, no bus in one takes "
-		"less.\n");
+		"\n## Goals\n\nBeside what was found stands what the bare relay takes, which reads "
+		"messages, writes\nthem and does nothing else.\n");
 	print_goals(report, false, f);
 	fprintf(f, "\n## Floors\n\nNo measure may take more CPU time than this.  Shown is what "
 		   "does not hold.\n");
