@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Credentials: who is behind a name
  *
- * What the engine recorded when the connection was made.  What is not known is left
- * out, never invented: no uid -1, no pid 0.  The bus itself is a good answer, too:
- * clients ask for org.freedesktop.DBus.
+ * What the engine recorded when the connection was made; groups and label of the proxy's own
+ * clients it need not have been told.  What is not known is left out, never invented: no uid
+ * -1, no pid 0.  The bus itself is a good answer, too: clients ask for org.freedesktop.DBus.
  *
  * A descriptor of the process is only there for the proxy's own clients, whose socket
  * gave it: to look one up by pid is a race.
@@ -23,7 +23,7 @@
  * @uid: CREDS_UNKNOWN: not known
  * @pid: 0: not known
  * @groups: sorted, the primary one included; owned
- * @seclabel: or NULL; lies in the record
+ * @seclabel: or NULL; borrowed
  */
 struct identity {
 	uint32_t uid;
@@ -83,6 +83,39 @@ static int identity_add_groups(struct identity *identity, const struct kdbus_ite
 	return 0;
 }
 
+static int identity_copy_groups(struct identity *identity, const uint32_t *groups, uint32_t n)
+{
+	if (!n)
+		return 0;
+	identity->groups = calloc(n, sizeof(*groups));
+	if (!identity->groups)
+		return -ENOMEM;
+	memcpy(identity->groups, groups, n * sizeof(*groups));
+	identity->n_groups = n;
+	return 0;
+}
+
+/* what only whoever holds the socket of a peer can tell; instead of what the bus knows of it */
+static int identity_complete(struct identity *identity, struct driver_call *call,
+			     const struct driver_record *record)
+{
+	const struct driver *driver = call->driver;
+	const struct creds *creds = NULL;
+	int r = 0;
+
+	if (!record->is_driver && driver->ops->creds)
+		r = driver->ops->creds(driver->userdata, record->id, &creds);
+	if (r || !creds)
+		return r;
+	identity->seclabel = creds->seclabel;
+	if (!creds->n_groups)
+		return 0;
+	free(identity->groups);
+	identity->groups = NULL;
+	identity->n_groups = 0;
+	return identity_copy_groups(identity, creds->groups, creds->n_groups);
+}
+
 static int identity_init(struct identity *identity, const struct driver *driver,
 			 const struct driver_record *record)
 {
@@ -93,13 +126,7 @@ static int identity_init(struct identity *identity, const struct driver *driver,
 	if (record->is_driver) {
 		identity->uid = driver->uid;
 		identity->pid = driver->pid;
-		identity->n_groups = driver->n_groups;
-		identity->groups = calloc(driver->n_groups, sizeof(*identity->groups));
-		if (!identity->groups)
-			return -ENOMEM;
-		memcpy(identity->groups, driver->groups,
-		       driver->n_groups * sizeof(*identity->groups));
-		return 0;
+		return identity_copy_groups(identity, driver->groups, driver->n_groups);
 	}
 
 	driver_item_for_each(item, record->info) {
@@ -248,6 +275,7 @@ int driver_run_get_credentials(struct driver_call *call)
 	if (r)
 		return driver_done(r);
 	r = identity_init(&identity, call->driver, &record);
+	r = r ?: identity_complete(&identity, call, &record);
 	if (r)
 		return r;
 	pidfd = duplicate_pidfd(call, &record);

@@ -134,6 +134,9 @@ struct driver_ops {
 	 * the caller may know: "" or text to be put behind a sentence.  NULL: it may. */
 	bool (*may_own)(void *userdata, struct driver_caller *caller, const char *name,
 			char rule_out[DRIVER_MAX_RULE]);
+	/* Who the connection @id is, with groups and label; NULL: what the bus recorded is all
+	 * that is known.  Borrowed for the call.  0 or -ENOMEM.  Optional. */
+	int (*creds)(void *userdata, uint64_t id, const struct creds **creds_out);
 	/* The pidfd of the connection @id, borrowed; -1: not known.  Optional. */
 	int (*pidfd)(void *userdata, uint64_t id);
 	/* Has the owner of the bus answer the call.  0: the caller gets its answer later,

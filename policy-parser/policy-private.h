@@ -116,6 +116,8 @@ struct policy_connect {
  * @tiers: sorted by kind, then by id; each is there once
  * @connects: in the order in which they apply
  * @has_unique_names: a rule mentions a unique name
+ * @has_groups: a rule is about a group
+ * @has_unresolved: policy_has_unresolved()
  * @identities: weak, by the tiers they are made of
  */
 struct policy {
@@ -131,6 +133,8 @@ struct policy {
 	struct policy_connect *connects;
 	size_t n_connects;
 	bool has_unique_names;
+	bool has_groups;
+	bool has_unresolved;
 	struct htable identities;
 };
 

@@ -307,11 +307,24 @@ static int policy_make_connects(struct policy *policy)
 	return 0;
 }
 
+static bool policy_has_group_rules(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_tiers; i++)
+		if (policy->tiers[i].kind == POLICY_SECTION_GROUP)
+			return true;
+	for (size_t i = 0; i < policy->n_connects; i++)
+		if (policy->connects[i].is_group)
+			return true;
+	return false;
+}
+
 int policy_new(const struct policy_rules *rules, struct policy_users *users,
 	       uint32_t first_console_uid, struct policy **policy_out)
 {
 	__cleanup(items_deinit) struct items items = {NULL, 0};
 	__cleanup(policy_unrefp) struct policy *policy = calloc(1, sizeof(*policy));
+	size_t position = 0;
+	bool is_group;
 	int r;
 
 	if (!policy)
@@ -334,6 +347,8 @@ int policy_new(const struct policy_rules *rules, struct policy_users *users,
 	r = policy_make_connects(policy);
 	if (r < 0)
 		return r;
+	policy->has_groups = policy_has_group_rules(policy);
+	policy->has_unresolved = policy_next_unresolved(policy, &position, &is_group);
 	*policy_out = steal(policy);
 	return 0;
 }
@@ -401,4 +416,14 @@ const char *policy_next_unresolved(const struct policy *policy, size_t *position
 		}
 	}
 	return NULL;
+}
+
+bool policy_has_unresolved(const struct policy *policy)
+{
+	return policy->has_unresolved;
+}
+
+bool policy_asks_groups(const struct policy *policy)
+{
+	return policy->has_groups;
 }

@@ -153,6 +153,12 @@ const char *policy_rule_place(const struct policy *policy, uint32_t rule, unsign
  */
 const char *policy_next_unresolved(const struct policy *policy, size_t *position,
 				   bool *is_group_out);
+/* whether there are any */
+bool policy_has_unresolved(const struct policy *policy);
+
+/* whether it may matter for policy_may_connect() and policy_identity_get() in which groups a peer
+ * is beside its primary one; else its creds need not tell */
+bool policy_asks_groups(const struct policy *policy);
 
 /* IDENTITIES */
 

@@ -102,12 +102,18 @@ void access_deinit(struct access *access)
 	access_end_message(access);
 }
 
+int access_need_groups(const struct access *access, struct client *client)
+{
+	return policy_asks_groups(access->policy) ? client_complete_creds(client) : 0;
+}
+
 int access_identify(struct access *access, struct client *client)
 {
 	struct policy_identity *identity;
 	int r;
 
-	r = policy_identity_get(access->policy, &client->creds, &identity);
+	r = access_need_groups(access, client);
+	r = r ?: policy_identity_get(access->policy, &client->creds, &identity);
 	if (r < 0)
 		return r;
 	policy_identity_unref(client->identity);
@@ -124,7 +130,8 @@ static int access_prepare(const struct access *next, struct list_head *clients)
 	list_for_each_entry(client, clients, link) {
 		if (!client->identity)
 			continue;
-		r = policy_identity_get(next->policy, &client->creds, &client->next_identity);
+		r = access_need_groups(next, client);
+		r = r ?: policy_identity_get(next->policy, &client->creds, &client->next_identity);
 		if (r < 0)
 			break;
 	}
@@ -173,15 +180,17 @@ int access_reload(struct daemon *daemon, const struct config *config)
 	return 0;
 }
 
-int access_learn(struct daemon *daemon, const struct client *client)
+int access_learn(struct daemon *daemon, struct client *client)
 {
 	const struct access *access = &daemon->access;
-	size_t position = 0;
-	bool is_group;
+	int r;
 
-	if (client->is_anonymous || access_knows(access, &client->creds) ||
-	    !policy_next_unresolved(access->policy, &position, &is_group) ||
-	    !access_has_new_files(access))
+	if (client->is_anonymous || !policy_has_unresolved(access->policy))
+		return 0;
+	r = client_complete_creds(client);
+	if (r < 0)
+		return r;
+	if (access_knows(access, &client->creds) || !access_has_new_files(access))
 		return 0;
 	return access_reload(daemon, daemon->config);
 }

@@ -70,6 +70,9 @@ int access_load(struct access *access, const struct config *config,
 		const struct learned_users *learned);
 void access_deinit(struct access *access); /* idempotent */
 
+/* has @client's creds tell the groups, if the policy asks for any; 0 or -ENOMEM */
+int access_need_groups(const struct access *access, struct client *client);
+
 /* what applies to @client from now on; 0 or -ENOMEM: what applied before still does */
 int access_identify(struct access *access, struct client *client);
 
@@ -91,7 +94,7 @@ int access_reload(struct daemon *daemon, const struct config *config);
  *
  * Return: 0 or a negative errno: rules that deny may be missing.
  */
-int access_learn(struct daemon *daemon, const struct client *client);
+int access_learn(struct daemon *daemon, struct client *client);
 
 /* may a peer that has authenticated stay?  If not, @rule_out is as access_print_rule() has it,
  * or "" where it is no matter of rules */

@@ -333,6 +333,10 @@ void client_authenticated(struct client *client)
 		client_close(client, "the users of this machine could not be read");
 		return;
 	}
+	if (access_need_groups(&daemon->access, client) < 0) {
+		client_close(client, "out of memory");
+		return;
+	}
 	if (!access_may_connect(daemon, client, rule)) {
 		snprintf(why, sizeof(why), "may not connect to this bus%s", rule);
 		client_close(client, why);
@@ -342,6 +346,12 @@ void client_authenticated(struct client *client)
 		client->caller.flags |= DRIVER_CALLER_FDS;
 	if (!client->is_anonymous && (!client->creds.uid || client->creds.uid == daemon->owner_uid))
 		client->caller.flags |= DRIVER_CALLER_PRIVILEGED;
+}
+
+/* can others than this process look at what the bus records of a client? */
+static bool daemon_shows_creds(const struct daemon *daemon)
+{
+	return daemon->is_served || engine_has_strangers(daemon->engine);
 }
 
 int client_hello(struct client *client)
@@ -358,7 +368,8 @@ int client_hello(struct client *client)
 		return DRIVER_HELLO_LIMIT;
 	if (daemon->limits.has_no_users)
 		return DRIVER_HELLO_USER_LIMIT;
-	r = access_identify(&daemon->access, client);
+	r = daemon_shows_creds(daemon) ? client_complete_creds(client) : 0;
+	r = r ?: access_identify(&daemon->access, client);
 	if (r < 0)
 		return r;
 	r = engine_connect(daemon->engine, &hello, &client->caller.conn);
@@ -463,6 +474,12 @@ uint64_t client_id(const struct client *client)
 int client_pidfd(struct client *client)
 {
 	return creds_get_pidfd(&client->creds, client->source.fd);
+}
+
+int client_complete_creds(struct client *client)
+{
+	/* of who is elsewhere the bus knows all that there is to know */
+	return client->is_elsewhere ? 0 : creds_complete(&client->creds, client->source.fd);
 }
 
 static uint64_t max_u64(uint64_t a, uint64_t b)

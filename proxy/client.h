@@ -204,3 +204,5 @@ uint64_t client_id(const struct client *client);
 
 /* its process, as a descriptor that stays the client's; -1: not known */
 int client_pidfd(struct client *client);
+/* has @creds say all that can be known: 0 or -ENOMEM */
+int client_complete_creds(struct client *client);

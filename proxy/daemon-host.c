@@ -461,6 +461,18 @@ static int ops_pidfd(void *userdata, uint64_t id)
 	return conn ? client_pidfd(client_of(conn)) : -1;
 }
 
+static int ops_creds(void *userdata, uint64_t id, const struct creds **creds_out)
+{
+	struct daemon *daemon = userdata;
+	struct engine_conn *conn = engine_find_conn(daemon->engine, id);
+	struct client *client = conn ? client_of(conn) : NULL;
+	int r = client ? client_complete_creds(client) : 0;
+
+	if (!r)
+		*creds_out = client ? &client->creds : NULL;
+	return r;
+}
+
 static int ops_reload(void *userdata, char **text_out)
 {
 	return daemon_reload(userdata, text_out);
@@ -553,6 +565,7 @@ static int ops_connections(void *userdata,
 const struct driver_ops daemon_driver_ops = {
 	.hello = ops_hello,
 	.may_own = ops_may_own,
+	.creds = ops_creds,
 	.pidfd = ops_pidfd,
 	.reload = ops_reload,
 	.set_environment = ops_set_environment,
@@ -572,6 +585,7 @@ static int ops_forward(void *userdata, struct driver_caller *caller, const struc
 const struct driver_ops daemon_joined_ops = {
 	.hello = ops_hello,
 	.may_own = ops_may_own,
+	.creds = ops_creds,
 	.pidfd = ops_pidfd,
 	.forward = ops_forward,
 };

@@ -134,6 +134,8 @@ int server_peer_accept(struct kdbus_server *server, const struct server_node *no
 		return -ENOMEM;
 	server_peer_init(peer, server, fd);
 	r = creds_init_socket(&peer->creds, fd);
+	if (!r)
+		r = creds_complete(&peer->creds, fd);
 	if (r < 0)
 		goto exit_peer;
 	r = -EACCES;

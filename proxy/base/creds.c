@@ -103,23 +103,34 @@ static int read_seclabel(struct creds *creds, int fd)
 int creds_init_socket(struct creds *creds, int fd)
 {
 	struct creds c = CREDS_NULL;
-	socklen_t size;
 	struct ucred ucred;
-	int r;
+	socklen_t size = sizeof(ucred);
 
-	size = sizeof(ucred);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ucred, &size) < 0)
 		return -errno;
 	c.uid = ucred.uid;
 	c.gid = ucred.gid;
 	c.pid = ucred.pid;
-	r = read_groups(&c, fd);
-	if (!r)
-		r = read_seclabel(&c, fd);
+	*creds = c;
+	return 0;
+}
+
+int creds_complete(struct creds *creds, int fd)
+{
+	struct creds c = *creds;
+	int r;
+
+	if (creds->is_complete)
+		return 0;
+	r = c.uid == CREDS_UNKNOWN ? 0 : read_groups(&c, fd);
+	if (r)
+		return r;
+	r = read_seclabel(&c, fd);
 	if (r) {
-		creds_deinit(&c);
+		free(c.groups);
 		return r;
 	}
+	c.is_complete = true;
 	*creds = c;
 	return 0;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Identity of a peer
  *
- * Read once, at accept, from the socket (SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC;
- * SO_PEERPIDFD when somebody asks for it), never from /proc; carried as this one object from
- * the listener to the engine, the driver and the policy.  What is not known is
- * absent: uid and gid CREDS_UNKNOWN, pid 0, pidfd -1, seclabel NULL.
+ * Read from the socket, never from /proc: SO_PEERCRED at accept, and SO_PEERGROUPS, SO_PEERSEC and
+ * SO_PEERPIDFD when somebody asks for them first.  The socket pins who connected, so late is as
+ * good as at accept.  Carried as this one object from the listener to the engine, the driver and
+ * the policy.  What is not known is absent: uid and gid CREDS_UNKNOWN, pid 0, pidfd -1, seclabel
+ * NULL.
  */
 #pragma once
 
@@ -22,6 +23,7 @@ struct creds {
 	uint32_t n_groups;     /* sorted, duplicates kept, the primary one included */
 	uint32_t *groups;      /* owned */
 	bool is_primary_extra; /* the primary one is not among the supplementary ones */
+	bool is_complete;      /* groups and label have been asked for; creds_complete() */
 	char *seclabel;	       /* owned, NUL-terminated, or NULL */
 };
 
@@ -31,22 +33,30 @@ struct creds {
 	}
 
 /**
- * creds_init_socket() - read the identity of the peer of a connected socket
- * @creds: written on success; to be released with creds_deinit()
+ * creds_init_socket() - read who the peer of a connected socket is
+ * @creds: written on success, without groups and label; to be released with creds_deinit()
  * @fd: an AF_UNIX socket
  *
- * A kernel without one of the options, or a peer that is gone already, leaves
- * that member absent.
- *
- * Return: 0, -ENOMEM, or the errno of SO_PEERCRED.
+ * Return: 0, or the errno of SO_PEERCRED.
  */
 int creds_init_socket(struct creds *creds, int fd);
+
+/**
+ * creds_complete() - read the groups and the security label, unless that has been done
+ * @fd: the socket that @creds was read from
+ *
+ * Most connections come and go without anybody asking.  A kernel without one of the options
+ * leaves that member absent; who has no uid has no groups.
+ *
+ * Return: 0 or -ENOMEM: nothing has changed.
+ */
+int creds_complete(struct creds *creds, int fd);
+
 /**
  * creds_get_pidfd() - the peer's process as a descriptor
  * @fd: the socket that @creds was read from
  *
- * Asked of the socket when it is wanted first, and then kept in @creds: the socket
- * pins the peer's identity, so late is as good as at accept, and a connection that
+ * Asked of the socket when it is wanted first, and then kept in @creds: a connection that
  * nobody asks about costs one descriptor instead of two.
  *
  * Return: the descriptor, which stays the creds'; -1 when the kernel cannot tell.

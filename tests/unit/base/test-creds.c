@@ -18,8 +18,14 @@ static void read_own(struct creds *creds)
 
 	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	expect_eq(creds_init_socket(creds, fds[0]), 0);
+	/* nobody has asked for them yet */
+	expect_eq(creds->groups, NULL);
+	expect_eq(creds->seclabel, NULL);
+	expect_eq(creds_complete(creds, fds[0]), 0);
 	close(fds[0]);
 	close(fds[1]);
+	/* what is known is not asked for again */
+	expect_eq(creds_complete(creds, -1), 0);
 }
 
 TEST(of_ourselves)
@@ -76,6 +82,43 @@ TEST(groups)
 	expect_groups(many, 100, 101);
 }
 
+/* however late they are asked for */
+TEST(groups_are_those_of_the_moment_of_connecting)
+{
+	gid_t then[] = {7, 70}, now[] = {5};
+	struct creds creds;
+	int fds[2];
+
+	if (setgroups(2, then))
+		skip("needs the right to set groups");
+	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	expect_eq(creds_init_socket(&creds, fds[0]), 0);
+	expect_eq(setgroups(1, now), 0);
+	close(fds[1]);
+	expect_eq(creds_complete(&creds, fds[0]), 0);
+	expect(creds_has_group(&creds, 7));
+	expect(creds_has_group(&creds, 70));
+	expect(!creds_has_group(&creds, 5));
+	creds_deinit(&creds);
+	close(fds[0]);
+}
+
+/* who is made nobody in between has no groups */
+TEST(nobody_has_no_groups)
+{
+	struct creds creds;
+	int fds[2];
+
+	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	expect_eq(creds_init_socket(&creds, fds[0]), 0);
+	creds.uid = CREDS_UNKNOWN;
+	expect_eq(creds_complete(&creds, fds[0]), 0);
+	expect_eq(creds.n_groups, 0);
+	creds_deinit(&creds);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* the peer is dead: what the kernel noted stays, the pidfd may be absent */
 TEST(of_a_peer_that_is_gone)
 {
@@ -123,13 +166,15 @@ TEST(every_allocation_may_fail)
 	int fds[2], r;
 
 	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	expect_eq(creds_init_socket(&creds, fds[0]), 0);
 	for (unsigned long n = 1;; n++) {
 		fault_at(n);
-		r = creds_init_socket(&creds, fds[0]);
+		r = creds_complete(&creds, fds[0]);
 		if (!fault_disarm())
 			break;
 		expect_eq(r, -ENOMEM);
 		expect_eq(creds.groups, NULL);
+		expect(!creds.is_complete);
 	}
 	expect_eq(r, 0);
 	creds_deinit(&creds);

@@ -40,6 +40,15 @@ static int ops_pidfd(void *userdata, uint64_t id)
 	return engine_find_conn(bus->engine, id) ? bus->pidfd : -1;
 }
 
+static int ops_creds(void *userdata, uint64_t id, const struct creds **creds_out)
+{
+	struct bus *bus = userdata;
+
+	if (!bus->late_outcome)
+		*creds_out = bus->late_creds;
+	return bus->late_outcome;
+}
+
 static int ops_reload(void *userdata, char **text_out)
 {
 	struct bus *bus = userdata;
@@ -127,6 +136,7 @@ static int ops_connections(void *userdata,
 
 static const struct driver_ops ops = {
 	.hello = ops_hello,
+	.creds = ops_creds,
 	.pidfd = ops_pidfd,
 	.reload = ops_reload,
 	.set_environment = ops_set_environment,

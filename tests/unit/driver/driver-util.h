@@ -29,6 +29,8 @@ struct bus {
 	int hello_outcome;
 	int reload_outcome;
 	int pidfd;
+	const struct creds *late_creds; /* that only we know; NULL: nothing but what the bus does */
+	int late_outcome;
 	char environment[256];
 	const char *const *activatable; /* up to NULL */
 	uint32_t start_serial;		/* of the call that has something started */

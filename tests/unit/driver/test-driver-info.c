@@ -79,6 +79,36 @@ CARRIER_TEST(credentials_of_a_client)
 	bus_free(bus);
 }
 
+/* groups and label that the bus was not told */
+CARRIER_TEST(credentials_that_are_asked_for_late)
+{
+	struct bus *bus = bus_new(address, NULL);
+	struct member *a = &bus->members[0];
+	uint32_t groups[] = {3, 100};
+	const struct creds late = {
+		.uid = 7, .gid = 8, .n_groups = 2, .groups = groups, .seclabel = "xy"};
+	const struct creds nothing = CREDS_NULL;
+
+	a->creds.n_groups = 0;
+	a->creds.seclabel = NULL;
+	bus_hello(bus, 1);
+	bus->late_creds = &late;
+	expect_answer(bus, a, "GetConnectionCredentials", "s",
+		      "return a{sv} [\"UnixUserID\": u 1000, \"UnixGroupIDs\": au [3, 100], "
+		      "\"ProcessID\": u 4000, \"LinuxSecurityLabel\": ay [120, 121, 0]]",
+		      a->unique_name);
+	/* a kernel that tells no groups: the primary one is known */
+	bus->late_creds = &nothing;
+	expect_answer(bus, a, "GetConnectionCredentials", "s",
+		      "return a{sv} [\"UnixUserID\": u 1000, \"UnixGroupIDs\": au [100], "
+		      "\"ProcessID\": u 4000]",
+		      a->unique_name);
+	bus->late_outcome = -ENOMEM;
+	expect_answer(bus, a, "GetConnectionCredentials", "s", "error NoMemory ...",
+		      a->unique_name);
+	bus_free(bus);
+}
+
 CARRIER_TEST(what_is_not_known_is_left_out)
 {
 	struct bus *bus = bus_new(address, NULL);

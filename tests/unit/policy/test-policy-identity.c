@@ -93,7 +93,38 @@ TEST(unresolved_names_are_listed)
 		expect_eq(is_group, expected[i].is_group);
 	}
 	expect_str(policy_next_unresolved(policy, &position, &is_group), NULL);
+	expect(policy_has_unresolved(policy));
 	fixture_reset();
+}
+
+/* that there are none is known at once, and whether it matters who is in which group */
+TEST(what_a_policy_asks_of_peers)
+{
+	static const struct {
+		const char *text;
+		bool has_unresolved, asks_groups;
+	} cases[] = {
+		{"", false, false},
+		{"<policy user=\"alice\"><allow own=\"a.b\"/></policy>", false, false},
+		{"<policy user=\"nosuch\"><allow own=\"a.b\"/></policy>", true, false},
+		{"<policy group=\"77\"><allow own=\"a.b\"/></policy>", false, true},
+		{"<policy group=\"nogroup\"><allow own=\"a.b\"/></policy>", true, false},
+		{"<policy context=\"default\"><allow user=\"alice\"/></policy>", false, false},
+		{"<policy context=\"default\"><allow group=\"*\"/></policy>", false, true},
+		{"<policy context=\"default\"><deny group=\"77\"/></policy>", false, true},
+		{"<policy context=\"default\"><deny group=\"none\"/></policy>", true, false},
+		{"<policy context=\"mandatory\"><deny group=\"77\"/></policy>", false, true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct policy *policy = fixture_load(cases[i].text);
+
+		if (policy_has_unresolved(policy) != cases[i].has_unresolved ||
+		    policy_asks_groups(policy) != cases[i].asks_groups)
+			fail("%s: %d %d", cases[i].text, policy_has_unresolved(policy),
+			     policy_asks_groups(policy));
+		fixture_reset();
+	}
 }
 
 /* MANY */
