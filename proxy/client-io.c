@@ -40,7 +40,7 @@ enum {
 	SLICE_BYTES = 64 * 1024,
 	GREEDY_BYTES = 16 * 1024,
 	LONG_BYTES = 64 * 1024,	 /* of long messages, per turn, where others are ready */
-	HEAD_BYTES = 4096,	 /* of who sends long messages: the rest is not to be copied */
+	HEAD_BYTES = 2048,	 /* of who sends long messages: the rest is not to be copied */
 	ROOM_BYTES = 512 * 1024, /* for who is sent such; the kernel takes twice that */
 };
 
@@ -288,7 +288,7 @@ static size_t client_read_tail(struct client *client, size_t limit)
 	size_t rest = client->in.message->payload.size - client->in.n_filled;
 	ssize_t size = tail_fill(tail, client->source.fd, limit < rest ? limit : rest);
 
-	if (size == -EINTR || (size == -EAGAIN && !tail->size))
+	if (size == -EINTR || size == -EAGAIN)
 		return 0;
 	/* the pipe is full, or the kernel does not do this: the rest is copied */
 	if (size < 0) {

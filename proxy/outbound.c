@@ -153,36 +153,26 @@ static uint32_t outbound_group(struct message **batch, uint32_t n)
 	return i;
 }
 
-static ssize_t outbound_send(int fd, const struct message *message, size_t from, size_t to,
-			     int flags)
+static ssize_t outbound_send(int fd, const struct message *message, size_t from, size_t to)
 {
-	return sendto(fd, message->bytes + from, to - from, MSG_DONTWAIT | MSG_NOSIGNAL | flags,
-		      NULL, 0);
+	return sendto(fd, message->bytes + from, to - from, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
 }
 
-/* what is in its memory, and behind that what is in the pipe; as send() */
+/* what is in the pipe, where all that was not sent before is; as send() */
 static ssize_t outbound_send_tail(int fd, struct message *message, size_t n_sent)
 {
-	size_t head = message->tail->at > n_sent ? message->tail->at - n_sent : 0;
-	ssize_t size;
+	ssize_t size = tail_drain(message->tail, fd);
 
-	if (head) {
-		size = outbound_send(fd, message, n_sent, n_sent + head, MSG_MORE);
-		if (size < (ssize_t)head)
-			return size;
-	}
-	size = tail_drain(message->tail, fd);
 	if (size == -EINVAL) {
 		/* a kernel that takes out of sockets and does not put in */
 		message_gather(message);
-		size = outbound_send(fd, message, n_sent + head, message->payload.size, 0);
-		return size < 0 ? (head ? (ssize_t)head : size) : (ssize_t)head + size;
+		return outbound_send(fd, message, n_sent, message->payload.size);
 	}
-	if (size < 0 && !head) {
+	if (size < 0) {
 		errno = -size;
 		return -1;
 	}
-	return size < 0 ? (ssize_t)head : (ssize_t)head + size;
+	return size;
 }
 
 static ssize_t outbound_sendmsg(int fd, struct message **batch, uint32_t n, size_t n_sent)
@@ -198,7 +188,7 @@ static ssize_t outbound_sendmsg(int fd, struct message **batch, uint32_t n, size
 		return outbound_send_tail(fd, batch[0], n_sent);
 	/* the lone message of a conversation: the kernel has no vector to read */
 	if (n == 1 && !batch[0]->payload.n_fds)
-		return outbound_send(fd, batch[0], n_sent, batch[0]->payload.size, 0);
+		return outbound_send(fd, batch[0], n_sent, batch[0]->payload.size);
 	for (uint32_t i = 0; i < n; i++)
 		iov[i] = (struct iovec){batch[i]->bytes, batch[i]->payload.size};
 	iov[0].iov_base = (uint8_t *)iov[0].iov_base + n_sent;

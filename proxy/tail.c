@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "proxy/message.h"
@@ -70,9 +71,10 @@ static int tail_new(struct tail_pool *pool, struct tail **tail_out)
 	return 0;
 }
 
-int tail_begin(struct tail_pool *pool, struct message *message, size_t at)
+int tail_begin(struct tail_pool *pool, struct message *message, size_t there)
 {
 	struct tail *tail;
+	ssize_t size;
 	int r;
 
 	if (!pool->n_max)
@@ -89,19 +91,33 @@ int tail_begin(struct tail_pool *pool, struct message *message, size_t at)
 	}
 	list_move_tail(&tail->link, &pool->busy);
 	tail->message = message;
-	tail->at = at;
+	tail->at = 0;
 	tail->size = 0;
 	message->tail = tail;
-	return 0;
+	/* an empty pipe has room for it */
+	size = write(tail->fds[1], message->bytes, there);
+	if (size > 0)
+		tail->size = size;
+	if (size == (ssize_t)there)
+		return 0;
+	r = size < 0 ? -errno : -ENOMEM;
+	tail_free(tail);
+	return r;
 }
 
 ssize_t tail_fill(struct tail *tail, int fd, size_t size)
 {
 	ssize_t n = splice(fd, NULL, tail->fds[1], NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	int there = 0, r = -errno;
 
-	if (n > 0)
+	if (n >= 0) {
 		tail->size += n;
-	return n < 0 ? -errno : n;
+		return n;
+	}
+	/* who has nothing to give, and who takes nothing, say the same */
+	if (r == -EAGAIN && !ioctl(fd, FIONREAD, &there) && there)
+		return -ENOSPC;
+	return r;
 }
 
 ssize_t tail_drain(struct tail *tail, int fd)

@@ -24,7 +24,7 @@
 struct message;
 
 enum {
-	TAIL_MIN = 48 * 1024, /* a shorter one is copied as fast as it is moved */
+	TAIL_MIN = 32 * 1024, /* a shorter one is copied as fast as it is moved */
 	/* as much as fits into a pipe of 1 MiB in pages that are not full */
 	TAIL_MAX = 2 * 1024 * 1024,
 };
@@ -65,23 +65,24 @@ void tail_pool_deinit(struct tail_pool *pool);
 
 /**
  * tail_begin() - what follows of @message goes into a pipe
- * @at: so much of it is in its memory
+ * @there: so much of it is in its memory, and is copied ahead of the rest: one splice() sends all
  *
  * Return: 0, or a negative errno: the message goes on without.
  */
-int tail_begin(struct tail_pool *pool, struct message *message, size_t at);
+int tail_begin(struct tail_pool *pool, struct message *message, size_t there);
 
 /**
  * tail_fill() - move up to @size bytes out of a socket
  *
  * Descriptors that come with them are lost.
  *
- * Return: how many, 0 at its end, or a negative errno; -EAGAIN: there are none, or the pipe takes
- * no more, which it may without being full of bytes.
+ * Return: how many, 0 at its end, or a negative errno; -EAGAIN: there are none; -ENOSPC: the pipe
+ * takes no more, which it may without being full of bytes.
  */
 ssize_t tail_fill(struct tail *tail, int fd, size_t size);
 
-/* moves what there is into a socket, which must not block; how many bytes, or a negative errno */
+/* Moves what there is into a socket, which must not block; how many bytes, or a negative errno.
+ * SIGPIPE has to be ignored: splice() cannot be told not to send it. */
 ssize_t tail_drain(struct tail *tail, int fd);
 
 /* reads what there is into the message's memory; frees the tail */
