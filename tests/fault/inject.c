@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -39,6 +40,7 @@ static struct inject_call *calls = &own.calls;
 void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
 int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);
+int __real_fstat(int fd, struct stat *st);
 
 /* without it nothing fails */
 static void __attribute__((constructor)) inject_init(void)
@@ -208,6 +210,13 @@ CALL(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, dat
      errno == PART ? __real_send(fd, data, size > 0, flags) : -1, EAGAIN, EINTR, ENOBUFS, ENOMEM,
      EPIPE, PART)
 
+/* into a pipe, out of a pipe; EINVAL: the kernel does not do this with such a socket */
+CALL(ssize_t, splice,
+     (int from, off64_t *from_at, int to, off64_t *to_at, size_t size, unsigned int flags),
+     (from, from_at, to, to_at, size, flags),
+     errno == PART ? __real_splice(from, from_at, to, to_at, size > 0, flags) : -1, EAGAIN, EINTR,
+     ENOMEM, ENOBUFS, EINVAL, PART)
+
 /* files */
 
 CALL(int, inotify_init1, (int flags), (flags), -1, EMFILE, ENFILE, ENOMEM)
@@ -216,7 +225,24 @@ CALL(int, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, pat
 CALL(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at), -1,
      EINTR, EIO)
 
-CALL(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size), -1, EAGAIN, EINTR, EIO)
+/* a pipe gives what is in it */
+static bool is_pipe_with_bytes(int fd)
+{
+	struct stat st;
+	int n = 0;
+
+	return !__real_fstat(fd, &st) && S_ISFIFO(st.st_mode) && !ioctl(fd, FIONREAD, &n) && n;
+}
+
+ssize_t __real_read(int fd, void *data, size_t size);
+ssize_t __wrap_read(int fd, void *data, size_t size);
+ssize_t __wrap_read(int fd, void *data, size_t size)
+{
+	if (!is_pipe_with_bytes(fd) && FAILS("read", EAGAIN, EINTR, EIO))
+		return -1;
+	return __real_read(fd, data, size);
+}
+
 CALL(ssize_t, pread, (int fd, void *data, size_t size, off_t at), (fd, data, size, at), -1, EINTR,
      EIO)
 CALL(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size),
@@ -260,7 +286,8 @@ int __wrap_fcntl(int fd, int command, ...)
 	value = va_arg(args, long);
 	va_end(args);
 	/* it is asked whether standard descriptors are there: that is an answer, no failure */
-	if (command != F_GETFD && FAILS("fcntl", EMFILE))
+	if (command == F_SETPIPE_SZ ? FAILS("F_SETPIPE_SZ", EPERM, ENOMEM)
+				    : command != F_GETFD && FAILS("fcntl", EMFILE))
 		return -1;
 	return __real_fcntl(fd, command, value);
 }

@@ -11,7 +11,7 @@ fault_call_ldflags = \
 	-Wl,--wrap=memfd_create,--wrap=mmap,--wrap=open,--wrap=opendir,--wrap=pipe2,--wrap=pread,--wrap=pwrite \
 	-Wl,--wrap=process_vm_readv,--wrap=process_vm_writev,--wrap=read,--wrap=readdir \
 	-Wl,--wrap=readlink,--wrap=realpath,--wrap=recvmsg,--wrap=sd_notify,--wrap=send \
-	-Wl,--wrap=sendmsg,--wrap=sendto,--wrap=setrlimit,--wrap=setsockopt,--wrap=signalfd,--wrap=socket,--wrap=socketpair \
+	-Wl,--wrap=sendmsg,--wrap=sendto,--wrap=setrlimit,--wrap=setsockopt,--wrap=signalfd,--wrap=socket,--wrap=socketpair,--wrap=splice \
 	-Wl,--wrap=stat,--wrap=syscall,--wrap=timerfd_create,--wrap=unlink,--wrap=waitpid,--wrap=write \
 	-Wl,--wrap=writev
 

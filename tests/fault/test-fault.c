@@ -400,6 +400,27 @@ TEST_TIMEOUT(slow_reader, TIMEOUT_S)
 	      NULL);
 }
 
+/* More long messages than there are pipes for those that are moved: each has one for a while. */
+static void run_many_large(struct scene *s)
+{
+	struct conn *a = s->cast[A], *b = s->cast[B];
+
+	for (int i = 0; i < 20; i++)
+		conn_send(a, with_bytes(msg_to(msg_signal(OBJECT, INTERFACE, "Told"), b->unique),
+					100000));
+	ask_driver(a, "GetId", "");
+}
+
+TEST_TIMEOUT(more_than_there_are_pipes, TIMEOUT_S)
+{
+	sweep(&(struct step){.prepare = two_join,
+			     .run = run_many_large,
+			     .finish = finish_two,
+			     .min_allocations = 20,
+			     .min_calls = 20},
+	      NULL);
+}
+
 /* refusals */
 
 #define DENIED                                                                                     \
