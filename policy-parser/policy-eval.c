@@ -377,6 +377,11 @@ bool policy_may_receive(const struct policy_identity *receiver, struct policy_me
 	return check_message(receiver, POLICY_RULE_RECEIVE, message, sender, verdict_out);
 }
 
+bool policy_allows_all(const struct policy_identity *identity, enum policy_rule_kind kind)
+{
+	return identity->sequences[kind].allows_all;
+}
+
 bool policy_may_own(const struct policy_identity *identity, const char *name,
 		    struct policy_verdict *verdict_out)
 {

@@ -76,6 +76,12 @@ static void sequence_init(struct policy_sequence *sequence, const struct policy_
 		if (top->is_closed && top->any.n_tests == 1 && !top->n_names && !top->n_prefixes)
 			sequence->constant = &identity->policy->tests[top->any.first];
 	}
+	if (sequence->constant) {
+		const struct policy_rule *rule =
+			&identity->policy->rules->rules[sequence->constant->rule];
+
+		sequence->allows_all = rule->is_allow && !rule->log;
+	}
 }
 
 static int identity_new(struct policy *policy, const uint32_t *tiers, uint32_t n_tiers,

@@ -143,6 +143,7 @@ struct policy {
  * @sets: the one that overrides all others first; nothing behind a closed one
  * @n_sets: number of sets
  * @constant: the rule that decides whatever the question, or NULL
+ * @allows_all: there is such a rule, it allows, and nothing is to be logged
  * @max_depth: of their prefixes
  * @has_fields: as in one of them
  */
@@ -152,6 +153,7 @@ struct policy_sequence {
 	uint32_t n_sets;
 	uint32_t max_depth;
 	bool has_fields;
+	bool allows_all;
 };
 
 /**

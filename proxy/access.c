@@ -438,8 +438,14 @@ static int access_may_pass(struct daemon *daemon, const struct access_side *src,
 int access_may_deliver(struct daemon *daemon, struct client *src, struct client *dst,
 		       const struct message *message, unsigned flags)
 {
-	struct access_side sender = access_client_side(src), receiver = access_client_side(dst);
+	struct access_side sender, receiver;
 
+	/* most of a message's way into a queue would else be this question */
+	if (policy_allows_all(src->identity, POLICY_RULE_SEND) &&
+	    policy_allows_all(dst->identity, POLICY_RULE_RECEIVE))
+		return 0;
+	sender = access_client_side(src);
+	receiver = access_client_side(dst);
 	return access_may_pass(daemon, &sender, &receiver, message, flags);
 }
 

@@ -54,6 +54,43 @@ TEST(those_to_whom_the_same_applies_share_one)
 	fixture_reset();
 }
 
+TEST(to_whom_everything_is_allowed)
+{
+	static const struct {
+		const char *body;
+		bool sends, receives;
+	} rows[] = {
+		{"<allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>",
+		 true, true},
+		/* a deny that is overridden, and one that is not */
+		{"<deny send_interface=\"i.j\"/><allow send_destination=\"*\" eavesdrop=\"true\"/>",
+		 true, false},
+		{"<allow send_destination=\"*\" eavesdrop=\"true\"/><deny send_interface=\"i.j\"/>",
+		 false, false},
+		{"<allow send_destination=\"*\" eavesdrop=\"true\"/><deny "
+		 "send_destination=\"a.b\"/>",
+		 false, false},
+		/* not what nobody asked for; not without a word in the log; not by default */
+		{"<allow send_destination=\"*\"/>", false, false},
+		{"<allow send_destination=\"*\" eavesdrop=\"true\" log=\"true\"/>", false, false},
+		{"<deny send_destination=\"*\" eavesdrop=\"true\"/>", false, false},
+		{"", false, false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct policy_identity *identity;
+		char body[512];
+
+		snprintf(body, sizeof(body), "<policy context=\"default\">%s</policy>",
+			 rows[i].body);
+		identity = get(fixture_load(body), 1, 0);
+		expect_eq(policy_allows_all(identity, POLICY_RULE_SEND), rows[i].sends);
+		expect_eq(policy_allows_all(identity, POLICY_RULE_RECEIVE), rows[i].receives);
+		policy_identity_unref(identity);
+		fixture_reset();
+	}
+}
+
 TEST(an_identity_keeps_its_policy)
 {
 	struct config_messages messages = CONFIG_MESSAGES_NULL;
