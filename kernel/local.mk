@@ -28,6 +28,7 @@ libkdbus_a_SOURCES += \
 	%D%/embedded/shim/linux/minmax.h \
 	%D%/embedded/shim/linux/mutex.h \
 	%D%/embedded/shim/linux/overflow.h \
+	%D%/embedded/shim/linux/prefetch.h \
 	%D%/embedded/shim/linux/rbtree.h \
 	%D%/embedded/shim/linux/refcount.h \
 	%D%/embedded/shim/linux/rwsem.h \

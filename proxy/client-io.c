@@ -375,15 +375,18 @@ void client_read_long(struct daemon *daemon)
 	}
 }
 
+static inline uint32_t client_wanted_events(const struct client *client)
+{
+	/* the answers pile up: no new work */
+	uint32_t events = !client->is_read_paused && !client->in.kept ? EPOLLIN : 0;
+
+	return client->is_blocked ? events | EPOLLOUT : events;
+}
+
 void client_update_events(struct client *client)
 {
-	uint32_t events = 0;
+	uint32_t events = client_wanted_events(client);
 
-	/* the answers pile up: no new work */
-	if (!client->is_read_paused && !client->in.kept)
-		events |= EPOLLIN;
-	if (client->is_blocked)
-		events |= EPOLLOUT;
 	if (loop_modify(&client->daemon->loop, &client->source, events) < 0)
 		client_close(client, "epoll failed");
 }
@@ -402,20 +405,24 @@ static int client_receive(struct client *client, struct engine_received *receive
 	if (!client->held)
 		return engine_recv(client->caller.conn, received_out);
 	*received_out = *client->held;
+	/* it was then */
+	received_out->is_last = false;
 	free(client->held);
 	client->held = NULL;
 	return 0;
 }
 
-/* The next message for the socket, in the order of the bus; NULL: there is none just now.  The
- * reserve is full when this is called for the first time. */
-static struct message *client_next(struct client *client)
+/* The next message for the socket, in the order of the bus; NULL: there is none just now.
+ * *is_last_out: to ask again is of no use.  The reserve is full when this is called for the first
+ * time. */
+static struct message *client_next(struct client *client, bool *is_last_out)
 {
 	struct daemon *daemon = client->daemon;
 	struct engine_received received;
 	struct message *message;
 	int r;
 
+	*is_last_out = false;
 	for (;;) {
 		message = client->is_turning ? NULL
 					     : outbound_take_answer(&client->out, client->position);
@@ -442,6 +449,8 @@ static struct message *client_next(struct client *client)
 			return NULL;
 		}
 		client->position = received.position;
+		*is_last_out =
+			received.is_last && !client->out.n_answers && list_empty(&client->reasons);
 		engine_received_release(&received);
 		if (message || client->state == CLIENT_CLOSED)
 			return message;
@@ -452,11 +461,12 @@ int client_drain(struct client *client)
 {
 	struct message *message;
 	struct outbound drained;
+	bool is_last;
 	int r;
 
 	outbound_init(&drained);
 	r = reserve_fill(&client->daemon->reserve, BATCH_MESSAGES);
-	while (!r && (message = client_next(client))) {
+	while (!r && (message = client_next(client, &is_last))) {
 		r = outbound_answer(&drained, message, 0);
 		message_unref(message);
 	}
@@ -486,23 +496,27 @@ static void client_check_answers(struct client *client)
 		client_set_ready(client);
 }
 
-/* *is_full_out: it ended because there is no room for more, not because there is nothing */
-static uint32_t client_fill_batch(struct client *client, struct message **batch, size_t *n_sent_out,
-				  bool *is_full_out)
+/* @first: what was received already, or NULL; *is_full_out: it ended because there is no room for
+ * more, not because there is nothing */
+static uint32_t client_fill_batch(struct client *client, struct message *first,
+				  struct message **batch, size_t *n_sent_out, bool *is_full_out)
 {
 	size_t n_bytes = 0, n_fds = 0;
+	bool is_last = false;
 	uint32_t n = 0;
 
 	*n_sent_out = 0;
 	if (client->out.n_unsent)
 		n = outbound_take_unsent(&client->out, batch, n_sent_out);
+	else if (first)
+		batch[n++] = first;
 	for (uint32_t i = 0; i < n; i++) {
 		n_bytes += batch[i]->payload.size;
 		n_fds += batch[i]->payload.n_fds;
 	}
 	*is_full_out = true;
 	while (n < BATCH_MESSAGES && n_bytes < BATCH_BYTES && n_fds < BATCH_FDS) {
-		batch[n] = client_next(client);
+		batch[n] = is_last ? NULL : client_next(client, &is_last);
 		if (!batch[n]) {
 			*is_full_out = false;
 			break;
@@ -526,28 +540,10 @@ static void client_make_room(struct client *client)
 	setsockopt(client->source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-/* true: there may be more to write at once */
-static bool client_write_batch(struct client *client)
+/* @outcome: of a write; true: there may be more to write at once */
+static bool client_wrote(struct client *client, int outcome, bool is_full)
 {
-	struct message *batch[BATCH_MESSAGES];
-	bool is_full;
-	size_t n_sent;
-	uint32_t n;
-
-	if (reserve_fill(&client->daemon->reserve, BATCH_MESSAGES) < 0) {
-		daemon_retry_later(client->daemon, client);
-		return false;
-	}
-	n = client_fill_batch(client, batch, &n_sent, &is_full);
-	if (client->state == CLIENT_CLOSED || client->is_write_broken) {
-		for (uint32_t i = 0; i < n; i++)
-			message_unref(batch[i]);
-		return n;
-	}
-	if (!n)
-		return false;
-	switch (outbound_write(&client->out, client->source.fd, batch, n, n_sent,
-			       &client->daemon->reserve)) {
+	switch (outcome) {
 	case OUTBOUND_FULL:
 		client->is_blocked = true;
 		client_make_room(client);
@@ -565,6 +561,52 @@ static bool client_write_batch(struct client *client)
 	}
 }
 
+/* true: there may be more to write at once */
+static bool client_write_batch(struct client *client, struct message *first)
+{
+	struct message *batch[BATCH_MESSAGES];
+	bool is_full;
+	size_t n_sent;
+	uint32_t n;
+	int r;
+
+	n = client_fill_batch(client, first, batch, &n_sent, &is_full);
+	if (client->state == CLIENT_CLOSED || client->is_write_broken) {
+		for (uint32_t i = 0; i < n; i++)
+			message_unref(batch[i]);
+		return n;
+	}
+	if (!n)
+		return false;
+	r = outbound_write(&client->out, client->source.fd, batch, n, n_sent,
+			   &client->daemon->reserve);
+	return client_wrote(client, r, is_full);
+}
+
+/* Most of the time there is one message and no more: it has no batch to be put into.  True: there
+ * may be more to write at once. */
+static bool client_write(struct client *client)
+{
+	struct message *first;
+	bool is_last;
+	int r;
+
+	if (reserve_fill(&client->daemon->reserve, BATCH_MESSAGES) < 0) {
+		daemon_retry_later(client->daemon, client);
+		return false;
+	}
+	if (client->out.n_unsent)
+		return client_write_batch(client, NULL);
+	first = client_next(client, &is_last);
+	if (!first)
+		return false;
+	if (!is_last || first->payload.n_fds || first->tail || client->state == CLIENT_CLOSED ||
+	    client->is_write_broken)
+		return client_write_batch(client, first);
+	r = outbound_write_lone(&client->out, client->source.fd, first, &client->daemon->reserve);
+	return r && client_wrote(client, r, false);
+}
+
 void client_flush(struct client *client)
 {
 	bool has_more;
@@ -577,13 +619,16 @@ void client_flush(struct client *client)
 		client_read_messages(client, client->in.kept);
 	has_more = !client->is_blocked;
 	for (int i = 0; i < FLUSH_BATCHES && has_more && client->state != CLIENT_CLOSED; i++)
-		has_more = client_write_batch(client);
+		has_more = client_write(client);
 	if (client->is_admitted && client->state != CLIENT_CLOSED)
 		errand_become_monitor(client);
 	if (client->state == CLIENT_CLOSED)
 		return;
 	if (has_more)
 		client_set_ready(client);
-	client_check_answers(client);
-	client_update_events(client);
+	/* of who only listens there is nothing to look at */
+	if (client->is_read_paused || client->is_held || client->in.kept || client->out.n_answers)
+		client_check_answers(client);
+	if (client->source.events != client_wanted_events(client))
+		client_update_events(client);
 }

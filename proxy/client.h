@@ -160,6 +160,15 @@ bool client_must_pause(const struct client *client);
 
 /* writes a batch of what there is; called by the end of a turn */
 void client_flush(struct client *client);
+/* what that looks at comes into the cache while somebody else is written to */
+static inline void client_prefetch(const struct client *client)
+{
+	__builtin_prefetch(&client->source, 1);
+	__builtin_prefetch(&client->in.kept, 1);
+	__builtin_prefetch(&client->out.n_unsent, 1);
+	__builtin_prefetch(&client->caller.conn, 1);
+	__builtin_prefetch(&client->position, 1);
+}
 
 /**
  * client_answer() - queue what the bus itself has to say to the client

@@ -449,11 +449,26 @@ int daemon_listen(struct daemon *daemon, struct list_head *listeners)
 	return 0;
 }
 
+/* each that is ready is flushed; what becomes ready meanwhile has its turn next time */
+static void daemon_flush(struct daemon *daemon)
+{
+	struct list_head *flushing = &daemon->flushing;
+	struct client *client, *next;
+
+	list_splice_tail_init(&daemon->ready, flushing);
+	while ((client = list_first_entry_or_null(flushing, struct client, ready_link))) {
+		list_del(&client->ready_link);
+		next = list_first_entry_or_null(flushing, struct client, ready_link);
+		if (next)
+			client_prefetch(next);
+		client_flush(client);
+	}
+}
+
 /* the end of a turn: true when there is more to do at once */
 static bool daemon_turn(void *userdata)
 {
 	struct daemon *daemon = userdata;
-	struct client *client;
 	bool has_more;
 
 	activation_turn(&daemon->activation);
@@ -461,13 +476,9 @@ static bool daemon_turn(void *userdata)
 	if (daemon->is_served)
 		per_client_announce(daemon);
 	client_read_long(daemon);
-	/* what becomes ready while these are flushed has its turn next time */
-	list_splice_tail_init(&daemon->ready, &daemon->flushing);
-	while ((client = list_first_entry_or_null(&daemon->flushing, struct client, ready_link))) {
-		list_del(&client->ready_link);
-		client_flush(client);
-	}
-	daemon_free_dead(daemon);
+	daemon_flush(daemon);
+	if (!list_empty(&daemon->dead))
+		daemon_free_dead(daemon);
 	/* what is for other processes, whoever it came from */
 	if (daemon->is_served)
 		engine_dispatch(daemon->engine);

@@ -186,9 +186,6 @@ static ssize_t outbound_sendmsg(int fd, struct message **batch, uint32_t n, size
 
 	if (batch[0]->tail)
 		return outbound_send_tail(fd, batch[0], n_sent);
-	/* the lone message of a conversation: the kernel has no vector to read */
-	if (n == 1 && !batch[0]->payload.n_fds)
-		return outbound_send(fd, batch[0], n_sent, batch[0]->payload.size);
 	for (uint32_t i = 0; i < n; i++)
 		iov[i] = (struct iovec){batch[i]->bytes, batch[i]->payload.size};
 	iov[0].iov_base = (uint8_t *)iov[0].iov_base + n_sent;
@@ -234,6 +231,25 @@ static void outbound_keep(struct outbound *out, struct message **batch, uint32_t
 	out->n_sent = n_sent;
 }
 
+static int outbound_outcome(int error)
+{
+	if (error == EAGAIN || error == ENOBUFS || error == ENOMEM)
+		return OUTBOUND_FULL;
+	return error == ETOOMANYREFS ? OUTBOUND_FDS : OUTBOUND_BROKEN;
+}
+
+/* what is left is for later, or for nobody */
+static int outbound_finish(struct outbound *out, int outcome, struct message **batch, uint32_t n,
+			   size_t n_sent, struct reserve *reserve)
+{
+	if (outcome == OUTBOUND_BROKEN)
+		for (uint32_t i = 0; i < n; i++)
+			message_unref(batch[i]);
+	else if (n)
+		outbound_keep(out, batch, n, n_sent, reserve);
+	return outcome;
+}
+
 int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_t n, size_t n_sent,
 		   struct reserve *reserve)
 {
@@ -246,12 +262,7 @@ int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_
 		if (size < 0) {
 			if (errno == EINTR)
 				continue;
-			if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
-				outcome = OUTBOUND_FULL;
-			else if (errno == ETOOMANYREFS)
-				outcome = OUTBOUND_FDS;
-			else
-				outcome = OUTBOUND_BROKEN;
+			outcome = outbound_outcome(errno);
 			break;
 		}
 		n_done = outbound_retire(batch, n_group, size, &n_sent);
@@ -261,12 +272,22 @@ int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_
 		batch += n_done;
 		n -= n_done;
 	}
-	if (outcome == OUTBOUND_BROKEN) {
-		for (uint32_t i = 0; i < n; i++)
-			message_unref(batch[i]);
-		return outcome;
+	return outbound_finish(out, outcome, batch, n, n_sent, reserve);
+}
+
+int outbound_write_lone(struct outbound *out, int fd, struct message *message,
+			struct reserve *reserve)
+{
+	size_t whole = message->payload.size;
+	ssize_t size;
+
+	do
+		size = outbound_send(fd, message, 0, whole);
+	while (size < 0 && errno == EINTR);
+	if (size == (ssize_t)whole) {
+		message_unref(message);
+		return 0;
 	}
-	if (n)
-		outbound_keep(out, batch, n, n_sent, reserve);
-	return outcome;
+	return outbound_finish(out, size < 0 ? outbound_outcome(errno) : OUTBOUND_FULL, &message, 1,
+			       size < 0 ? 0 : size, reserve);
 }

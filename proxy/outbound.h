@@ -77,3 +77,15 @@ enum outbound_outcome {
  */
 int outbound_write(struct outbound *out, int fd, struct message **batch, uint32_t n, size_t n_sent,
 		   struct reserve *reserve);
+
+/**
+ * outbound_write_lone() - write a single message that has neither descriptors nor a tail
+ * @message: its reference is consumed
+ *
+ * The same as a batch of it, where nothing was unsent.  In a conversation, and of a broadcast to
+ * many, every write is of one: there is no vector to make, nor for the kernel to read.
+ *
+ * Return: as outbound_write().
+ */
+int outbound_write_lone(struct outbound *out, int fd, struct message *message,
+			struct reserve *reserve);

@@ -151,7 +151,7 @@ int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 
 	mutex_lock(&conn->lock);
 	r = recv_take(conn, &entry, &reply);
-	if (r == -EAGAIN) {
+	if (list_empty(&conn->queue.entries)) {
 		conn->queue.n_lost = 0;
 		conn->is_armed = true;
 	}
@@ -159,7 +159,8 @@ int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_ou
 
 	if (r < 0)
 		return r;
-	kdbus_reply_received(conn->bus, reply);
+	if (reply)
+		kdbus_reply_received(conn->bus, reply);
 	*entry_out = entry;
 	return 0;
 }

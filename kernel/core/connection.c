@@ -656,15 +656,15 @@ static int query_names(struct kdbus_policy_db *db, const struct kdbus_host_ops *
 	return access;
 }
 
-bool kdbus_conn_may_talk(struct kdbus_conn *conn, const struct kdbus_cred *cred,
-			 struct kdbus_conn *to)
+bool kdbus_conn_query_talk(struct kdbus_conn *conn, const struct kdbus_cred *cred,
+			   struct kdbus_conn *to)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
 
 	if (conn->ep->is_custom &&
 	    query_names(&conn->ep->policy, host, cred, to) < KDBUS_POLICY_TALK)
 		return false;
-	return conn->is_owner || uid_eq(cred->euid, to->cred->uid) ||
+	return uid_eq(cred->euid, to->cred->uid) ||
 	       query_names(&conn->bus->policy, host, cred, to) >= KDBUS_POLICY_TALK;
 }
 

@@ -213,6 +213,8 @@ int kdbus_cmd_recv(struct kdbus_conn *conn, struct kdbus_cmd_recv *cmd);
  * kdbus_conn_recv() - RECV of a direct connection
  * @entry_out: the oldest message; to be freed by kdbus_queue_entry_free()
  *
+ * When the queue is empty afterwards the host is told of the next one by conn_wake().
+ *
  * Return: 0, -EAGAIN or -ECONNRESET.
  */
 int kdbus_conn_recv(struct kdbus_conn *conn, struct kdbus_queue_entry **entry_out);
@@ -264,9 +266,17 @@ const void *kdbus_conn_result(struct kdbus_conn *conn, u64 offset);
 
 /* may @conn, for which @cred acts, own @name */
 bool kdbus_conn_may_own(struct kdbus_conn *conn, const struct kdbus_cred *cred, const char *name);
-/* may @conn, for which @cred acts, talk to @to */
-bool kdbus_conn_may_talk(struct kdbus_conn *conn, const struct kdbus_cred *cred,
-			 struct kdbus_conn *to);
+/* may @conn, which is not as good as the owner, and for which @cred acts, talk to @to */
+bool kdbus_conn_query_talk(struct kdbus_conn *conn, const struct kdbus_cred *cred,
+			   struct kdbus_conn *to);
+/* the same, of anybody: who is as good as the owner is not behind a custom endpoint, and needs no
+ * policy
+ */
+static inline bool kdbus_conn_may_talk(struct kdbus_conn *conn, const struct kdbus_cred *cred,
+				       struct kdbus_conn *to)
+{
+	return conn->is_owner || kdbus_conn_query_talk(conn, cred, to);
+}
 bool kdbus_conn_may_see_name(struct kdbus_conn *conn, const char *name);
 bool kdbus_conn_may_see(struct kdbus_conn *conn, struct kdbus_conn *whom);
 

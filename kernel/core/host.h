@@ -181,8 +181,8 @@ struct kdbus_fake {
  *	answered by kdbus_candidates_add().  Called with the registry held, may look
  *	at names.  Without it no indexed connection gets a broadcast
  * @overheard: optional; @msg is about to go to @dst (NULL: a broadcast), and monitors have got
- *	their copies.  Not called for notifications.  Called with the registry held, may look
- *	at names
+ *	their copies.  Not called for notifications, nor for what direct connections send.  Called
+ *	with the registry held, may look at names
  *
  * The next four are about messages that waited at an activator, are optional and called with
  * the registry held; never in a strict domain.

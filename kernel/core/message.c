@@ -94,13 +94,18 @@ static u64 message_size(const struct kdbus_message *msg, u64 bloom_size)
 	return size;
 }
 
-u64 kdbus_message_direct_size(const struct kdbus_message *msg)
+u64 kdbus_message_direct_size(struct kdbus_message *msg)
 {
+	/* the same for all receivers of a broadcast */
+	if (msg->direct_size)
+		return msg->direct_size;
 	if (msg->is_notification)
-		return notification_size(msg) +
-		       KDBUS_ITEM_PADDED_SIZE(sizeof(struct kdbus_timestamp));
-	return KDBUS_ALIGN8(message_size(msg, msg->src->bus->bloom.size)) +
-	       KDBUS_ALIGN8(msg->payload_size + msg->extra_size);
+		msg->direct_size = notification_size(msg) +
+				   KDBUS_ITEM_PADDED_SIZE(sizeof(struct kdbus_timestamp));
+	else
+		msg->direct_size = KDBUS_ALIGN8(message_size(msg, msg->src->bus->bloom.size)) +
+				   KDBUS_ALIGN8(msg->payload_size + msg->extra_size);
+	return msg->direct_size;
 }
 
 static void render_header(const struct kdbus_message *msg, struct kdbus_msg *out)

@@ -57,6 +57,7 @@ struct kdbus_body {
  * @seqnum: number on the bus
  * @monotonic_ns: when it was sent; 0 before anybody wanted to know
  * @realtime_ns: the same
+ * @direct_size: of kdbus_message_direct_size(); 0 before anybody asked
  *
  * Those from @src on are filled in on the way.
  */
@@ -89,6 +90,7 @@ struct kdbus_message {
 	u64 seqnum;
 	u64 monotonic_ns;
 	u64 realtime_ns;
+	u64 direct_size;
 };
 
 static inline bool kdbus_message_is_broadcast(const struct kdbus_message *msg)
@@ -119,7 +121,7 @@ void kdbus_message_restore(struct kdbus_message *msg_out, struct kdbus_conn *src
 			   const struct kdbus_queue_entry *entry);
 
 /* bytes that a direct receiver, who gets no metadata but all of the payload in one piece, counts */
-u64 kdbus_message_direct_size(const struct kdbus_message *msg);
+u64 kdbus_message_direct_size(struct kdbus_message *msg);
 
 /**
  * kdbus_message_render() - header, items and metadata as @dst gets them

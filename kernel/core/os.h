@@ -22,6 +22,7 @@
 #include <linux/mempool.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
+#include <linux/prefetch.h>
 #include <linux/rbtree.h>
 #include <linux/rwsem.h>
 #include <linux/siphash.h>

@@ -67,7 +67,8 @@ void kdbus_queue_deinit(struct kdbus_queue *queue)
 }
 
 /* the slot of @user, or a free one for it */
-static int queue_find_quota(struct kdbus_queue *queue, struct kdbus_user *user, u32 *index_out)
+static int queue_find_other_quota(struct kdbus_queue *queue, struct kdbus_user *user,
+				  u32 *index_out)
 {
 	struct kdbus_quota *quotas;
 	u32 i, n, unused = U32_MAX;
@@ -97,6 +98,16 @@ static int queue_find_quota(struct kdbus_queue *queue, struct kdbus_user *user, 
 	return 0;
 }
 
+/* most queues have what one user sent, and that is in the first slot */
+static inline int queue_find_quota(struct kdbus_queue *queue, struct kdbus_user *user,
+				   u32 *index_out)
+{
+	if (queue->n_quotas == 0 || queue->quotas[0].user != user)
+		return queue_find_other_quota(queue, user, index_out);
+	*index_out = 0;
+	return 0;
+}
+
 /* REPLY_* cannot be repeated and there is at most one per request, which was counted: they always
  * have room with a direct receiver, so that nobody waits for ever
  */
@@ -119,8 +130,9 @@ static bool queue_needs_body(const struct kdbus_message *msg)
 }
 
 /* @user: who sent it, NULL for the bus itself */
-static int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user, bool is_exempt,
-			struct kdbus_queue_entry *entry, u64 size, u32 n_fds)
+static __always_inline int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user,
+					bool is_exempt, struct kdbus_queue_entry *entry, u64 size,
+					u32 n_fds)
 {
 	const struct kdbus_limits *limits = &conn->bus->domain->limits;
 	struct kdbus_queue *queue = &conn->queue;
@@ -167,7 +179,7 @@ static int queue_charge(struct kdbus_conn *conn, struct kdbus_user *user, bool i
 	return 0;
 }
 
-static void queue_uncharge(struct kdbus_queue *queue, struct kdbus_queue_entry *entry)
+static inline void queue_uncharge(struct kdbus_queue *queue, struct kdbus_queue_entry *entry)
 {
 	struct kdbus_quota *quota;
 
@@ -200,7 +212,7 @@ static void queue_insert_priority(struct kdbus_queue *queue, struct kdbus_queue_
 }
 
 /* there is something to receive now */
-static void queue_wake(struct kdbus_conn *conn)
+static inline void queue_wake(struct kdbus_conn *conn)
 {
 	if (!conn->is_armed)
 		return;
@@ -209,8 +221,9 @@ static void queue_wake(struct kdbus_conn *conn)
 	kdbus_conn_host(conn)->conn_wake(conn);
 }
 
-static void queue_entry_init(struct kdbus_queue_entry *entry, const struct kdbus_message *msg,
-			     const struct kdbus_host_ops *host, u64 tag)
+static inline void queue_entry_init(struct kdbus_queue_entry *entry,
+				    const struct kdbus_message *msg,
+				    const struct kdbus_host_ops *host, u64 tag)
 {
 	entry->body = NULL;
 	entry->reply = NULL;
@@ -368,7 +381,7 @@ static int queue_add_direct(struct kdbus_conn *conn, struct kdbus_message *msg,
 }
 
 /* @entry, with all it refers to, is the newest of @conn */
-static void queue_append(struct kdbus_conn *conn, struct kdbus_queue_entry *entry)
+static inline void queue_append(struct kdbus_conn *conn, struct kdbus_queue_entry *entry)
 {
 	if (entry->slice)
 		queue_insert_priority(&conn->queue, entry);
@@ -387,11 +400,14 @@ static int queue_admit(struct kdbus_conn *conn, const struct kdbus_message *msg)
 	return 0;
 }
 
-/* one that counts is made of it by @fill */
-static int queue_entry_new(struct kdbus_conn *conn, struct kdbus_message *msg, u64 tag,
-			   int (*fill)(struct kdbus_conn *conn, struct kdbus_message *msg,
-				       struct kdbus_queue_entry *entry),
-			   struct kdbus_queue_entry **entry_out)
+/* One that counts is made of it by @fill.  Each message passes here once per receiver: no call is
+ * made that need not be.
+ */
+static __always_inline int
+queue_entry_new(struct kdbus_conn *conn, struct kdbus_message *msg, u64 tag,
+		int (*fill)(struct kdbus_conn *conn, struct kdbus_message *msg,
+			    struct kdbus_queue_entry *entry),
+		struct kdbus_queue_entry **entry_out)
 {
 	const struct kdbus_host_ops *host = kdbus_conn_host(conn);
 	struct kdbus_queue_entry *entry;
@@ -417,17 +433,17 @@ static int queue_entry_new(struct kdbus_conn *conn, struct kdbus_message *msg, u
 }
 
 /* an entry of @msg that counts, but is in no queue */
-static int queue_make_locked(struct kdbus_conn *conn, struct kdbus_message *msg, u64 tag,
-			     struct kdbus_queue_entry **entry_out)
+static __always_inline int queue_make_locked(struct kdbus_conn *conn, struct kdbus_message *msg,
+					     u64 tag, struct kdbus_queue_entry **entry_out)
 {
 	if (kdbus_stage_is_in(msg, conn) && msg->stage->generation == conn->bus->generation) {
 		*entry_out = msg->stage->entry;
 		msg->stage->entry = NULL;
 		return 0;
 	}
-	return queue_entry_new(conn, msg, tag,
-			       kdbus_conn_is_direct(conn) ? queue_add_direct : queue_add_pooled,
-			       entry_out);
+	if (kdbus_conn_is_direct(conn))
+		return queue_entry_new(conn, msg, tag, queue_add_direct, entry_out);
+	return queue_entry_new(conn, msg, tag, queue_add_pooled, entry_out);
 }
 
 int kdbus_queue_reserve(struct kdbus_conn *dst, struct kdbus_message *msg)

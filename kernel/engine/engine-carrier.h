@@ -158,7 +158,7 @@ void engine_init(struct engine *engine, const struct engine_carrier *carrier,
 
 /* to be told by carriers */
 
-/* @conn can be received from, after engine_recv() said that it is empty */
+/* @conn can be received from, after engine_recv() said that it is empty, or has become so */
 void engine_wake(struct engine_conn *conn);
 /* @n broadcasts from @src_id (0: not known) went missing for @conn */
 void engine_lost(struct engine_conn *conn, uint64_t src_id, uint64_t n);

@@ -179,6 +179,10 @@ static int direct_may_deliver(void *userdata, struct kdbus_conn *src, struct kdb
 	struct direct_engine *direct = userdata;
 	struct engine_host *host = &direct->base.host;
 
+	if (from && to && !to->activator)
+		return host->may_deliver ? host->may_deliver(host->userdata, &from->base, &to->base,
+							     msg->host, is_reply)
+					 : 0;
 	/* between strangers the policy of the bus itself decides, and who judges broadcasts for
 	 * himself */
 	if (!from && !to &&
@@ -196,13 +200,9 @@ static int direct_may_deliver(void *userdata, struct kdbus_conn *src, struct kdb
 					  is_reply);
 	if (!to)
 		return direct_may_send(direct, from, dst, msg->host, is_reply);
-	if (to->activator)
-		return host->may_wait ? host->may_wait(host->userdata, &from->base,
-						       to->activator->userdata, msg->host)
-				      : 0;
-	if (!host->may_deliver)
-		return 0;
-	return host->may_deliver(host->userdata, &from->base, &to->base, msg->host, is_reply);
+	return host->may_wait ? host->may_wait(host->userdata, &from->base, to->activator->userdata,
+					       msg->host)
+			      : 0;
 }
 
 /* struct engine_candidates is what the core gives, under another name */
@@ -248,9 +248,7 @@ static void direct_overheard(void *userdata, struct kdbus_bus *bus, const struct
 	struct engine_host *host = &direct->base.host;
 	const struct engine_received *received;
 
-	/* of what ours say the host knows */
-	if (bus != direct->bus || kdbus_conn_is_direct(msg->src) ||
-	    !host->is_listening(host->userdata))
+	if (bus != direct->bus || !host->is_listening(host->userdata))
 		return;
 	received = direct_stranger_look(&direct->stranger, msg, true);
 	if (received)
@@ -649,45 +647,61 @@ static void direct_get_queue(const struct engine_conn *base, struct engine_queue
 	};
 }
 
-/* what @entry says; what it refers to lives as long */
-static void received_set(struct engine_received *received_out,
-			 const struct kdbus_queue_entry *entry, struct engine_payload *payload,
-			 bool is_shared)
+/* what @entry says; what it refers to lives as long.  Member by member: what is not said of a
+ * message, as it is of the bus' own, need not be wiped for each.
+ */
+static inline void received_set(struct engine_received *received_out,
+				const struct kdbus_queue_entry *entry,
+				struct engine_payload *payload, bool is_shared)
 {
 	const struct kdbus_notification *n = &entry->notification;
 
-	*received_out = (struct engine_received){
-		.position = entry->position,
-		.src_id = entry->src_id,
-		.tag = entry->tag,
-		.carrier = (void *)entry,
-	};
 	if (entry->src_id == KDBUS_SRC_ID_KERNEL) {
-		received_out->notification = (struct engine_notification){
-			.type = n->type,
-			.old_id = n->old_id,
-			.old_flags = n->old_flags,
-			.new_id = n->new_id,
-			.new_flags = n->new_flags,
-			.cookie_reply = entry->cookie_reply,
-			.name = entry->name ? entry->name->name : NULL,
+		*received_out = (struct engine_received){
+			.position = entry->position,
+			.src_id = entry->src_id,
+			.tag = entry->tag,
+			.carrier = (void *)entry,
+			.notification =
+				{
+					.type = n->type,
+					.old_id = n->old_id,
+					.old_flags = n->old_flags,
+					.new_id = n->new_id,
+					.new_flags = n->new_flags,
+					.cookie_reply = entry->cookie_reply,
+					.name = entry->name ? entry->name->name : NULL,
+				},
 		};
 		return;
 	}
+	received_out->position = entry->position;
+	received_out->src_id = entry->src_id;
 	received_out->dst_id = entry->dst_id;
 	received_out->dst_name = entry->name ? entry->name->name : NULL;
 	received_out->flags = entry->flags;
 	received_out->cookie = entry->cookie;
-	if (!(entry->flags & KDBUS_MSG_EXPECT_REPLY))
-		received_out->cookie_reply = entry->cookie_reply;
+	/* of a call the ABI has a timeout there */
+	received_out->cookie_reply =
+		entry->flags & KDBUS_MSG_EXPECT_REPLY ? 0 : entry->cookie_reply;
 	received_out->payload_type = entry->payload_type;
+	received_out->tag = entry->tag;
+	received_out->src_names = NULL;
+	received_out->src_creds = NULL;
 	received_out->payload = payload;
+	received_out->src_is_judged = false;
 	received_out->is_shared = is_shared;
+	received_out->is_cut = false;
+	received_out->is_judged = false;
+	received_out->is_last = false;
+	received_out->is_reply_dead = false;
+	received_out->error = 0;
+	received_out->carrier = (void *)entry;
 }
 
 /* the payload of @entry as one piece; the reference of @entry is used up */
-static int take_payload(struct kdbus_queue_entry *entry, struct engine_payload **payload_out,
-			bool *is_shared_out)
+static inline int take_payload(struct kdbus_queue_entry *entry, struct engine_payload **payload_out,
+			       bool *is_shared_out)
 {
 	struct kdbus_payload *payload = entry->payload;
 	int r;
@@ -726,6 +740,7 @@ static int direct_recv(struct engine_conn *base, struct engine_received *receive
 		kdbus_queue_entry_free(kdbus_conn_host(conn), entry);
 	}
 	received_set(received_out, entry, payload, is_shared);
+	received_out->is_last = !conn->queue.n_entries;
 	return 0;
 }
 

@@ -161,6 +161,8 @@ struct engine_notification {
  * @is_cut: only its beginning is there, which has the header of a message if that is no longer
  *	than others are
  * @is_judged: the owner of the bus has applied the policy
+ * @is_last: the queue is empty, and struct engine_host.wake tells when it no longer is: to ask
+ *	again is of no use.  A carrier that would have to find out does not say so
  * @error: not 0: nothing was received, but what @payload says was not sent after all, as that
  *	negative errno says, although engine_send() took it; of the others @position alone is valid
  * @is_reply_dead: of engine_activator_drop(): whoever waits for the reply was told by the
@@ -184,6 +186,7 @@ struct engine_received {
 	bool is_shared;
 	bool is_cut;
 	bool is_judged;
+	bool is_last;
 	bool is_reply_dead;
 	int error;
 	struct engine_notification notification;
@@ -226,7 +229,7 @@ struct engine_broadcast {
 struct engine_host {
 	void *userdata;
 	/* The queue of @conn has become readable.  Called at most once between two
-	 * engine_recv() of @conn that said "empty"; may only take note. */
+	 * engine_recv() of @conn that said "empty" or "last"; may only take note. */
 	void (*wake)(void *userdata, struct engine_conn *conn);
 	/* May this unicast or this broadcast reach @dst?  Called with the bus'
 	 * registry stable, before anything is queued.  May look at names with
