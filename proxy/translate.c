@@ -196,7 +196,7 @@ int translate_send(struct client *client, struct message *message)
 	} else {
 		r = translate_checked(client, &send, message);
 	}
-	if (!r)
+	if (!r && match_registry_n_eavesdropping(daemon->matches))
 		eavesdrop_feed(daemon, client, message);
 	return r;
 }

@@ -233,7 +233,7 @@ int wire_header_parse(const uint8_t *bytes, struct wire_header *header_out)
 		/* a code and a signature of one character at least */
 		if (start > end || end - start < 4)
 			return WIRE_TRUNCATED;
-		if (!wire_is_zero(bytes, at, start))
+		if (!wire_is_padding(bytes, at, start))
 			return WIRE_BAD_PADDING;
 		code = bytes[start];
 		if (!code)
@@ -254,7 +254,7 @@ int wire_header_parse(const uint8_t *bytes, struct wire_header *header_out)
 		if (r)
 			return r;
 	}
-	if (!wire_is_zero(bytes, end, header_size))
+	if (!wire_is_padding(bytes, end, header_size))
 		return WIRE_BAD_PADDING;
 	if (header->type < sizeof(required_fields) / sizeof(required_fields[0]) &&
 	    required_fields[header->type] & ~seen)

@@ -59,6 +59,19 @@ static inline bool wire_is_zero(const uint8_t *bytes, uint32_t at, uint32_t end)
 	return !any;
 }
 
+/* the same where @end is a multiple of 8, at least 8, and @at is less than 8 in front of it:
+ * padding */
+static inline bool wire_is_padding(const uint8_t *bytes, uint32_t at, uint32_t end)
+{
+	uint32_t n_bits = 8 * (end - at);
+	uint64_t last;
+
+	if (at == end)
+		return true;
+	memcpy(&last, bytes + end - 8, sizeof(last));
+	return !(WIRE_HOST_IS_BIG ? last << (64 - n_bits) : last >> (64 - n_bits));
+}
+
 /* alignment of the type that begins with @code */
 static inline uint32_t wire_alignment(char code)
 {

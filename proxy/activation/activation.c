@@ -447,12 +447,10 @@ static void activatable_settle(struct activatable *activatable, struct client *c
 	}
 }
 
-void activation_settle(struct activation *activation, struct client *client)
+void activation_settle_noted(struct activation *activation, struct client *client)
 {
 	struct activatable *activatable;
 
-	if (list_empty(&activation->noted) && !activation->is_stale)
-		return;
 	/* messages have moved, and the policy was asked about them */
 	access_end_message(&activation->daemon->access);
 	client_close_doomed(activation->daemon);

@@ -136,11 +136,19 @@ void activation_note_taken(struct activatable *activatable);
 int activation_start_service(struct activation *activation, struct client *client, uint32_t serial,
 			     const char *name);
 
+/* acts on what was noted */
+void activation_settle_noted(struct activation *activation, struct client *client);
+
 /**
  * activation_settle() - act on what was noted, if anything was
  * @client: whose message caused it; NULL: not known
  */
-void activation_settle(struct activation *activation, struct client *client);
+static inline void activation_settle(struct activation *activation, struct client *client)
+{
+	/* asked about each message, and hardly ever so */
+	if (!list_empty(&activation->noted) || activation->is_stale)
+		activation_settle_noted(activation, client);
+}
 
 /* whether a message would have something started that others are to hear of before it */
 bool activation_comes_first(const struct activation *activation, const struct message *message);
