@@ -20,30 +20,35 @@
 #endif
 
 /*
- * Reads a socket option of unknown size, plus @extra bytes of room.  NULL with 0 when the kernel
- * has none to give.
+ * Reads a socket option of unknown size, plus @extra bytes of room, and takes no more memory than
+ * that: it stays as long as the connection.  NULL with 0 when the kernel has none to give.
  */
 static int get_sized_option(int fd, int option, size_t extra, void **value_out, socklen_t *size_out)
 {
-	__cleanup(freep) void *value = NULL;
-	socklen_t size = 64, room;
+	__cleanup(freep) void *longer = NULL;
+	char some[256];
+	void *value = some, *copy;
+	socklen_t size = sizeof(some), room;
 
 	for (;;) {
-		free(value);
 		room = size;
-		value = malloc(room + extra);
-		if (!value)
-			return -ENOMEM;
 		if (getsockopt(fd, SOL_SOCKET, option, value, &size) >= 0)
 			break;
+		if (errno != ERANGE || size <= room) {
+			*value_out = NULL;
+			*size_out = 0;
+			return 0;
+		}
 		/* the kernel says how much it is, which may have grown meanwhile */
-		if (errno == ERANGE && size > room)
-			continue;
-		*value_out = NULL;
-		*size_out = 0;
-		return 0;
+		free(longer);
+		longer = value = malloc(size);
+		if (!longer)
+			return -ENOMEM;
 	}
-	*value_out = steal(value);
+	copy = malloc(size + extra);
+	if (!copy)
+		return -ENOMEM;
+	*value_out = memcpy(copy, value, size);
 	*size_out = size;
 	return 0;
 }

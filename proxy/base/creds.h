@@ -19,11 +19,11 @@ struct creds {
 	uint32_t uid;
 	uint32_t gid;
 	pid_t pid;
-	int pidfd;	       /* owned, or -1; creds_get_pidfd() */
-	uint32_t n_groups;     /* sorted, duplicates kept, the primary one included */
-	uint32_t *groups;      /* owned */
+	int pidfd; /* owned, or -1; creds_get_pidfd() */
+	uint32_t n_groups;
 	bool is_primary_extra; /* the primary one is not among the supplementary ones */
 	bool is_complete;      /* groups and label have been asked for; creds_complete() */
+	uint32_t *groups;      /* owned; sorted, duplicates kept, the primary one included */
 	char *seclabel;	       /* owned, NUL-terminated, or NULL */
 };
 
