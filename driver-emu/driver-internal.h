@@ -100,6 +100,8 @@ void driver_answer_add(struct driver_answer *answer, struct message *message);
 int driver_answer_finish(struct driver_answer *answer, struct wire_writer *writer);
 /* destination of the answer */
 const char *driver_caller_name(const struct driver_caller *caller);
+/* who calls */
+const struct creds *driver_caller_creds(const struct driver_call *call);
 /* begins the answer: the values follow, and driver_reply_finish() */
 void driver_reply_init(struct driver_call *call, struct wire_writer *writer);
 int driver_reply_finish(struct driver_call *call, struct wire_writer *writer);

@@ -73,7 +73,7 @@ int driver_run_hello(struct driver_call *call)
 		return driver_fail(call, DRIVER_ERROR_LIMITS_EXCEEDED,
 				   "The maximum number of active connections for UID %d has been "
 				   "reached",
-				   (int)caller->creds->uid);
+				   (int)driver_caller_creds(call)->uid);
 	case 0:
 		break;
 	default:

@@ -46,6 +46,11 @@ const char *driver_caller_name(const struct driver_caller *caller)
 	return caller->unique_name ?: UNIQUE_NAME_NOT_ACTIVE;
 }
 
+const struct creds *driver_caller_creds(const struct driver_call *call)
+{
+	return call->driver->ops->caller_creds(call->driver->userdata, call->caller);
+}
+
 void driver_reply_init(struct driver_call *call, struct wire_writer *writer)
 {
 	synthetic_return_init(writer, call->message->header.serial,
@@ -131,7 +136,7 @@ int driver_fail(struct driver_call *call, enum driver_error error, const char *f
 int driver_refuse(struct driver_call *call)
 {
 	const struct driver_caller *caller = call->caller;
-	const struct creds *creds = caller->creds;
+	const struct creds *creds = driver_caller_creds(call);
 	char comm[CREDS_MAX_COMM];
 
 	creds_read_comm(creds, comm);

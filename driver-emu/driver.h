@@ -33,18 +33,16 @@ struct driver;
  * struct driver_caller - who calls; embedded in the proxy's client
  * @conn: its connection, NULL before Hello
  * @unique_name: of @conn, NULL before Hello; not copied
- * @creds: from accept
- * @flags: DRIVER_CALLER_*
  * @matches: its rules, in the registry that the driver was given; the driver
  *	subscribes @conn to what they need
+ * @flags: DRIVER_CALLER_*
  * @peak_names: the most names that it ever had or waited for
  */
 struct driver_caller {
 	struct engine_conn *conn;
 	const char *unique_name;
-	const struct creds *creds;
-	unsigned flags;
 	struct match_owner matches;
+	uint32_t flags;
 	uint32_t peak_names;
 };
 
@@ -126,6 +124,8 @@ enum driver_start {
  * only methods need that are forwarded (DRIVER_METHOD_OWNER).
  */
 struct driver_ops {
+	/* Who the caller is; as long as it. */
+	const struct creds *(*caller_creds)(void *userdata, const struct driver_caller *caller);
 	/* Connects the caller to the engine: sets ->conn and ->unique_name.
 	 * 0, enum driver_hello, or a negative errno.  A caller whose answer cannot
 	 * be made afterwards is to be disconnected. */

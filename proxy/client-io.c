@@ -21,6 +21,7 @@
 #include "proxy/client-io.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -60,6 +61,69 @@ static bool client_take_fds(struct client *client, struct msghdr *header)
 	return is_good;
 }
 
+/**
+ * struct client_fds_timer - of a client that ever had descriptors to wait
+ * @timer: armed while there are some
+ * @client: whose they are
+ */
+struct client_fds_timer {
+	struct loop_timer timer;
+	struct client *client;
+};
+
+static void client_arm_fds(struct client *client)
+{
+	struct daemon *daemon = client->daemon;
+
+	loop_timer_arm(&daemon->loop, &client->fds_timer->timer,
+		       loop_now_ns() + daemon->limits.pending_fd_timeout_ns);
+}
+
+static void client_fds_expired(struct loop_timer *timer)
+{
+	struct client *client = container_of(timer, struct client_fds_timer, timer)->client;
+
+	if (!client->in.fds)
+		return;
+	/* not its fault: the rest may have been sent, and was not read */
+	if (client->is_read_paused || client->in.kept)
+		client_arm_fds(client);
+	else
+		client_close(client, "file descriptors were not claimed in time");
+}
+
+/* descriptors that wait for a message or for the rest of one do so for so long only: 0 or -ENOMEM
+ */
+static int client_watch_fds(struct client *client)
+{
+	struct client_fds_timer *fds_timer = client->fds_timer;
+
+	if (!client->in.fds) {
+		if (fds_timer)
+			loop_timer_disarm(&fds_timer->timer);
+		return 0;
+	}
+	if (!fds_timer) {
+		fds_timer = malloc(sizeof(*fds_timer));
+		if (!fds_timer)
+			return -ENOMEM;
+		loop_timer_init(&fds_timer->timer, client_fds_expired);
+		fds_timer->client = client;
+		client->fds_timer = fds_timer;
+	}
+	if (!loop_timer_is_armed(&fds_timer->timer))
+		client_arm_fds(client);
+	return 0;
+}
+
+void client_forget_fds(struct client *client)
+{
+	if (client->fds_timer)
+		loop_timer_disarm(&client->fds_timer->timer);
+	free(client->fds_timer);
+	client->fds_timer = NULL;
+}
+
 /* why a socket failed; that its peer has gone, or does not read, is no news */
 static const char *socket_reason(int error)
 {
@@ -97,7 +161,7 @@ static void client_read_auth(struct client *client, struct inbound_chunk *chunk)
 static void client_pause(struct client *client, bool is_paused)
 {
 	client->is_read_paused = is_paused;
-	client->account->is_waiting = is_paused;
+	client_await_relief(client, is_paused);
 	/* what it waits for may be that it is told what became of what it sent; a connection that
 	 * is dead says so when it is received from */
 	if (is_paused && client->caller.conn)
@@ -172,10 +236,10 @@ static void client_read_messages(struct client *client, struct inbound_chunk *ch
 			return;
 		}
 		/* what waits now came later */
-		if (message->payload.n_fds)
-			loop_timer_disarm(&client->fds_timer);
+		if (message->payload.n_fds && client->fds_timer)
+			loop_timer_disarm(&client->fds_timer->timer);
 		client_look_at_length(client, message);
-		message_charge(message, client->account);
+		message_charge(message, &client->account);
 		dispatch_message(client, message);
 		message_unref(message);
 		if (client->state == CLIENT_CLOSED)
@@ -195,27 +259,18 @@ static void client_read_messages(struct client *client, struct inbound_chunk *ch
 		return;
 	}
 	/* all of a message's descriptors come with its bytes: more are of no use to anybody */
-	if (!client->in.kept && client->in.n_fds > daemon->limits.inbound.max_message_fds) {
+	if (!client->in.kept &&
+	    inbound_n_fds(&client->in) > daemon->limits.inbound.max_message_fds) {
 		client_close(client, inbound_outcome_text(INBOUND_TOO_MANY_FDS));
 		return;
 	}
 	if (client->in.kept && !client->is_read_paused)
 		client_set_ready(client);
-	client_watch_fds(client);
-	client_update_events(client);
-}
-
-void client_watch_fds(struct client *client)
-{
-	struct daemon *daemon = client->daemon;
-
-	if (!client->in.n_fds) {
-		loop_timer_disarm(&client->fds_timer);
+	if (client_watch_fds(client) < 0) {
+		client_close(client, "out of memory");
 		return;
 	}
-	if (!loop_timer_is_armed(&client->fds_timer))
-		loop_timer_arm(&daemon->loop, &client->fds_timer,
-			       loop_now_ns() + daemon->limits.pending_fd_timeout_ns);
+	client_update_events(client);
 }
 
 /* as much as there is, unless that keeps others waiting */
@@ -269,7 +324,7 @@ static size_t client_read_bytes(struct client *client, size_t limit)
 	if (client->state == CLIENT_AUTH)
 		client_read_auth(client, chunk);
 	/* descriptors that came before they were agreed on belong to nobody */
-	if (client->in.n_fds && (client->state == CLIENT_AUTH || !client->is_fds_agreed))
+	if (client->in.fds && (client->state == CLIENT_AUTH || !client->is_fds_agreed))
 		inbound_drop_fds(&client->in);
 	if (client->state != CLIENT_AUTH && client->state != CLIENT_CLOSED)
 		client_read_messages(client, chunk);
@@ -533,7 +588,7 @@ static void client_make_room(struct client *client)
 {
 	int size = ROOM_BYTES;
 
-	if (client->is_roomy || !client->out.unsent[0]->tail)
+	if (client->is_roomy || !client->out.unsent->messages[0]->tail)
 		return;
 	client->is_roomy = true;
 	/* as large as the system allows */

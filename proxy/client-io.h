@@ -10,8 +10,8 @@ void client_dispatch(struct loop_source *source, uint32_t events);
 void client_read_long(struct daemon *daemon);
 /* makes epoll ask for what the client can do just now */
 void client_update_events(struct client *client);
-/* descriptors that wait, for a message or for the rest of one, wait for so long only */
-void client_watch_fds(struct client *client);
+/* nobody waits for descriptors any more */
+void client_forget_fds(struct client *client);
 /* forgets what was received and is no message yet; before the connection goes */
 void client_drop_held(struct client *client);
 /* takes everything out of the engine's queue and keeps it to be written; 0, -ENOMEM, or

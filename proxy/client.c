@@ -40,6 +40,7 @@ void client_set_state(struct client *client, enum client_state state)
 	client->state = state;
 	if (is_incomplete(old) && !is_incomplete(state)) {
 		admission_leave(daemon, client);
+		client->position = 0;
 		if (state != CLIENT_CLOSED)
 			daemon->counts.n_active++;
 	} else if (state == CLIENT_CLOSED) {
@@ -52,24 +53,25 @@ void client_set_state(struct client *client, enum client_state state)
 	}
 }
 
-static void client_fds_expired(struct loop_timer *timer)
-{
-	struct client *client = container_of(timer, struct client, fds_timer);
-
-	/* not its fault: the rest may have been sent, and was not read */
-	if (client->is_read_paused || client->in.kept)
-		client_watch_fds(client);
-	else
-		client_close(client, "file descriptors were not claimed in time");
-}
-
 /* some of what it has sent has been received */
 static void client_relieved(struct message_account *account)
 {
-	struct client *client = account->owner;
+	struct client *client = container_of(account, struct client, account);
 
 	if (!client_must_pause(client))
 		client_set_ready(client);
+}
+
+void client_await_relief(struct client *client, bool is_awaited)
+{
+	client->account.relieved = is_awaited ? client_relieved : NULL;
+}
+
+/* the same of one that is gone */
+static void client_forgotten(struct message_account *account)
+{
+	if (!account->n_messages)
+		free(container_of(account, struct client, account));
 }
 
 int client_new(struct daemon *daemon, int fd, const char *guid)
@@ -81,7 +83,7 @@ int client_new(struct daemon *daemon, int fd, const char *guid)
 	if (!client)
 		goto no_memory;
 	client->auth = calloc(1, sizeof(*client->auth));
-	if (!client->auth || message_account_new(client, client_relieved, &client->account) < 0)
+	if (!client->auth)
 		goto no_memory;
 	r = creds_init_socket(&client->creds, fd);
 	if (r < 0)
@@ -99,12 +101,8 @@ int client_new(struct daemon *daemon, int fd, const char *guid)
 	auth_init(client->auth, client->creds.uid, guid, daemon->mechanisms, true);
 	outbound_init(&client->out);
 	match_owner_init(&client->caller.matches);
-	client->caller.creds = &client->creds;
 	client->caller.unique_name = NULL;
-	loop_timer_init(&client->fds_timer, client_fds_expired);
 	INIT_LIST_HEAD(&client->ready_link);
-	INIT_LIST_HEAD(&client->starts);
-	INIT_LIST_HEAD(&client->reasons);
 	list_add_tail(&client->link, &daemon->clients);
 	admission_enter(daemon, client);
 	return 0;
@@ -112,10 +110,8 @@ int client_new(struct daemon *daemon, int fd, const char *guid)
 no_memory:
 	r = -ENOMEM;
 failed:
-	if (client) {
-		message_account_close(client->account);
+	if (client)
 		free(client->auth);
-	}
 	free(client);
 	close(fd);
 	return r;
@@ -145,7 +141,8 @@ static void client_disconnect(struct client *client)
 							     : daemon->matches,
 			     &client->caller.matches);
 	client_drop_held(client);
-	client->asked = message_unref(client->asked);
+	if (client->state != CLIENT_AUTH)
+		client->asked = message_unref(client->asked);
 	client->caller.conn = engine_conn_close(client->caller.conn);
 }
 
@@ -165,10 +162,10 @@ void client_close(struct client *client, const char *why)
 	client_set_state(client, CLIENT_CLOSED);
 	loop_remove(&daemon->loop, &client->source);
 	close(steal_fd(&client->source.fd));
-	loop_timer_disarm(&client->fds_timer);
+	client_forget_fds(client);
 	inbound_deinit(&client->in);
 	outbound_deinit(&client->out);
-	client->account = message_account_close(client->account);
+	client_await_relief(client, false);
 	list_del(&client->ready_link);
 	list_del(&client->long_link);
 	list_move_tail(&client->link, &daemon->dead);
@@ -180,7 +177,10 @@ void client_free(struct client *client)
 	list_del(&client->link);
 	policy_identity_unref(client->identity);
 	creds_deinit(&client->creds);
-	free(client);
+	if (client->account.n_messages)
+		client->account.relieved = client_forgotten;
+	else
+		free(client);
 }
 
 void client_set_ready(struct client *client)
@@ -204,7 +204,7 @@ bool client_is_overfull(const struct client *client)
 bool client_must_pause(const struct client *client)
 {
 	const struct daemon_limits *limits = &client->daemon->limits;
-	const struct message_account *account = client->account;
+	const struct message_account *account = &client->account;
 
 	if (client_is_overfull(client))
 		return true;
@@ -489,7 +489,7 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
 
 void client_get_stats(const struct client *client, struct driver_connection_stats *stats_out)
 {
-	const struct message_account *account = client->account;
+	const struct message_account *account = &client->account;
 	struct driver_traffic *in = &stats_out->incoming, *out = &stats_out->outgoing;
 	struct engine_queue queue;
 
@@ -498,7 +498,7 @@ void client_get_stats(const struct client *client, struct driver_connection_stat
 	*in = (struct driver_traffic){
 		.n_messages = account->n_messages,
 		.n_bytes = account->n_bytes + inbound_n_bytes(&client->in),
-		.n_fds = account->n_fds + client->in.n_fds,
+		.n_fds = account->n_fds + inbound_n_fds(&client->in),
 		.peak_bytes = account->peak_bytes,
 		.peak_fds = account->peak_fds,
 	};

@@ -22,6 +22,8 @@
 #include "proxy/outbound.h"
 #include "proxy/unique-name.h"
 
+struct activation_waits;
+struct client_fds_timer;
 struct daemon;
 struct listener;
 struct policy_identity;
@@ -36,29 +38,15 @@ enum client_state {
 
 /**
  * struct client - one classic D-Bus connection
+ *
+ * There may be many, most of which say nothing: what few need hangs off pointers.  Sorted by what
+ * looks at it, so that a message touches few cache lines.
+ *
+ * Whoever sends or receives:
+ *
  * @source: the socket
  * @daemon: whose client it is
- * @link: in daemon->clients, or daemon->dead once CLOSED
- * @incomplete_link: in daemon->incomplete, oldest first, while AUTH or HELLO
- * @long_link: in daemon->long_reads while a long message of its is to be read on
- * @ready_link: in daemon->ready while there may be something to write
- * @creds: who it is
- * @identity: the rules that apply to it, from Hello on
- * @next_identity: while a reload is being prepared: those that will
- * @auth: the conversation, in AUTH only
- * @began_ns: when it came
- * @in, @out: bytes from and to the socket
- * @account: its messages that others have not received yet
- * @fds_timer: descriptors that no message has claimed, or an unfinished message
- *	that has some, may stay until then
- * @starts: its calls of StartServiceByName that have no answer yet
- * @reasons: why some of its calls will have none, see activation_take_reason()
- * @caller: what the driver sees of it: its connection of the engine (from Hello on,
- *	NULL again as a monitor), its name, and its match rules or monitor rules
- * @position: how far the connection's queue has been received
- * @asked: on a bus that was joined: the call that @is_held is about
- * @held: what was received, and there was no memory to make a message of; NULL mostly
- * @unique_name: "" before Hello
+ * @unique_name_len: of @unique_name
  * @is_fds_agreed: NEGOTIATE_UNIX_FD
  * @is_anonymous: ANONYMOUS: no uid counts
  * @is_blocked: the socket is full
@@ -68,11 +56,11 @@ enum client_state {
  * @is_read_paused: it does not read the answers that it asks for, or has sent more than its
  *	receivers read: so it is not read from, and what has been read already waits in in.kept;
  *	so it does while others have their turn
+ * @is_told: what the bus says is about what has just come to be received: due at once
+ * @is_doomed: to be closed as soon as the engine has returned
  * @is_greedy: others had to wait for it lately: so it is read from in small pieces
  * @is_lengthy: it sends long messages that are moved (tail.h): so heads are read alone
  * @is_roomy: its socket has been made larger
- * @is_told: what the bus says is about what has just come to be received: due at once
- * @is_doomed: to be closed as soon as the engine has returned
  * @is_elsewhere: on the bus that is ours a client that another process serves: no socket, and
  *	@caller.conn is the desk's (desk.h)
  * @is_reported: the call being dispatched has been shown to monitors
@@ -80,34 +68,43 @@ enum client_state {
  * @is_admitted: which was to become a monitor, as it may
  * @is_turning: it is about to: nothing is written to it yet
  * @n_dropped: copies that it could not take as a monitor or an eavesdropper
+ * @ready_link: in daemon->ready while there may be something to write
+ * @identity: the rules that apply to it, from Hello on
+ *
+ * Receivers:
+ *
+ * @position: how far the connection's queue has been received
+ * @began_ns: when it came, while AUTH or HELLO; nothing waits for a position then
+ * @held: what was received, and there was no memory to make a message of; NULL mostly
+ * @out: bytes to the socket
+ * @caller: what the driver sees of it: its connection of the engine (from Hello on,
+ *	NULL again as a monitor), its name, and its match rules or monitor rules
+ *
+ * Senders:
+ *
+ * @in: bytes from the socket
+ * @account: its messages that others have not received yet; the client's memory stays until
+ *	there are none
+ * @unique_name: "" before Hello
+ *
+ * Hardly anything:
+ *
+ * @link: in daemon->clients, or daemon->dead once CLOSED
+ * @incomplete_link: in daemon->incomplete, oldest first, while AUTH or HELLO
+ * @long_link: in daemon->long_reads while a long message of its is to be read on
+ * @auth: the conversation, in AUTH only
+ * @asked: ACTIVE on a bus that was joined: the call that @is_held is about
+ * @fds_timer: how long descriptors may stay that no message has claimed, or an unfinished
+ *	message that has some; NULL if there never were any
+ * @waits: its calls that wait for services, or have waited in vain; activation's own, NULL mostly
+ * @next_identity: while a reload is being prepared: the rules that will apply
+ * @creds: who it is
  */
 struct client {
 	struct loop_source source;
 	struct daemon *daemon;
-	struct list_head link;
-	union {
-		struct list_head incomplete_link;
-		struct list_head long_link; /* ACTIVE */
-	};
-	struct list_head ready_link;
-	struct creds creds;
-	struct policy_identity *identity;
-	struct policy_identity *next_identity;
-	struct auth *auth;
-	uint64_t began_ns;
-	struct inbound in;
-	struct outbound out;
-	struct message_account *account;
-	struct loop_timer fds_timer;
-	struct list_head starts;
-	struct list_head reasons;
-	struct driver_caller caller;
-	uint64_t position;
-	struct engine_received *held;
-	struct message *asked;
-	char unique_name[UNIQUE_NAME_SIZE];
-	uint8_t unique_name_len;
 	uint8_t state;
+	uint8_t unique_name_len;
 	bool is_fds_agreed : 1;
 	bool is_anonymous : 1;
 	bool is_blocked : 1;
@@ -124,7 +121,35 @@ struct client {
 	bool is_held : 1;
 	bool is_admitted : 1;
 	bool is_turning : 1;
-	uint64_t n_dropped;
+	uint32_t n_dropped;
+	struct list_head ready_link;
+	struct policy_identity *identity;
+
+	union {
+		uint64_t position;
+		uint64_t began_ns;
+	};
+	struct engine_received *held;
+	struct outbound out;
+	struct driver_caller caller;
+
+	struct inbound in;
+	struct message_account account;
+	char unique_name[UNIQUE_NAME_SIZE];
+
+	struct list_head link;
+	union {
+		struct list_head incomplete_link;
+		struct list_head long_link; /* ACTIVE */
+	};
+	union {
+		struct auth *auth;
+		struct message *asked;
+	};
+	struct client_fds_timer *fds_timer;
+	struct activation_waits *waits;
+	struct policy_identity *next_identity;
+	struct creds creds;
 };
 
 /**
@@ -157,6 +182,8 @@ void client_set_ready(struct client *client);
 bool client_is_overfull(const struct client *client);
 /* what it has sent and what it does not read are so much that it is not to be read from */
 bool client_must_pause(const struct client *client);
+/* whether to look at it again once some of what it has sent has been received */
+void client_await_relief(struct client *client, bool is_awaited);
 
 /* writes a batch of what there is; called by the end of a turn */
 void client_flush(struct client *client);

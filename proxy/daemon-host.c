@@ -428,6 +428,11 @@ static struct client *client_of_caller(const struct driver_caller *caller)
 	return container_of(caller, struct client, caller);
 }
 
+static const struct creds *ops_caller_creds(void *userdata, const struct driver_caller *caller)
+{
+	return &client_of_caller(caller)->creds;
+}
+
 static int ops_hello(void *userdata, struct driver_caller *caller)
 {
 	return client_hello(client_of_caller(caller));
@@ -563,6 +568,7 @@ static int ops_connections(void *userdata,
 }
 
 const struct driver_ops daemon_driver_ops = {
+	.caller_creds = ops_caller_creds,
 	.hello = ops_hello,
 	.may_own = ops_may_own,
 	.creds = ops_creds,
@@ -583,6 +589,7 @@ static int ops_forward(void *userdata, struct driver_caller *caller, const struc
 }
 
 const struct driver_ops daemon_joined_ops = {
+	.caller_creds = ops_caller_creds,
 	.hello = ops_hello,
 	.may_own = ops_may_own,
 	.creds = ops_creds,

@@ -120,9 +120,6 @@ static struct desk_client *desk_client_new(struct daemon *daemon, uint64_t id,
 	outbound_init(&client->out);
 	match_owner_init(&client->caller.matches);
 	INIT_LIST_HEAD(&client->ready_link);
-	INIT_LIST_HEAD(&client->starts);
-	INIT_LIST_HEAD(&client->reasons);
-	client->caller.creds = &client->creds;
 	client->caller.unique_name = client->unique_name;
 	client->caller.conn = desk->conn;
 	client->caller.flags = DRIVER_CALLER_ELSEWHERE;

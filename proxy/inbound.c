@@ -4,7 +4,7 @@
  * The states of what is unfinished, each with one place where the next byte goes:
  *
  *	nothing		-> the shared chunk
- *	raw		-> raw + n_raw; raw_need is 16 until the fixed part is there,
+ *	raw		-> raw + n_filled; raw_need is 16 until the fixed part is there,
  *			   then the size of the whole header
  *	message		-> message->bytes + n_filled
  *
@@ -38,23 +38,22 @@ static void inbound_drop_raw(struct inbound *in)
 {
 	free(in->raw);
 	in->raw = NULL;
-	in->n_raw = 0;
 	in->raw_need = 0;
 }
 
 void inbound_drop_fds(struct inbound *in)
 {
-	for (uint32_t i = 0; i < in->n_fds; i++)
-		close(in->fds[i]);
+	for (uint32_t i = 0; i < inbound_n_fds(in); i++)
+		close(in->fds->fds[i]);
 	free(in->fds);
 	in->fds = NULL;
-	in->n_fds = 0;
 }
 
 void inbound_deinit(struct inbound *in)
 {
 	inbound_drop_raw(in);
 	in->message = message_unref(in->message);
+	in->n_filled = 0;
 	inbound_drop_fds(in);
 	free(in->kept);
 	in->kept = NULL;
@@ -87,7 +86,7 @@ int inbound_keep(struct inbound *in, struct inbound_chunk *chunk)
 
 size_t inbound_n_bytes(const struct inbound *in)
 {
-	return in->n_raw + in->n_filled + (in->kept ? in->kept->end - in->kept->at : 0);
+	return in->n_filled + (in->kept ? in->kept->end - in->kept->at : 0);
 }
 
 int inbound_prepare(struct inbound *in, struct inbound_chunk *chunk, struct iovec iov[2])
@@ -100,7 +99,7 @@ int inbound_prepare(struct inbound *in, struct inbound_chunk *chunk, struct iove
 		iov[n++] = (struct iovec){in->message->bytes + in->n_filled,
 					  in->message->payload.size - in->n_filled};
 	else if (in->raw)
-		iov[n++] = (struct iovec){in->raw + in->n_raw, in->raw_need - in->n_raw};
+		iov[n++] = (struct iovec){in->raw + in->n_filled, in->raw_need - in->n_filled};
 	iov[n++] = (struct iovec){chunk->bytes, chunk->capacity};
 	return n;
 }
@@ -114,9 +113,9 @@ void inbound_commit(struct inbound *in, struct inbound_chunk *chunk, size_t size
 		direct = size < direct ? size : direct;
 		in->n_filled += direct;
 	} else if (in->raw) {
-		direct = in->raw_need - in->n_raw;
+		direct = in->raw_need - in->n_filled;
 		direct = size < direct ? size : direct;
-		in->n_raw += direct;
+		in->n_filled += direct;
 	}
 	chunk->end = size - direct;
 }
@@ -129,8 +128,8 @@ static size_t inbound_rest(const struct inbound *in)
 
 bool inbound_may_tail(const struct inbound *in, const struct inbound_limits *limits)
 {
-	return in->message && in->is_proven && inbound_rest(in) >= limits->min_tail &&
-	       inbound_rest(in) <= TAIL_MAX && !in->n_fds && !in->message->header.n_fds;
+	return in->message && in->message->is_proven && inbound_rest(in) >= limits->min_tail &&
+	       inbound_rest(in) <= TAIL_MAX && !in->fds && !in->message->header.n_fds;
 }
 
 bool inbound_commit_tail(struct inbound *in, struct inbound_chunk *chunk, size_t size)
@@ -143,17 +142,20 @@ bool inbound_commit_tail(struct inbound *in, struct inbound_chunk *chunk, size_t
 
 int inbound_add_fds(struct inbound *in, const int *fds, uint32_t n_fds)
 {
-	int *more;
+	uint32_t n = inbound_n_fds(in);
+	struct inbound_fds *more;
 
-	more = realloc(in->fds, (in->n_fds + n_fds) * sizeof(*fds));
+	if (!n_fds)
+		return 0;
+	more = realloc(in->fds, sizeof(*more) + (n + n_fds) * sizeof(*fds));
 	if (!more) {
 		for (uint32_t i = 0; i < n_fds; i++)
 			close(fds[i]);
 		return -ENOMEM;
 	}
-	memcpy(more + in->n_fds, fds, n_fds * sizeof(*fds));
+	memcpy(more->fds + n, fds, n_fds * sizeof(*fds));
+	more->n = n + n_fds;
 	in->fds = more;
-	in->n_fds += n_fds;
 	return 0;
 }
 
@@ -178,7 +180,7 @@ static int inbound_keep_raw(struct inbound *in, struct inbound_chunk *chunk, uin
 		return -ENOMEM;
 	in->raw = raw;
 	in->raw_need = need;
-	in->n_raw += chunk_take(chunk, raw + in->n_raw, need - in->n_raw);
+	in->n_filled += chunk_take(chunk, raw + in->n_filled, need - in->n_filled);
 	return 0;
 }
 
@@ -209,11 +211,28 @@ static int inbound_begin(struct inbound *in, const uint8_t *bytes,
 	return 0;
 }
 
+/* the oldest descriptors are those of @message; it announces some */
+static int inbound_claim_fds(struct inbound *in, struct message *message)
+{
+	uint32_t n = message->header.n_fds;
+	struct inbound_fds *fds = in->fds;
+
+	if (n > inbound_n_fds(in))
+		return INBOUND_FDS_MISSING;
+	memcpy(message->payload.fds, fds->fds, n * sizeof(fds->fds[0]));
+	fds->n -= n;
+	memmove(fds->fds, fds->fds + n, fds->n * sizeof(fds->fds[0]));
+	if (!fds->n) {
+		free(fds);
+		in->fds = NULL;
+	}
+	return 0;
+}
+
 /* the message is complete: its body and its descriptors must be as announced */
 static int inbound_finish(struct inbound *in, struct message **message_out)
 {
 	struct message *message = in->message;
-	uint32_t n_fds = message->header.n_fds;
 	int r;
 
 	/* with a tail it has been proven to be good */
@@ -222,20 +241,13 @@ static int inbound_finish(struct inbound *in, struct message **message_out)
 		if (r != WIRE_OK)
 			return r;
 	}
-	if (n_fds > in->n_fds)
-		return INBOUND_FDS_MISSING;
-	if (n_fds) {
-		memcpy(message->payload.fds, in->fds, n_fds * sizeof(*in->fds));
-		in->n_fds -= n_fds;
-		memmove(in->fds, in->fds + n_fds, in->n_fds * sizeof(*in->fds));
-	}
-	if (in->fds && !in->n_fds) {
-		free(in->fds);
-		in->fds = NULL;
+	if (message->header.n_fds) {
+		r = inbound_claim_fds(in, message);
+		if (r)
+			return r;
 	}
 	in->message = NULL;
 	in->n_filled = 0;
-	in->is_proven = false;
 	*message_out = message;
 	return 0;
 }
@@ -251,11 +263,12 @@ static int inbound_header(struct inbound *in, struct inbound_chunk *chunk,
 	int r;
 
 	if (in->raw) {
-		in->n_raw += chunk_take(chunk, in->raw + in->n_raw, in->raw_need - in->n_raw);
-		if (in->n_raw < in->raw_need)
+		in->n_filled +=
+			chunk_take(chunk, in->raw + in->n_filled, in->raw_need - in->n_filled);
+		if (in->n_filled < in->raw_need)
 			return INBOUND_MORE;
 		bytes = in->raw;
-		there = in->n_raw;
+		there = in->n_filled;
 	} else {
 		bytes = chunk->bytes + chunk->at;
 		there = chunk->end - chunk->at;
@@ -275,7 +288,7 @@ static int inbound_header(struct inbound *in, struct inbound_chunk *chunk,
 		r = inbound_keep_raw(in, chunk, header_size);
 		if (r < 0)
 			return r;
-		if (in->n_raw < header_size)
+		if (in->n_filled < header_size)
 			return INBOUND_MORE;
 		bytes = in->raw;
 	}
@@ -308,7 +321,7 @@ int inbound_next(struct inbound *in, struct inbound_chunk *chunk,
 		return inbound_finish(in, message_out);
 	/* asked once: what it looks at may be long */
 	if (is_new && limits->min_tail && inbound_rest(in) >= limits->min_tail)
-		in->is_proven =
+		message->is_proven =
 			wire_body_is_proven(&message->header, message->bytes, message_body(message),
 					    in->n_filled - message->header.header_size);
 	return INBOUND_MORE;

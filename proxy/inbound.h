@@ -23,15 +23,17 @@
 #include "proxy/message.h"
 
 struct inbound {
-	uint8_t *raw;		 /* start of a header that is not complete */
-	uint32_t n_raw;		 /* bytes of it there are */
-	uint32_t raw_need;	 /* bytes to read before it is worth another look */
-	struct message *message; /* header complete, body coming */
-	size_t n_filled;	 /* bytes of it that have come */
-	bool is_proven;		 /* it is valid, whatever follows */
-	int *fds;		 /* received, not yet claimed by a message */
-	uint32_t n_fds;
+	struct message *message;    /* header complete, body coming */
+	uint8_t *raw;		    /* start of a header that is not complete */
 	struct inbound_chunk *kept; /* to be consumed before anything is read, or NULL */
+	struct inbound_fds *fds;    /* received, not yet claimed by a message; NULL: none */
+	uint32_t n_filled;	    /* bytes of @message, or of @raw, that have come */
+	uint32_t raw_need;	    /* bytes to read before @raw is worth another look */
+};
+
+struct inbound_fds {
+	uint32_t n;
+	int fds[];
 };
 
 struct inbound_chunk {
@@ -64,6 +66,12 @@ void inbound_deinit(struct inbound *in);
 static inline bool inbound_is_partial(const struct inbound *in)
 {
 	return in->raw || in->message;
+}
+
+/* descriptors that no message has claimed */
+static inline uint32_t inbound_n_fds(const struct inbound *in)
+{
+	return in->fds ? in->fds->n : 0;
 }
 
 /* bytes that are there of what is not complete, or not to be looked at yet */

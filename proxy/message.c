@@ -13,35 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void message_account_unref(struct message_account *account)
-{
-	if (!--account->refcount)
-		free(account);
-}
-
-int message_account_new(void *owner, void (*relieved)(struct message_account *account),
-			struct message_account **account_out)
-{
-	struct message_account *account;
-
-	account = malloc(sizeof(*account));
-	if (!account)
-		return -ENOMEM;
-	*account = (struct message_account){.refcount = 1, .relieved = relieved, .owner = owner};
-	*account_out = account;
-	return 0;
-}
-
-struct message_account *message_account_close(struct message_account *account)
-{
-	if (account) {
-		account->owner = NULL;
-		account->is_waiting = false;
-		message_account_unref(account);
-	}
-	return NULL;
-}
-
 /* not a reply, which was asked for, nor a broadcast, which anybody may hold up */
 static bool is_sent_to_somebody(const struct message *message)
 {
@@ -50,7 +21,6 @@ static bool is_sent_to_somebody(const struct message *message)
 
 void message_charge(struct message *message, struct message_account *account)
 {
-	account->refcount++;
 	account->n_messages++;
 	account->n_bytes += message->payload.size;
 	account->n_fds += message->payload.n_fds;
@@ -76,9 +46,8 @@ static void message_discharge(struct message *message)
 		account->n_sent_bytes -= message->payload.size;
 		account->n_sent_fds -= message->payload.n_fds;
 	}
-	if (account->is_waiting)
+	if (account->relieved)
 		account->relieved(account);
-	message_account_unref(account);
 }
 
 static void message_release(struct engine_payload *payload)

@@ -17,39 +17,30 @@
 #include "proxy/wire.h"
 
 /**
- * struct message_account - what there is of the messages of one sender
- * @refcount: of the sender, and of each message
- * @n_messages, @n_fds, @n_bytes: messages that are not gone, wherever they wait
- * @n_sent_fds, @n_sent_bytes: of those, calls and signals to somebody: what nobody asked for
- * @peak_fds, @peak_bytes: the most there ever were
- * @relieved: called while @is_waiting is set, when some are gone; may only take note
- * @owner: for @relieved; NULL: the sender is gone
+ * struct message_account - what there is of the messages of one sender; part of that
+ * @n_bytes, @n_messages, @n_fds: messages that are not gone, wherever they wait
+ * @n_sent_bytes, @n_sent_fds: of those, calls and signals to somebody: what nobody asked for
+ * @peak_bytes, @peak_fds: the most there ever were
+ * @relieved: called when some are gone; NULL: nobody waits for that.  May only take note, but when
+ *	the last is gone it may free the account, which has to last so long
  */
 struct message_account {
-	uint32_t refcount;
+	uint64_t n_bytes;
+	uint64_t n_sent_bytes;
 	uint32_t n_messages;
 	uint32_t n_fds;
 	uint32_t n_sent_fds;
 	uint32_t peak_fds;
-	uint64_t n_bytes;
-	uint64_t n_sent_bytes;
 	uint64_t peak_bytes;
 	void (*relieved)(struct message_account *account);
-	void *owner;
-	bool is_waiting;
 };
-
-/* a reference; 0 or -ENOMEM */
-int message_account_new(void *owner, void (*relieved)(struct message_account *account),
-			struct message_account **account_out);
-/* the sender is gone; NULL is fine */
-struct message_account *message_account_close(struct message_account *account);
 
 struct message {
 	struct engine_payload payload;
 	struct wire_header header;	 /* valid for payload.data */
 	uint8_t *bytes;			 /* == payload.data */
 	bool is_bytes_owned;		 /* in an allocation of their own */
+	bool is_proven;			 /* while it is read: valid, whatever follows */
 	struct tail *tail;		 /* of whose bytes the last are elsewhere; or NULL */
 	struct message_account *account; /* or NULL */
 };

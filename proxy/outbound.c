@@ -29,11 +29,10 @@ void outbound_init(struct outbound *out)
 static void outbound_drop_unsent(struct outbound *out)
 {
 	for (uint32_t i = 0; i < out->n_unsent; i++)
-		message_unref(out->unsent[i]);
+		message_unref(out->unsent->messages[i]);
 	free(out->unsent);
 	out->unsent = NULL;
 	out->n_unsent = 0;
-	out->n_sent = 0;
 }
 
 void outbound_deinit(struct outbound *out)
@@ -115,14 +114,16 @@ struct message *outbound_take_answer(struct outbound *out, uint64_t position)
 void outbound_count(const struct outbound *out, uint32_t *n_messages_out, uint64_t *n_bytes_out,
 		    uint32_t *n_fds_out)
 {
+	const struct unsent *unsent = out->unsent;
+
 	*n_messages_out = out->n_answers + out->n_unsent;
-	*n_bytes_out = out->n_answer_bytes - out->n_sent;
+	*n_bytes_out = out->n_answer_bytes;
 	*n_fds_out = out->n_answer_fds;
 	for (uint32_t i = 0; i < out->n_unsent; i++) {
-		*n_bytes_out += out->unsent[i]->payload.size;
+		*n_bytes_out += unsent->messages[i]->payload.size - (i ? 0 : unsent->n_sent);
 		/* those of the first are gone with its first byte */
-		if (i || !out->n_sent)
-			*n_fds_out += out->unsent[i]->payload.n_fds;
+		if (i || !unsent->n_sent)
+			*n_fds_out += unsent->messages[i]->payload.n_fds;
 	}
 }
 
@@ -130,12 +131,11 @@ uint32_t outbound_take_unsent(struct outbound *out, struct message **batch, size
 {
 	uint32_t n = out->n_unsent;
 
-	memcpy(batch, out->unsent, n * sizeof(*batch));
-	*n_sent_out = out->n_sent;
+	memcpy(batch, out->unsent->messages, n * sizeof(*batch));
+	*n_sent_out = out->unsent->n_sent;
 	free(out->unsent);
 	out->unsent = NULL;
 	out->n_unsent = 0;
-	out->n_sent = 0;
 	return n;
 }
 
@@ -221,14 +221,14 @@ static uint32_t outbound_retire(struct message **batch, uint32_t n, size_t size,
 static void outbound_keep(struct outbound *out, struct message **batch, uint32_t n, size_t n_sent,
 			  struct reserve *reserve)
 {
-	struct message **unsent = reserve->unsent;
+	struct unsent *unsent = reserve->unsent;
 
 	assert(n <= reserve->n_unsent);
 	reserve->unsent = NULL;
-	memcpy(unsent, batch, n * sizeof(*unsent));
-	out->unsent = realloc(unsent, n * sizeof(*unsent)) ?: unsent;
+	unsent->n_sent = n_sent;
+	memcpy(unsent->messages, batch, n * sizeof(*batch));
+	out->unsent = realloc(unsent, sizeof(*unsent) + n * sizeof(*batch)) ?: unsent;
 	out->n_unsent = n;
-	out->n_sent = n_sent;
 }
 
 static int outbound_outcome(int error)

@@ -22,12 +22,11 @@ struct outbound {
 	struct list_head answers;
 	size_t n_answer_bytes;
 	uint32_t n_answer_fds;
+	uint32_t n_unsent;
+	struct unsent *unsent; /* owned; NULL: none */
 	uint32_t n_answers;
 	uint32_t peak_fds; /* of answers */
 	size_t peak_bytes;
-	struct message **unsent; /* owned, with their references */
-	uint32_t n_unsent;
-	size_t n_sent; /* bytes of unsent[0] that are gone */
 };
 
 void outbound_init(struct outbound *out);
@@ -55,7 +54,7 @@ struct message *outbound_take_answer(struct outbound *out, uint64_t position);
 void outbound_count(const struct outbound *out, uint32_t *n_messages_out, uint64_t *n_bytes_out,
 		    uint32_t *n_fds_out);
 
-/* hands over what is unsent, at most one batch; @batch has room for it */
+/* hands over what is unsent, if there is anything: at most one batch, for which @batch has room */
 uint32_t outbound_take_unsent(struct outbound *out, struct message **batch, size_t *n_sent_out);
 
 enum outbound_outcome {

@@ -10,7 +10,8 @@
 int reserve_fill(struct reserve *reserve, uint32_t n_unsent)
 {
 	if (!reserve->unsent) {
-		reserve->unsent = malloc(n_unsent * sizeof(*reserve->unsent));
+		reserve->unsent = malloc(sizeof(*reserve->unsent) +
+					 n_unsent * sizeof(reserve->unsent->messages[0]));
 		reserve->n_unsent = n_unsent;
 	}
 	if (!reserve->held)

@@ -8,10 +8,21 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct engine_received;
 struct message;
+
+/**
+ * struct unsent - messages that a socket has not taken yet
+ * @n_sent: bytes of the first that are gone
+ * @messages: with their references
+ */
+struct unsent {
+	size_t n_sent;
+	struct message *messages[];
+};
 
 /**
  * struct reserve - of a daemon
@@ -19,7 +30,7 @@ struct message;
  * @held: room for one thing that was received and could not be made a message
  */
 struct reserve {
-	struct message **unsent;
+	struct unsent *unsent;
 	uint32_t n_unsent;
 	struct engine_received *held;
 };

@@ -32,7 +32,7 @@ enum { START_SUCCESS = 1 };
 /**
  * struct waiter - a call of StartServiceByName
  * @link: in activatable->waiters, in order
- * @client_link: in client->starts
+ * @client_link: in activation_waits.starts of @client
  * @serial: of the call
  */
 struct waiter {
@@ -48,7 +48,7 @@ enum { MAX_REASONS = 1024 };
 
 /**
  * struct reason - why a call is dead, from the moment on when the bus was made to say so
- * @link: in client->reasons, in order
+ * @link: in activation_waits.reasons of the client, in order
  * @error: the answer
  */
 struct reason {
@@ -56,6 +56,32 @@ struct reason {
 	uint64_t cookie;
 	struct message *error;
 };
+
+/**
+ * struct activation_waits - of a client that ever had either
+ * @starts: its calls of StartServiceByName that have no answer yet
+ * @reasons: why some of its calls will have none, see activation_take_reason()
+ */
+struct activation_waits {
+	struct list_head starts;
+	struct list_head reasons;
+};
+
+/* NULL: there is no memory */
+static struct activation_waits *client_waits(struct client *client)
+{
+	struct activation_waits *waits = client->waits;
+
+	if (waits)
+		return waits;
+	waits = malloc(sizeof(*waits));
+	if (!waits)
+		return NULL;
+	INIT_LIST_HEAD(&waits->starts);
+	INIT_LIST_HEAD(&waits->reasons);
+	client->waits = waits;
+	return waits;
+}
 
 /* COUNTING */
 
@@ -190,21 +216,22 @@ static void reason_free(struct reason *reason)
 /* without memory the client hears that there is no reply, which is true as well */
 static void client_keep_reason(struct client *client, uint64_t cookie, struct message *error)
 {
+	struct activation_waits *waits = client_waits(client);
 	struct reason *reason = calloc(1, sizeof(*reason));
 	size_t n = 0;
 
-	if (!reason || !error) {
+	if (!waits || !reason || !error) {
 		free(reason);
 		message_unref(error);
 		return;
 	}
 	reason->cookie = cookie;
 	reason->error = error;
-	list_add_tail(&reason->link, &client->reasons);
-	list_for_each_entry(reason, &client->reasons, link)
+	list_add_tail(&reason->link, &waits->reasons);
+	list_for_each_entry(reason, &waits->reasons, link)
 		n++;
 	if (n > MAX_REASONS)
-		reason_free(list_first_entry_or_null(&client->reasons, struct reason, link));
+		reason_free(list_first_entry_or_null(&waits->reasons, struct reason, link));
 }
 
 struct message *activation_take_reason(struct client *client, uint64_t cookie)
@@ -212,7 +239,9 @@ struct message *activation_take_reason(struct client *client, uint64_t cookie)
 	struct message *error;
 	struct reason *reason;
 
-	list_for_each_entry(reason, &client->reasons, link) {
+	if (!client->waits)
+		return NULL;
+	list_for_each_entry(reason, &client->waits->reasons, link) {
 		if (reason->cookie != cookie)
 			continue;
 		error = message_ref(reason->error);
@@ -224,9 +253,12 @@ struct message *activation_take_reason(struct client *client, uint64_t cookie)
 
 struct message *activation_take_lost(struct client *client)
 {
-	struct reason *reason = list_first_entry_or_null(&client->reasons, struct reason, link);
 	struct message *error;
+	struct reason *reason;
 
+	if (!client->waits)
+		return NULL;
+	reason = list_first_entry_or_null(&client->waits->reasons, struct reason, link);
 	if (!reason)
 		return NULL;
 	error = message_ref(reason->error);
@@ -365,6 +397,7 @@ int activation_start_service(struct activation *activation, struct client *clien
 			     const char *name)
 {
 	struct activatable *activatable;
+	struct activation_waits *waits;
 	struct waiter *waiter;
 
 	activation_refresh(activation);
@@ -375,6 +408,9 @@ int activation_start_service(struct activation *activation, struct client *clien
 		return DRIVER_START_RUNNING;
 	if (activation_is_full(activation))
 		return DRIVER_START_LIMIT;
+	waits = client_waits(client);
+	if (!waits)
+		return -ENOMEM;
 	waiter = calloc(1, sizeof(*waiter));
 	if (!waiter)
 		return -ENOMEM;
@@ -382,7 +418,7 @@ int activation_start_service(struct activation *activation, struct client *clien
 	waiter->client = client;
 	waiter->serial = serial;
 	list_add_tail(&waiter->link, &activatable->waiters);
-	list_add_tail(&waiter->client_link, &client->starts);
+	list_add_tail(&waiter->client_link, &waits->starts);
 	activatable->n_waiters++;
 	activatable_count(activatable);
 	activatable_note(activatable);
@@ -391,17 +427,22 @@ int activation_start_service(struct activation *activation, struct client *clien
 
 void activation_forget_client(struct client *client)
 {
+	struct activation_waits *waits = client->waits;
 	struct waiter *waiter;
 	struct reason *reason;
 
-	while ((reason = list_first_entry_or_null(&client->reasons, struct reason, link)))
+	if (!waits)
+		return;
+	while ((reason = list_first_entry_or_null(&waits->reasons, struct reason, link)))
 		reason_free(reason);
-	while ((waiter = list_first_entry_or_null(&client->starts, struct waiter, client_link))) {
+	while ((waiter = list_first_entry_or_null(&waits->starts, struct waiter, client_link))) {
 		struct activatable *activatable = waiter->activatable;
 
 		waiter_free(waiter);
 		activatable_count(activatable);
 	}
+	free(waits);
+	client->waits = NULL;
 }
 
 bool activation_comes_first(const struct activation *activation, const struct message *message)

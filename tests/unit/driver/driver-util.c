@@ -15,10 +15,16 @@ static struct member *member_of(struct driver_caller *caller)
 	return container_of(caller, struct member, caller);
 }
 
+static const struct creds *ops_caller_creds(void *userdata, const struct driver_caller *caller)
+{
+	(void)userdata;
+	return &container_of(caller, struct member, caller)->creds;
+}
+
 static int ops_hello(void *userdata, struct driver_caller *caller)
 {
 	struct member *member = member_of(caller);
-	struct engine_hello hello = {.creds = caller->creds, .userdata = member};
+	struct engine_hello hello = {.creds = &member->creds, .userdata = member};
 	struct bus *bus = userdata;
 	int r;
 
@@ -135,6 +141,7 @@ static int ops_connections(void *userdata,
 }
 
 static const struct driver_ops ops = {
+	.caller_creds = ops_caller_creds,
 	.hello = ops_hello,
 	.creds = ops_creds,
 	.pidfd = ops_pidfd,
@@ -195,7 +202,6 @@ static struct bus *new_bus(const char *address, const struct driver_limits *limi
 			.groups = groups,
 			.seclabel = "label",
 		};
-		member->caller.creds = &member->creds;
 		match_owner_init(&member->caller.matches);
 	}
 	return bus;
