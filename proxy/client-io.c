@@ -504,8 +504,7 @@ static struct message *client_next(struct client *client, bool *is_last_out)
 			return NULL;
 		}
 		client->position = received.position;
-		*is_last_out =
-			received.is_last && !client->out.n_answers && list_empty(&client->reasons);
+		*is_last_out = received.is_last && !client->out.n_answers && !client->waits;
 		engine_received_release(&received);
 		if (message || client->state == CLIENT_CLOSED)
 			return message;
