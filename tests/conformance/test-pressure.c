@@ -301,3 +301,38 @@ TEST(slow_reader_gets_everything)
 	expect_quiet(f.sender);
 	fixture_stop(&f);
 }
+
+/* what was said lasts longer than who said it, and what is known of him as long */
+TEST(slow_reader_hears_those_who_have_left)
+{
+	struct fixture f = fixture_start();
+	enum { N_BEFORE = 100, N_SENDERS = 20, N_EACH = 3 };
+
+	/* more than its socket takes */
+	for (uint32_t i = 0; i < N_BEFORE; i++)
+		conn_send(f.sender,
+			  with_body(msg_to(msg_signal("/", "a.b", "Before"), f.stuck->unique),
+				    8 * 1024));
+	conn_sync(f.sender);
+	for (uint32_t i = 0; i < N_SENDERS; i++) {
+		struct conn *conn = conn_new(f.subject->address);
+
+		for (uint32_t k = 0; k < N_EACH; k++) {
+			struct msg *msg = msg_to(msg_signal("/", "a.b", "Last"), f.stuck->unique);
+
+			conn_send(conn, msg_append(msg, "u", i * N_EACH + k));
+		}
+		conn_sync(conn);
+		conn_close(conn);
+	}
+	expect_others_unaffected(&f);
+	for (uint32_t i = 0; i < N_SENDERS * N_EACH; i++) {
+		struct msg *msg = conn_find_signal(f.stuck, "Last");
+		uint32_t number;
+
+		msg_read(msg, "u", &number);
+		expect_eq(number, i);
+		msg_free(msg);
+	}
+	fixture_stop(&f);
+}
