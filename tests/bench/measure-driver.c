@@ -26,6 +26,7 @@ int play_connect(struct stage *stage, double *values_out)
 	for (unsigned int i = 0; i < stage->n; i++) {
 		struct peer peer = PEER_NULL;
 
+		peer.is_polling = stage->measure->flags & MEASURE_POLL;
 		r = peer_open(&peer, stage->contender->socket_path);
 		peer_close(&peer);
 		if (r < 0)

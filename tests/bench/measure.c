@@ -55,6 +55,7 @@ const struct measure measures[] = {
 	OTHER_RULES("arg0path"),
 	OTHER_RULES("arg0namespace"),
 	{"connect", "connect, authenticate, Hello, close", {EACH}, setup_client, play_connect, 0, 400, 200, 0, NULL},
+	{"connect-poll", "connect ... close, in poll()", {EACH}, setup_client, play_connect, 0, 400, 0, MEASURE_POLL, NULL},
 	{"owner-lookup", "GetNameOwner", {P50}, setup_owner_lookup, play_calls, 0, 2000, 1000, 0, NULL},
 	{"owner-lookup-100k", "GetNameOwner among 100000 names", {P50}, setup_owner_lookup, play_calls, 100000, 1000, 0, 0, NULL},
 	{"credentials", "GetConnectionCredentials", {P50}, setup_credentials, play_calls, 0, 1000, 0, 0, NULL},

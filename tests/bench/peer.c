@@ -273,6 +273,27 @@ int peer_fill(struct peer *peer)
 	return 0;
 }
 
+static int peer_poll(const struct peer *peer)
+{
+	struct pollfd p = {.fd = peer->fd, .events = POLLIN};
+	int n;
+
+	do
+		n = poll(&p, 1, PEER_TIMEOUT_S * 1000);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return n ? 0 : -ETIMEDOUT;
+}
+
+/* fills the buffer, waiting as the peer does */
+static int peer_wait(struct peer *peer)
+{
+	int r = peer->is_polling ? peer_poll(peer) : 0;
+
+	return r < 0 ? r : peer_fill(peer);
+}
+
 static int parse(struct message *m, const uint8_t *p, size_t size)
 {
 	size_t end = HEADER_SIZE + get_u32(p + 12);
@@ -314,28 +335,13 @@ static int parse(struct message *m, const uint8_t *p, size_t size)
 	return at == end ? 0 : -EPROTO;
 }
 
-static int peer_poll(const struct peer *peer)
-{
-	struct pollfd p = {.fd = peer->fd, .events = POLLIN};
-	int n;
-
-	do
-		n = poll(&p, 1, PEER_TIMEOUT_S * 1000);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	return n ? 0 : -ETIMEDOUT;
-}
-
 int peer_read(struct peer *peer, struct message *message_out)
 {
 	size_t size;
 	int r;
 
 	while (!peer_has_message(peer)) {
-		r = peer->is_polling ? peer_poll(peer) : 0;
-		if (r >= 0)
-			r = peer_fill(peer);
+		r = peer_wait(peer);
 		if (r < 0)
 			return r;
 	}
@@ -473,7 +479,7 @@ static int authenticate(struct peer *peer)
 								 peer->end - peer->begin);
 
 		if (!eol) {
-			r = peer_fill(peer);
+			r = peer_wait(peer);
 			continue;
 		}
 		if (memcmp(peer->buffer + peer->begin, n_lines ? "AGREE_UNIX_FD" : "OK ",
