@@ -74,7 +74,7 @@ static void client_forgotten(struct message_account *account)
 		free(container_of(account, struct client, account));
 }
 
-int client_new(struct daemon *daemon, int fd, const char *guid)
+int client_new(struct daemon *daemon, int fd, const char *guid, struct client **client_out)
 {
 	struct client *client;
 	int r;
@@ -105,6 +105,7 @@ int client_new(struct daemon *daemon, int fd, const char *guid)
 	INIT_LIST_HEAD(&client->ready_link);
 	list_add_tail(&client->link, &daemon->clients);
 	admission_enter(daemon, client);
+	*client_out = client;
 	return 0;
 
 no_memory:

@@ -156,10 +156,11 @@ struct client {
  * client_new() - a client for a socket that was just accepted
  * @fd: taken, also on failure
  * @guid: of the listening address; borrowed for the client's life
+ * @client_out: the daemon's, which has it watched
  *
  * Return: 0 or a negative errno; -EUSERS: there is no place for it, as the log says.
  */
-int client_new(struct daemon *daemon, int fd, const char *guid);
+int client_new(struct daemon *daemon, int fd, const char *guid, struct client **client_out);
 
 /* enters CLOSED; @why goes to the log when it is not NULL */
 void client_close(struct client *client, const char *why);

@@ -23,6 +23,7 @@
 #include "proxy/address.h"
 #include "proxy/admission.h"
 #include "proxy/base/cleanup.h"
+#include "proxy/client-io.h"
 #include "proxy/daemon.h"
 
 enum {
@@ -38,6 +39,7 @@ static void listener_dispatch(struct loop_source *source, uint32_t events)
 	struct listener *listener = container_of(source, struct listener, source);
 	struct daemon *daemon = listener->daemon;
 	bool is_crowd = listener->ready_turn + 1 == daemon->loop.n_turns;
+	struct client *client;
 	int fd, r;
 
 	/* Most come alone.  To be told by accept4() that there is nobody else is as dear as to
@@ -54,7 +56,11 @@ static void listener_dispatch(struct loop_source *source, uint32_t events)
 			/* all others are about the one connection that is gone */
 			return;
 		}
-		r = client_new(daemon, fd, listener->guid);
+		r = client_new(daemon, fd, listener->guid, &client);
+		/* Who has connected writes at once, most often before he is accepted: what epoll
+		 * would say next is known. */
+		if (!r)
+			client_dispatch(&client->source, EPOLLIN);
 		if (r < 0 && r != -EUSERS && log_limit_pass(&daemon->log_refused))
 			log_warning("A connection could not be accepted: %s", strerror(-r));
 	}
@@ -346,8 +352,7 @@ static void explain(char error[LISTENER_MAX_ERROR], const struct address *addres
 			 address->value);
 		break;
 	case ADDRESS_UNKNOWN:
-		snprintf(error, LISTENER_MAX_ERROR, "unknown address type \"%s\"",
-			 address->value);
+		snprintf(error, LISTENER_MAX_ERROR, "unknown address type \"%s\"", address->value);
 		break;
 	case ADDRESS_SYSTEMD:
 		snprintf(error, LISTENER_MAX_ERROR,
@@ -405,9 +410,8 @@ char *listeners_address(const struct list_head *listeners)
 	if (!stream)
 		return NULL;
 	list_for_each_entry_reverse(listener, listeners, link)
-		fprintf(stream, "%s%s,guid=%s",
-			list_is_last(&listener->link, listeners) ? "" : ";", listener->address,
-			listener->guid);
+		fprintf(stream, "%s%s,guid=%s", list_is_last(&listener->link, listeners) ? "" : ";",
+			listener->address, listener->guid);
 	if (ferror(stream)) {
 		fclose(stream);
 		free(text);

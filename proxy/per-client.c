@@ -252,6 +252,7 @@ static int serve(struct engine *engine, const struct published *published, struc
 		.systemd_activation = published->flags & PUBLISHED_SYSTEMD,
 	};
 	__cleanup(daemon_freep) struct daemon *daemon = NULL;
+	struct client *client;
 	int r;
 
 	r = daemon_new(config, &options, &daemon);
@@ -261,7 +262,7 @@ static int serve(struct engine *engine, const struct published *published, struc
 		return r;
 	}
 	learn_published(daemon, published);
-	r = client_new(daemon, fd, daemon->guid);
+	r = client_new(daemon, fd, daemon->guid, &client);
 	return r < 0 ? r : daemon_run(daemon);
 }
 
