@@ -16,31 +16,42 @@
 
 enum { FIRST_CAPACITY = 256, MAX_UNUSED = 1024 };
 
-/* room for @size more bytes at the next multiple of @alignment, behind zero padding; or NULL */
-static uint8_t *extend(struct wire_writer *writer, size_t size, size_t alignment)
+/* of a string on the wire: its length, its text and a NUL */
+#define STRING_SIZE(len) (sizeof(uint32_t) + (len) + 1)
+
+/* makes room for @size bytes at @at, or says in @error why there is none; then there is none for
+ * anything that follows either */
+static bool grow(struct wire_writer *writer, size_t at, size_t size)
 {
-	size_t at = (writer->size + alignment - 1) & ~(alignment - 1);
 	size_t capacity = writer->capacity ?: FIRST_CAPACITY;
-	uint8_t *bytes;
+	uint8_t *bytes = NULL;
 
 	if (writer->error)
-		return NULL;
+		return false;
 	if (size > WIRE_MAX_SIZE || at + size > WIRE_MAX_SIZE) {
 		writer->error = -EMSGSIZE;
-		return NULL;
-	}
-	while (capacity < at + size)
-		capacity *= 2;
-	if (capacity != writer->capacity) {
+	} else {
+		while (capacity < at + size)
+			capacity *= 2;
 		bytes = realloc(writer->bytes, capacity);
-		if (!bytes) {
+		if (!bytes)
 			writer->error = -ENOMEM;
-			return NULL;
-		}
-		writer->bytes = bytes;
-		writer->capacity = capacity;
 	}
-	memset(writer->bytes + writer->size, 0, at - writer->size);
+	writer->capacity = bytes ? capacity : 0;
+	if (bytes)
+		writer->bytes = bytes;
+	return bytes;
+}
+
+/* room for @size more bytes at the next multiple of @alignment, behind zero padding; or NULL */
+static inline uint8_t *extend(struct wire_writer *writer, size_t size, size_t alignment)
+{
+	size_t at = (writer->size + alignment - 1) & ~(alignment - 1);
+
+	if ((size > writer->capacity || at > writer->capacity - size) && !grow(writer, at, size))
+		return NULL;
+	while (writer->size < at)
+		writer->bytes[writer->size++] = 0;
 	writer->size = at + size;
 	return writer->bytes + at;
 }
@@ -76,23 +87,39 @@ void wire_writer_deinit(struct wire_writer *writer)
 	*writer = (struct wire_writer){0};
 }
 
+/* a length and the text behind it */
+static void set_string(uint8_t *p, const char *text, uint32_t len)
+{
+	memcpy(p, &len, sizeof(len));
+	memcpy(p + sizeof(len), text, (size_t)len + 1);
+}
+
 void wire_put_field_string(struct wire_writer *writer, enum wire_field field, const char *text)
 {
 	bool is_path = field == WIRE_FIELD_PATH || field == WIRE_FIELD_CONTAINER_INSTANCE;
 	uint8_t start[] = {field, 1, is_path ? 'o' : 's', 0};
+	size_t len = strlen(text);
+	uint8_t *p;
 
 	assert(!writer->body_at);
-	put(writer, start, sizeof(start), 8);
-	wire_put_string(writer, text);
+	p = extend(writer, sizeof(start) + STRING_SIZE(len), 8);
+	if (!p)
+		return;
+	memcpy(p, start, sizeof(start));
+	set_string(p + sizeof(start), text, len);
 }
 
 void wire_put_field_u32(struct wire_writer *writer, enum wire_field field, uint32_t value)
 {
 	uint8_t start[] = {field, 1, 'u', 0};
+	uint8_t *p;
 
 	assert(!writer->body_at);
-	put(writer, start, sizeof(start), 8);
-	wire_put_u32(writer, value);
+	p = extend(writer, sizeof(start) + sizeof(value), 8);
+	if (!p)
+		return;
+	memcpy(p, start, sizeof(start));
+	memcpy(p + sizeof(start), &value, sizeof(value));
 }
 
 void wire_put_body(struct wire_writer *writer, const char *signature)
@@ -136,9 +163,10 @@ void wire_put_u64(struct wire_writer *writer, uint64_t value)
 void wire_put_string(struct wire_writer *writer, const char *text)
 {
 	size_t len = strlen(text);
+	uint8_t *p = extend(writer, STRING_SIZE(len), sizeof(uint32_t));
 
-	wire_put_u32(writer, len);
-	put(writer, text, len + 1, 1);
+	if (p)
+		set_string(p, text, len);
 }
 
 void wire_put_signature(struct wire_writer *writer, const char *signature)
