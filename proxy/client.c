@@ -79,10 +79,10 @@ int client_new(struct daemon *daemon, int fd, const char *guid, struct client **
 	struct client *client;
 	int r;
 
-	client = calloc(1, sizeof(*client));
+	client = malloc(sizeof(*client));
 	if (!client)
 		goto no_memory;
-	client->auth = calloc(1, sizeof(*client->auth));
+	*client = (struct client){.auth = malloc(sizeof(*client->auth))};
 	if (!client->auth)
 		goto no_memory;
 	r = creds_init_socket(&client->creds, fd);

@@ -31,6 +31,10 @@
 #define CACHE_KEEP_MAX 1024
 #endif
 
+/* Up to here zeros are written: glibc's calloc() does not look at what was freed last, which
+ * malloc() hands out at once. */
+#define CLEAR_MAX 1024
+
 struct free_object {
 	struct free_object *next;
 };
@@ -100,9 +104,14 @@ void *kmalloc(size_t size, gfp_t flags)
 
 	if (!slab_admit())
 		return NULL;
-	ptr = flags & __GFP_ZERO ? calloc(1, size ?: 1) : malloc(size ?: 1);
+	if (flags & __GFP_ZERO && size > CLEAR_MAX)
+		ptr = calloc(1, size);
+	else
+		ptr = malloc(size ?: 1);
 	if (!ptr)
 		slab_leave_object();
+	else if (flags & __GFP_ZERO && size <= CLEAR_MAX)
+		memset(ptr, 0, size);
 	return ptr;
 }
 
