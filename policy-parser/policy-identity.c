@@ -11,6 +11,11 @@
 #include "policy-parser/policy-private.h"
 #include "proxy/base/creds.h"
 
+enum {
+	MORE_TIERS = 5, /* than groups: the others that can apply to one peer */
+	FEW_TIERS = 32,
+};
+
 static int index_compare(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -110,15 +115,19 @@ static int identity_new(struct policy *policy, const uint32_t *tiers, uint32_t n
 int policy_identity_get(struct policy *policy, const struct creds *creds,
 			struct policy_identity **identity_out)
 {
-	__cleanup(freep) uint32_t *tiers = NULL;
+	__cleanup(freep) uint32_t *many = NULL;
+	uint32_t few[FEW_TIERS], *tiers = few;
 	struct policy_identity *identity;
 	uint32_t n_tiers;
 	uint64_t hash;
 	int r;
 
-	tiers = calloc(creds->n_groups + 5, sizeof(*tiers));
-	if (!tiers)
-		return -ENOMEM;
+	if (creds->n_groups + MORE_TIERS > FEW_TIERS) {
+		many = calloc(creds->n_groups + MORE_TIERS, sizeof(*many));
+		if (!many)
+			return -ENOMEM;
+		tiers = many;
+	}
 	n_tiers = choose_tiers(policy, creds, tiers);
 	hash = htable_hash(tiers, n_tiers * sizeof(*tiers));
 	htable_for_each_match(identity, &policy->identities, node, hash) {

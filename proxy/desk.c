@@ -87,9 +87,13 @@ static int creds_copy(const struct creds *from, struct creds *to)
 
 static struct desk_client *desk_find(struct desk *desk, uint64_t id)
 {
-	uint64_t hash = htable_hash(&id, sizeof(id));
 	struct desk_client *entry;
+	uint64_t hash;
 
+	/* whoever comes and goes is looked for, and mostly nobody has ever asked */
+	if (!desk->clients.n_entries)
+		return NULL;
+	hash = htable_hash(&id, sizeof(id));
 	htable_for_each_match(entry, &desk->clients, node, hash)
 		if (entry->id == id)
 			return entry;
