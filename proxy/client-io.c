@@ -479,8 +479,9 @@ static struct message *client_next(struct client *client, bool *is_last_out)
 
 	*is_last_out = false;
 	for (;;) {
-		message = client->is_turning ? NULL
-					     : outbound_take_answer(&client->out, client->position);
+		message = client->is_turning || !client->out.n_answers
+				  ? NULL
+				  : outbound_take_answer(&client->out, client->position);
 		if (message)
 			return message;
 		if (!client->caller.conn)

@@ -76,13 +76,17 @@ enum client_state {
  * @position: how far the connection's queue has been received
  * @began_ns: when it came, while AUTH or HELLO; nothing waits for a position then
  * @held: what was received, and there was no memory to make a message of; NULL mostly
- * @out: bytes to the socket
+ * @waits: its calls that wait for services, or have waited in vain; activation's own, NULL mostly
  * @caller: what the driver sees of it: its connection of the engine (from Hello on,
  *	NULL again as a monitor), its name, and its match rules or monitor rules
  *
- * Senders:
+ * Senders, and receivers their beginnings:
  *
  * @in: bytes from the socket
+ * @out: bytes to it
+ *
+ * Senders:
+ *
  * @account: its messages that others have not received yet; the client's memory stays until
  *	there are none
  * @unique_name: "" before Hello
@@ -96,7 +100,6 @@ enum client_state {
  * @asked: ACTIVE on a bus that was joined: the call that @is_held is about
  * @fds_timer: how long descriptors may stay that no message has claimed, or an unfinished
  *	message that has some; NULL if there never were any
- * @waits: its calls that wait for services, or have waited in vain; activation's own, NULL mostly
  * @next_identity: while a reload is being prepared: the rules that will apply
  * @creds: who it is
  */
@@ -130,10 +133,12 @@ struct client {
 		uint64_t began_ns;
 	};
 	struct engine_received *held;
-	struct outbound out;
+	struct activation_waits *waits;
 	struct driver_caller caller;
 
 	struct inbound in;
+	struct outbound out;
+
 	struct message_account account;
 	char unique_name[UNIQUE_NAME_SIZE];
 
@@ -147,7 +152,6 @@ struct client {
 		struct message *asked;
 	};
 	struct client_fds_timer *fds_timer;
-	struct activation_waits *waits;
 	struct policy_identity *next_identity;
 	struct creds creds;
 };
@@ -191,11 +195,8 @@ void client_flush(struct client *client);
 /* what that looks at comes into the cache while somebody else is written to */
 static inline void client_prefetch(const struct client *client)
 {
-	__builtin_prefetch(&client->source, 1);
-	__builtin_prefetch(&client->in.kept, 1);
-	__builtin_prefetch(&client->out.n_unsent, 1);
-	__builtin_prefetch(&client->caller.conn, 1);
-	__builtin_prefetch(&client->position, 1);
+	for (size_t at = 0; at < offsetof(struct client, out.unsent); at += 64)
+		__builtin_prefetch((const char *)client + at, 1);
 }
 
 /**

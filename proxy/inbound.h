@@ -23,9 +23,9 @@
 #include "proxy/message.h"
 
 struct inbound {
+	struct inbound_chunk *kept; /* to be consumed before anything is read, or NULL */
 	struct message *message;    /* header complete, body coming */
 	uint8_t *raw;		    /* start of a header that is not complete */
-	struct inbound_chunk *kept; /* to be consumed before anything is read, or NULL */
 	struct inbound_fds *fds;    /* received, not yet claimed by a message; NULL: none */
 	uint32_t n_filled;	    /* bytes of @message, or of @raw, that have come */
 	uint32_t raw_need;	    /* bytes to read before @raw is worth another look */

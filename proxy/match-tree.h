@@ -57,9 +57,9 @@ struct match_node {
  */
 struct match_subscription {
 	struct list_head node_link;
-	struct list_head owner_link;
-	struct match_node *node;
 	struct match_owner *owner;
+	struct match_node *node;
+	struct list_head owner_link;
 	uint32_t count;
 	uint8_t wants;
 	bool is_eavesdropping;

@@ -137,12 +137,12 @@ void match_subject_init_change(struct match_subject *subject, const char *name,
  * @n_notifications: those with MATCH_WANTS_NOTIFICATIONS
  */
 struct match_owner {
+	uint64_t hit;		/* the look-up that found this owner last */
 	struct list_head rules; /* struct match_subscription.owner_link */
 	uint32_t n_rules;
 	uint32_t peak_rules;
 	uint32_t n_signals;
 	uint32_t n_notifications;
-	uint64_t hit; /* the look-up that found this owner last */
 };
 
 void match_owner_init(struct match_owner *owner);

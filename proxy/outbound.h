@@ -19,12 +19,13 @@
 #include "proxy/reserve.h"
 
 struct outbound {
+	/* these two tell whether there is anything in the rest */
+	uint32_t n_unsent;
+	uint32_t n_answers;
+	struct unsent *unsent; /* owned; NULL: none */
 	struct list_head answers;
 	size_t n_answer_bytes;
 	uint32_t n_answer_fds;
-	uint32_t n_unsent;
-	struct unsent *unsent; /* owned; NULL: none */
-	uint32_t n_answers;
 	uint32_t peak_fds; /* of answers */
 	size_t peak_bytes;
 };
