@@ -111,7 +111,7 @@ static bool receive_tail(struct inbound *in, struct inbound_chunk *chunk,
 	*size = *size < rest ? *size : rest;
 	fuzz_expect(write(pair[0], bytes, *size) == (ssize_t)*size);
 	n = tail_fill(in->message->tail, pair[1], *size);
-	fuzz_expect(n > 0 || n == -EAGAIN);
+	fuzz_expect(n > 0 || n == -ENOSPC);
 	n = n < 0 ? 0 : n;
 	if (n < (ssize_t)*size) {
 		/* no more places: the rest is read as of any other message */
