@@ -18,10 +18,10 @@
 
 #include "tests/unit/kernel/engine-util.h"
 
-#define N_SLOTS	   8
-#define N_NAMES	   5
-#define N_PENDING  16
-#define QUEUE_MAX  100
+#define N_SLOTS	  8
+#define N_NAMES	  5
+#define N_PENDING 16
+#define QUEUE_MAX 100
 
 /**
  * struct slot - a connection on each bus
@@ -201,7 +201,7 @@ static void send_both(struct slot *slot, struct engine_send send)
 
 static void send_random(struct slot *slot)
 {
-	struct engine_send send = { .cookie = ++last_cookie };
+	struct engine_send send = {.cookie = ++last_cookie};
 	unsigned n;
 
 	switch (below(8)) {

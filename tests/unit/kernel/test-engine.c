@@ -68,7 +68,7 @@ CARRIER_TEST(bus_has_an_id_of_its_own)
 
 CARRIER_TEST(connections_of_a_user_are_limited)
 {
-	struct engine_limits limits = { .n_conns_user = 2 };
+	struct engine_limits limits = {.n_conns_user = 2};
 	struct peer *peer;
 	bool has_limits;
 
@@ -96,7 +96,7 @@ CARRIER_TEST(message_by_id)
 	bus_open(bus, address, NULL);
 	a = bus_connect(bus, 0);
 	b = bus_connect(bus, 1);
-	expect_eq(peer_send(a, (struct engine_send){ .dst_id = b->id, .cookie = 77 }, "hello"), 0);
+	expect_eq(peer_send(a, (struct engine_send){.dst_id = b->id, .cookie = 77}, "hello"), 0);
 	expect_eq(engine_recv(b->conn, &received), 0);
 	expect_eq(received.position, 1u);
 	expect_eq(received.src_id, a->id);
@@ -118,7 +118,7 @@ CARRIER_TEST(message_by_id)
 CARRIER_TEST(message_by_name)
 {
 	struct engine_received received;
-	struct engine_send send = { .dst_name = NAME, .cookie = 1 };
+	struct engine_send send = {.dst_name = NAME, .cookie = 1};
 	struct peer *a, *b;
 
 	bus_open(bus, address, NULL);
@@ -198,7 +198,7 @@ CARRIER_TEST(direct_payload_is_the_senders_own)
 {
 	struct engine_payload *payload = payload_new("x", 1, NULL, 0), *kept;
 	struct engine_received received;
-	struct engine_send send = { .cookie = 1, .payload = payload };
+	struct engine_send send = {.cookie = 1, .payload = payload};
 	struct peer *a, *b;
 
 	bus_open(bus, address, NULL);
@@ -219,10 +219,10 @@ CARRIER_TEST(direct_payload_is_the_senders_own)
 
 CARRIER_TEST(large_message)
 {
-	struct engine_limits limits = { .pool_size = 256 * 1024 * 1024 };
+	struct engine_limits limits = {.pool_size = 256 * 1024 * 1024};
 	size_t size = 5 * 1024 * 1024 + 3;
 	struct engine_received received;
-	struct engine_send send = { .cookie = 1 };
+	struct engine_send send = {.cookie = 1};
 	char *bytes = malloc(size);
 	struct peer *a, *b;
 
@@ -247,7 +247,7 @@ CARRIER_TEST(large_message)
  * matches of the ABI carrier hit what is addressed to the connection. */
 CARRIER_TEST(directed_signal_reaches_its_destination)
 {
-	struct engine_send send = { .flags = KDBUS_MSG_SIGNAL, .cookie = 1 };
+	struct engine_send send = {.flags = KDBUS_MSG_SIGNAL, .cookie = 1};
 	struct peer *a, *b;
 
 	bus_open(bus, address, NULL);
@@ -432,7 +432,7 @@ CARRIER_TEST(wish_ends_with_the_subscription)
 
 CARRIER_TEST(broadcast_that_does_not_fit_is_lost_for_that_receiver_alone)
 {
-	struct engine_limits limits = { .n_msgs_user = 3 };
+	struct engine_limits limits = {.n_msgs_user = 3};
 	struct engine_stats stats;
 	struct peer *a, *b, *c;
 
@@ -751,7 +751,7 @@ CARRIER_TEST(descriptors_travel)
 	b = bus_connect(bus, 1);
 	for (int i = 0; i < 3; i++)
 		pipe_end(&fds[i]);
-	expect_eq(send_fds(a, (struct engine_send){ .dst_id = b->id }, fds, 3), 0);
+	expect_eq(send_fds(a, (struct engine_send){.dst_id = b->id}, fds, 3), 0);
 	expect_eq(engine_recv(b->conn, &received), 0);
 	expect_eq(received.payload->n_fds, 3u);
 	for (int i = 0; i < 3; i++) {
@@ -771,7 +771,7 @@ CARRIER_TEST(descriptors_in_a_message_nobody_reads)
 	a = bus_connect(bus, 0);
 	b = bus_connect(bus, 1);
 	pipe_end(&fd);
-	expect_eq(send_fds(a, (struct engine_send){ .dst_id = b->id }, &fd, 1), 0);
+	expect_eq(send_fds(a, (struct engine_send){.dst_id = b->id}, &fd, 1), 0);
 	expect_eq(engine_conn_position(b->conn), 1u);
 	bus_close(bus);
 }
@@ -785,7 +785,7 @@ CARRIER_TEST(receiver_without_descriptors_refuses_them)
 	a = bus_connect(bus, 0);
 	expect_eq(bus_try_connect(bus, 0, 1, &b), 0);
 	pipe_end(&fd);
-	expect_eq(send_fds(a, (struct engine_send){ .dst_id = b->id }, &fd, 1), -ECOMM);
+	expect_eq(send_fds(a, (struct engine_send){.dst_id = b->id}, &fd, 1), -ECOMM);
 	peer_expect_empty(b);
 	bus_close(bus);
 }
@@ -803,13 +803,12 @@ CARRIER_TEST(unix_sockets_travel_too)
 	expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	/* DIFFERENCES kernel-sockets */
 	if (bus->is_mounted) {
-		expect_eq(send_fds(a, (struct engine_send){ .dst_id = b->id }, fds, 1),
-			  -EOPNOTSUPP);
+		expect_eq(send_fds(a, (struct engine_send){.dst_id = b->id}, fds, 1), -EOPNOTSUPP);
 		close(fds[1]);
 		bus_close(bus);
 		return;
 	}
-	expect_eq(send_fds(a, (struct engine_send){ .dst_id = b->id }, fds, 1), 0);
+	expect_eq(send_fds(a, (struct engine_send){.dst_id = b->id}, fds, 1), 0);
 	expect_eq(engine_recv(b->conn, &received), 0);
 	expect_eq(write(fds[1], "!", 1), 1);
 	expect_eq(read(received.payload->fds[0], &c, 1), 1);
@@ -820,7 +819,7 @@ CARRIER_TEST(unix_sockets_travel_too)
 
 CARRIER_TEST(broadcast_with_descriptors)
 {
-	struct engine_send send = { .flags = KDBUS_MSG_SIGNAL, .dst_id = KDBUS_DST_ID_BROADCAST };
+	struct engine_send send = {.flags = KDBUS_MSG_SIGNAL, .dst_id = KDBUS_DST_ID_BROADCAST};
 	struct engine_received received;
 	struct peer *a, *b, *c;
 	int fd;
@@ -843,7 +842,7 @@ CARRIER_TEST(broadcast_with_descriptors)
 
 CARRIER_TEST(too_many_descriptors)
 {
-	struct engine_limits limits = { .n_fds_msg = 2, .n_fds_user = 3 };
+	struct engine_limits limits = {.n_fds_msg = 2, .n_fds_user = 3};
 	struct peer *a, *b;
 	int fds[3];
 
@@ -852,13 +851,13 @@ CARRIER_TEST(too_many_descriptors)
 	b = bus_connect(bus, 1);
 	for (int i = 0; i < 3; i++)
 		pipe_end(&fds[i]);
-	expect_eq(send_fds(a, (struct engine_send){ .dst_id = b->id }, fds, 3), -EMFILE);
+	expect_eq(send_fds(a, (struct engine_send){.dst_id = b->id}, fds, 3), -EMFILE);
 	for (int i = 0; i < 3; i++)
 		pipe_end(&fds[i]);
-	expect_eq(send_fds(a, (struct engine_send){ .dst_id = b->id }, fds, 2), 0);
-	expect_eq(send_fds(a, (struct engine_send){ .dst_id = b->id }, fds + 2, 1), 0);
+	expect_eq(send_fds(a, (struct engine_send){.dst_id = b->id}, fds, 2), 0);
+	expect_eq(send_fds(a, (struct engine_send){.dst_id = b->id}, fds + 2, 1), 0);
 	pipe_end(&fds[0]);
-	expect_eq(send_fds(a, (struct engine_send){ .dst_id = b->id }, fds, 1), -EMFILE);
+	expect_eq(send_fds(a, (struct engine_send){.dst_id = b->id}, fds, 1), -EMFILE);
 	bus_close(bus);
 }
 
@@ -886,7 +885,7 @@ CARRIER_TEST(queued_messages_of_a_user_are_limited)
 
 CARRIER_TEST(queued_bytes_of_a_user_are_limited)
 {
-	struct engine_send send = { .cookie = 1 };
+	struct engine_send send = {.cookie = 1};
 	size_t size = 2 * 1024 * 1024;
 	char *bytes = calloc(1, size);
 	struct peer *a, *b;
@@ -910,7 +909,7 @@ CARRIER_TEST(queued_bytes_of_a_user_are_limited)
 
 CARRIER_TEST(expected_replies_are_limited)
 {
-	struct engine_limits limits = { .n_replies_conn = 2 };
+	struct engine_limits limits = {.n_replies_conn = 2};
 	struct peer *a, *b;
 
 	bus_open(bus, address, &limits);
@@ -927,7 +926,7 @@ CARRIER_TEST(expected_replies_are_limited)
 
 CARRIER_TEST(names_of_a_connection_are_limited)
 {
-	struct engine_limits limits = { .n_names_conn = 2 };
+	struct engine_limits limits = {.n_names_conn = 2};
 	struct peer *a;
 
 	bus_open(bus, address, &limits);
@@ -993,7 +992,7 @@ CARRIER_TEST(identity_of_a_client_is_on_record)
 		.groups = groups,
 		.seclabel = (char *)"a:label",
 	};
-	struct engine_hello hello = { .creds = &creds, .description = "a-description" };
+	struct engine_hello hello = {.creds = &creds, .description = "a-description"};
 	struct kdbus_cmd_info cmd = {
 		.size = sizeof(cmd),
 		.attach_flags = _KDBUS_ATTACH_ALL,
@@ -1029,18 +1028,19 @@ CARRIER_TEST(identity_of_a_client_is_on_record)
 	bus_close(bus);
 }
 
-/* of the credentials, groups and labels that several clients have in common there may be one copy */
+/* of the credentials, groups and labels that several clients have in common there may be one copy
+ */
 CARRIER_TEST(clients_that_differ_in_one_thing_are_told_apart)
 {
-	uint32_t groups[][2] = { { 10, 20 }, { 10, 21 } };
+	uint32_t groups[][2] = {{10, 20}, {10, 21}};
 	struct creds kinds[] = {
-		{ .uid = 1, .gid = 5, .n_groups = 2, .groups = groups[0] },
-		{ .uid = 17, .gid = 5, .n_groups = 2, .groups = groups[0] },
-		{ .uid = 1, .gid = 6, .n_groups = 2, .groups = groups[0] },
-		{ .uid = 1, .gid = 5, .n_groups = 2, .groups = groups[1] },
-		{ .uid = 1, .gid = 5, .n_groups = 1, .groups = groups[0] },
-		{ .uid = 1, .gid = 5, .n_groups = 2, .groups = groups[0], .seclabel = (char *)"one" },
-		{ .uid = 1, .gid = 5, .n_groups = 2, .groups = groups[0], .seclabel = (char *)"two" },
+		{.uid = 1, .gid = 5, .n_groups = 2, .groups = groups[0]},
+		{.uid = 17, .gid = 5, .n_groups = 2, .groups = groups[0]},
+		{.uid = 1, .gid = 6, .n_groups = 2, .groups = groups[0]},
+		{.uid = 1, .gid = 5, .n_groups = 2, .groups = groups[1]},
+		{.uid = 1, .gid = 5, .n_groups = 1, .groups = groups[0]},
+		{.uid = 1, .gid = 5, .n_groups = 2, .groups = groups[0], .seclabel = (char *)"one"},
+		{.uid = 1, .gid = 5, .n_groups = 2, .groups = groups[0], .seclabel = (char *)"two"},
 	};
 	enum { N_KINDS = sizeof(kinds) / sizeof(kinds[0]), N_CONNS = 4 * N_KINDS };
 	struct engine_conn *conns[N_CONNS];
@@ -1053,7 +1053,7 @@ CARRIER_TEST(clients_that_differ_in_one_thing_are_told_apart)
 	/* one after the other twice, then each twice */
 	for (unsigned i = 0; i < N_CONNS; i++) {
 		unsigned kind = i < 2 * N_KINDS ? i % N_KINDS : i / 2 % N_KINDS;
-		struct engine_hello hello = { .creds = &kinds[kind] };
+		struct engine_hello hello = {.creds = &kinds[kind]};
 
 		expect_eq(engine_connect(bus->engine, &hello, &conns[i]), 0);
 		/* the first copy of some is gone, and they are not */
@@ -1125,8 +1125,8 @@ CARRIER_TEST(connections_are_listed)
 
 CARRIER_TEST(command_that_fails_says_why)
 {
-	struct kdbus_cmd_info info = { .size = sizeof(info), .id = 99 };
-	struct kdbus_cmd_match match = { .size = sizeof(match), .cookie = 3 };
+	struct kdbus_cmd_info info = {.size = sizeof(info), .id = 99};
+	struct kdbus_cmd_match match = {.size = sizeof(match), .cookie = 3};
 	struct peer *a;
 
 	bus_open(bus, address, NULL);
