@@ -42,7 +42,8 @@ enum {
 	GREEDY_BYTES = 16 * 1024,
 	LONG_BYTES = 64 * 1024,	 /* of long messages, per turn, where others are ready */
 	HEAD_BYTES = 2048,	 /* of who sends long messages: the rest is not to be copied */
-	ROOM_BYTES = 512 * 1024, /* for who is sent such; the kernel takes twice that */
+	ROOM_BYTES = 208 * 1024, /* for who is sent such; the kernel takes twice that */
+	MOVED_ROOM_BYTES = 512 * 1024, /* where they are moved, and not the daemon's */
 };
 
 /* descriptors of a recvmsg(); false: some did not fit or there is no memory */
@@ -582,15 +583,17 @@ static uint32_t client_fill_batch(struct client *client, struct message *first,
 	return n;
 }
 
-/* Who is sent what is moved gets a larger socket: fewer turns for as many bytes, which are not the
- * daemon's. */
+/* Who is sent long messages gets a larger socket: fewer turns for as many bytes.  More of them that
+ * were copied than this would only push each other out of the CPU's cache. */
 static void client_make_room(struct client *client)
 {
-	int size = ROOM_BYTES;
+	const struct message *first = client->out.unsent->messages[0];
+	int size = first->tail ? MOVED_ROOM_BYTES : ROOM_BYTES;
 
-	if (client->is_roomy || !client->out.unsent->messages[0]->tail)
+	if (first->tail ? client->is_roomier : client->is_roomy || first->payload.size < LONG_BYTES)
 		return;
 	client->is_roomy = true;
+	client->is_roomier = first->tail;
 	/* as large as the system allows */
 	setsockopt(client->source.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }

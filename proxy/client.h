@@ -60,7 +60,8 @@ enum client_state {
  * @is_doomed: to be closed as soon as the engine has returned
  * @is_greedy: others had to wait for it lately: so it is read from in small pieces
  * @is_lengthy: it sends long messages that are moved (tail.h): so heads are read alone
- * @is_roomy: its socket has been made larger
+ * @is_roomy: its socket has been made larger, as it is sent long messages
+ * @is_roomier: and larger still, as they are moved
  * @is_elsewhere: on the bus that is ours a client that another process serves: no socket, and
  *	@caller.conn is the desk's (desk.h)
  * @is_reported: the call being dispatched has been shown to monitors
@@ -119,6 +120,7 @@ struct client {
 	bool is_greedy : 1;
 	bool is_lengthy : 1;
 	bool is_roomy : 1;
+	bool is_roomier : 1;
 	bool is_elsewhere : 1;
 	bool is_reported : 1;
 	bool is_held : 1;
