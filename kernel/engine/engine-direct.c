@@ -647,8 +647,8 @@ static void direct_get_queue(const struct engine_conn *base, struct engine_queue
 	};
 }
 
-/* what @entry says; what it refers to lives as long.  Member by member: what is not said of a
- * message, as it is of the bus' own, need not be wiped for each.
+/* what @entry says; what it refers to lives as long.  Member by member: of a message each is
+ * written once, and not wiped before.
  */
 static inline void received_set(struct engine_received *received_out,
 				const struct kdbus_queue_entry *entry,
@@ -696,6 +696,7 @@ static inline void received_set(struct engine_received *received_out,
 	received_out->is_last = false;
 	received_out->is_reply_dead = false;
 	received_out->error = 0;
+	received_out->notification = (struct engine_notification){0};
 	received_out->carrier = (void *)entry;
 }
 
