@@ -507,7 +507,7 @@ static struct msg *take_first_or_end(struct conn *conn,
 				     bool (*fits)(const struct msg *, const void *),
 				     const void *arg, const char *file, int line)
 {
-	int64_t deadline = now_ms() + WAIT_MS;
+	int64_t deadline = now_ms() + WAIT_MS + conn->more_ms;
 	struct msg **at = &conn->inbox;
 
 	parse_messages(conn);

@@ -22,6 +22,7 @@ struct conn {
 	int fd;
 	char *unique; /* after Hello */
 	bool eof;
+	int more_ms; /* what is answered is more work than WAIT_MS is for: so much longer */
 	uint32_t serial; /* the last one used */
 	struct blob in;	 /* bytes not yet parsed */
 	int in_fds[MSG_MAX_FDS * 2];
