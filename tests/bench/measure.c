@@ -54,8 +54,8 @@ const struct measure measures[] = {
 	OTHER_RULES("arg1"),
 	OTHER_RULES("arg0path"),
 	OTHER_RULES("arg0namespace"),
-	{"connect", "connect, authenticate, Hello, close", {EACH}, setup_client, play_connect, 0, 400, 200, 0, NULL},
-	{"connect-poll", "connect ... close, in poll()", {EACH}, setup_client, play_connect, 0, 400, 0, MEASURE_POLL, NULL},
+	{"connect", "connect, authenticate, Hello, close", {EACH}, setup_client, play_connect, 0, 400, 200, MEASURE_RELAY | MEASURE_ASK, NULL},
+	{"connect-poll", "connect ... close, in poll()", {EACH}, setup_client, play_connect, 0, 400, 0, MEASURE_RELAY | MEASURE_ASK | MEASURE_POLL, NULL},
 	{"owner-lookup", "GetNameOwner", {P50}, setup_owner_lookup, play_calls, 0, 2000, 1000, 0, NULL},
 	{"owner-lookup-100k", "GetNameOwner among 100000 names", {P50}, setup_owner_lookup, play_calls, 100000, 1000, 0, 0, NULL},
 	{"credentials", "GetConnectionCredentials", {P50}, setup_credentials, play_calls, 0, 1000, 0, 0, NULL},
@@ -99,7 +99,7 @@ int stage_open(struct stage *stage, const struct measure *measure, struct conten
 	stage->client.is_polling = measure->flags & MEASURE_POLL;
 	for (unsigned int i = 0; i < stage->n_subscribers; i++)
 		stage->subscribers[i].is_polling = measure->flags & MEASURE_POLL;
-	return r < 0 ? r : contender_go_live(contender);
+	return r < 0 || measure->flags & MEASURE_ASK ? r : contender_go_live(contender);
 }
 
 void stage_close(struct stage *stage)

@@ -30,6 +30,7 @@ enum {
 	MEASURE_RELAY = 1 << 2,	 /* a bare relay can do it as well ... */
 	MEASURE_DIRECT = 1 << 3, /* ... and a socket pair */
 	MEASURE_POLL = 1 << 4,	 /* clients wait in poll() */
+	MEASURE_ASK = 1 << 5,	 /* a relay answers, and passes nothing on */
 };
 
 struct measure;

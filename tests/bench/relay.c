@@ -46,18 +46,22 @@ static int watch(struct relay *relay, int fd, uint32_t what)
 
 static void accept_client(struct relay *relay)
 {
-	unsigned int i = relay->n_clients;
 	int fd = accept4(relay->listener, NULL, NULL, SOCK_CLOEXEC);
+	unsigned int i = 0;
 
 	if (fd < 0)
 		return;
+	while (i < relay->n_clients && relay->clients[i].fd >= 0)
+		i++;
 	if (i == MAX_CLIENTS || watch(relay, fd, i) < 0) {
 		close(fd);
 		return;
 	}
 	relay->clients[i] = (struct peer){.fd = fd};
 	snprintf(relay->clients[i].unique_name, sizeof(relay->clients[i].unique_name), ":1.%u", i);
-	relay->n_clients++;
+	relay->has_begun[i] = false;
+	if (i == relay->n_clients)
+		relay->n_clients++;
 }
 
 /* the whole conversation of our own clients, which send all of it at once */
