@@ -50,6 +50,7 @@ kernel_bench_SOURCES = \
 	%D%/spread.h
 
 dist_check_SCRIPTS += %D%/test-bench.sh %D%/with-rules
+EXTRA_DIST += %D%/RESULTS.md
 TESTS += %D%/test-bench.sh
 
 check_PROGRAMS += test-bench-result
