@@ -20,7 +20,7 @@
 	{"fan-out-" id, "signal to " name ", per delivery", {EACH}, setup_fan_out, play_fan_out, n, full, quick, MEASURE_RELAY | flags, NULL}
 #define OTHER_RULES(key) \
 	{"rules-" key, "signal, 10000 other rules by " key, {RULES}, setup_rules, play_rules, 10000, 200, 0, 0, key}, \
-	{"rules-100k-" key, "signal, 100000 other rules by " key, {RULES}, setup_rules, play_rules, 100000, 10, 0, 0, key}
+	{"rules-100k-" key, "signal, 100000 other rules by " key, {RULES}, setup_rules, play_rules, 100000, 40, 0, 0, key}
 
 const struct measure measures[] = {
 	ROUND_TRIP("0", "empty", 0, 2000, 1000, 0),
