@@ -431,18 +431,15 @@ void client_read_long(struct daemon *daemon)
 	}
 }
 
-static inline uint32_t client_wanted_events(const struct client *client)
-{
-	/* the answers pile up: no new work */
-	uint32_t events = !client->is_read_paused && !client->in.kept ? EPOLLIN : 0;
-
-	return client->is_blocked ? events | EPOLLOUT : events;
-}
-
 void client_update_events(struct client *client)
 {
-	uint32_t events = client_wanted_events(client);
+	uint32_t events = 0;
 
+	/* the answers pile up: no new work */
+	if (!client->is_read_paused && !client->in.kept)
+		events |= EPOLLIN;
+	if (client->is_blocked)
+		events |= EPOLLOUT;
 	if (loop_modify(&client->daemon->loop, &client->source, events) < 0)
 		client_close(client, "epoll failed");
 }
@@ -687,6 +684,5 @@ void client_flush(struct client *client)
 	/* of who only listens there is nothing to look at */
 	if (client->is_read_paused || client->is_held || client->in.kept || client->out.n_answers)
 		client_check_answers(client);
-	if (client->source.events != client_wanted_events(client))
-		client_update_events(client);
+	client_update_events(client);
 }

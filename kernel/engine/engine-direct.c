@@ -647,57 +647,41 @@ static void direct_get_queue(const struct engine_conn *base, struct engine_queue
 	};
 }
 
-/* what @entry says; what it refers to lives as long.  Member by member: of a message each is
- * written once, and not wiped before.
- */
+/* what @entry says; what it refers to lives as long */
 static inline void received_set(struct engine_received *received_out,
 				const struct kdbus_queue_entry *entry,
 				struct engine_payload *payload, bool is_shared)
 {
 	const struct kdbus_notification *n = &entry->notification;
 
+	*received_out = (struct engine_received){
+		.position = entry->position,
+		.src_id = entry->src_id,
+		.tag = entry->tag,
+		.carrier = (void *)entry,
+	};
 	if (entry->src_id == KDBUS_SRC_ID_KERNEL) {
-		*received_out = (struct engine_received){
-			.position = entry->position,
-			.src_id = entry->src_id,
-			.tag = entry->tag,
-			.carrier = (void *)entry,
-			.notification =
-				{
-					.type = n->type,
-					.old_id = n->old_id,
-					.old_flags = n->old_flags,
-					.new_id = n->new_id,
-					.new_flags = n->new_flags,
-					.cookie_reply = entry->cookie_reply,
-					.name = entry->name ? entry->name->name : NULL,
-				},
+		received_out->notification = (struct engine_notification){
+			.type = n->type,
+			.old_id = n->old_id,
+			.old_flags = n->old_flags,
+			.new_id = n->new_id,
+			.new_flags = n->new_flags,
+			.cookie_reply = entry->cookie_reply,
+			.name = entry->name ? entry->name->name : NULL,
 		};
 		return;
 	}
-	received_out->position = entry->position;
-	received_out->src_id = entry->src_id;
 	received_out->dst_id = entry->dst_id;
 	received_out->dst_name = entry->name ? entry->name->name : NULL;
 	received_out->flags = entry->flags;
 	received_out->cookie = entry->cookie;
 	/* of a call the ABI has a timeout there */
-	received_out->cookie_reply =
-		entry->flags & KDBUS_MSG_EXPECT_REPLY ? 0 : entry->cookie_reply;
+	if (!(entry->flags & KDBUS_MSG_EXPECT_REPLY))
+		received_out->cookie_reply = entry->cookie_reply;
 	received_out->payload_type = entry->payload_type;
-	received_out->tag = entry->tag;
-	received_out->src_names = NULL;
-	received_out->src_creds = NULL;
 	received_out->payload = payload;
-	received_out->src_is_judged = false;
 	received_out->is_shared = is_shared;
-	received_out->is_cut = false;
-	received_out->is_judged = false;
-	received_out->is_last = false;
-	received_out->is_reply_dead = false;
-	received_out->error = 0;
-	received_out->notification = (struct engine_notification){0};
-	received_out->carrier = (void *)entry;
 }
 
 /* the payload of @entry as one piece; the reference of @entry is used up */
